@@ -1,0 +1,167 @@
+/* Strips of indexing: one inner run over elements, some of whose addresses come from a table of byte offsets.
+ *
+ * Movement is by element size, arithmetic by element type.  Operand 0 is the dense side (laid out as the index is),
+ * operand 1 the indexed side, operand 2 the table: where its stride is 0 one offset serves the whole run. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef void (*cg_move)(ptrdiff_t n, char** p, const ptrdiff_t* s);
+
+#define CG_OFFSET(i) (*(const int64_t*)(p[2] + (i) * s[2]))
+
+#define CG_MOVES(T)                                                                                                   \
+    static void cg_get_##T(ptrdiff_t n, char** p, const ptrdiff_t* s)                                                 \
+    {                                                                                                                 \
+        char* const out = p[0];                                                                                       \
+        const ptrdiff_t so = s[0], si = s[1];                                                                         \
+        if (s[2] == 0) {                                                                                              \
+            const char* const in = p[1] + CG_OFFSET(0);                                                               \
+            if (so == sizeof(T) && si == sizeof(T))                                                                   \
+                memcpy(out, in, n * sizeof(T));                                                                       \
+            else                                                                                                      \
+                for (ptrdiff_t i = 0; i < n; i++)                                                                     \
+                    *(T*)(out + i * so) = *(const T*)(in + i * si);                                                   \
+        } else                                                                                                        \
+            for (ptrdiff_t i = 0; i < n; i++)                                                                         \
+                *(T*)(out + i * so) = *(const T*)(p[1] + i * si + CG_OFFSET(i));                                      \
+    }                                                                                                                 \
+    static void cg_put_##T(ptrdiff_t n, char** p, const ptrdiff_t* s)                                                 \
+    {                                                                                                                 \
+        const char* const in = p[0];                                                                                  \
+        const ptrdiff_t si = s[0], so = s[1];                                                                         \
+        if (s[2] == 0) {                                                                                              \
+            char* const out = p[1] + CG_OFFSET(0);                                                                    \
+            if (so == sizeof(T) && si == sizeof(T))                                                                   \
+                memcpy(out, in, n * sizeof(T));                                                                       \
+            else                                                                                                      \
+                for (ptrdiff_t i = 0; i < n; i++)                                                                     \
+                    *(T*)(out + i * so) = *(const T*)(in + i * si);                                                   \
+        } else                                                                                                        \
+            for (ptrdiff_t i = 0; i < n; i++)                                                                         \
+                *(T*)(p[1] + i * so + CG_OFFSET(i)) = *(const T*)(in + i * si);                                       \
+    }                                                                                                                 \
+    static void cg_where_##T(ptrdiff_t n, char** p, const ptrdiff_t* s)                                               \
+    {                                                                                                                 \
+        char* const out = p[0];                                                                                       \
+        const char *const c = p[1], *const a = p[2], *const b = p[3];                                                 \
+        if (s[0] == sizeof(T) && s[1] == 1 && s[2] == sizeof(T) && s[3] == sizeof(T))                                 \
+            for (ptrdiff_t i = 0; i < n; i++) {                                                                       \
+                const T x = ((const T*)a)[i], y = ((const T*)b)[i];                                                   \
+                ((T*)out)[i] = c[i] ? x : y;                                                                          \
+            }                                                                                                         \
+        else                                                                                                          \
+            for (ptrdiff_t i = 0; i < n; i++)                                                                         \
+                *(T*)(out + i * s[0]) = c[i * s[1]] ? *(const T*)(a + i * s[2]) : *(const T*)(b + i * s[3]);          \
+    }                                                                                                                 \
+    static ptrdiff_t cg_compress_##T(ptrdiff_t n, char* out, const char* in, const char* mask)                        \
+    {                                                                                                                 \
+        ptrdiff_t k = 0;                                                                                              \
+        for (ptrdiff_t i = 0; i < n; i++)                                                                             \
+            if (mask[i])                                                                                              \
+                ((T*)out)[k++] = ((const T*)in)[i];                                                                   \
+        return k;                                                                                                     \
+    }                                                                                                                 \
+    static ptrdiff_t cg_expand_##T(ptrdiff_t n, char* out, const char* in, const char* mask)                          \
+    {                                                                                                                 \
+        ptrdiff_t k = 0;                                                                                              \
+        for (ptrdiff_t i = 0; i < n; i++)                                                                             \
+            if (mask[i])                                                                                              \
+                ((T*)out)[i] = ((const T*)in)[k++];                                                                   \
+        return k;                                                                                                     \
+    }
+
+CG_MOVES(uint8_t)
+CG_MOVES(uint16_t)
+CG_MOVES(uint32_t)
+CG_MOVES(uint64_t)
+
+/* By log2 of the element size. */
+static const cg_move cg_gets[4] = {cg_get_uint8_t, cg_get_uint16_t, cg_get_uint32_t, cg_get_uint64_t};
+static const cg_move cg_puts[4] = {cg_put_uint8_t, cg_put_uint16_t, cg_put_uint32_t, cg_put_uint64_t};
+static const cg_move cg_wheres[4] = {cg_where_uint8_t, cg_where_uint16_t, cg_where_uint32_t, cg_where_uint64_t};
+typedef ptrdiff_t (*cg_masked)(ptrdiff_t n, char* out, const char* in, const char* mask);
+static const cg_masked cg_compresses[4] = {cg_compress_uint8_t, cg_compress_uint16_t, cg_compress_uint32_t,
+                                           cg_compress_uint64_t};
+static const cg_masked cg_expands[4] = {cg_expand_uint8_t, cg_expand_uint16_t, cg_expand_uint32_t, cg_expand_uint64_t};
+
+/* Arithmetic into the indexed side.  Signed sums wrap, as PyTorch's do: they are done on the unsigned twin. */
+#define CG_ACCUMULATE(NAME, T, STEP)                                                                                  \
+    static void cg_acc_##NAME##_##T(ptrdiff_t n, char** p, const ptrdiff_t* s)                                        \
+    {                                                                                                                 \
+        char* const out = s[2] ? p[1] : p[1] + CG_OFFSET(0);                                                          \
+        for (ptrdiff_t i = 0; i < n; i++) {                                                                           \
+            T* const to = (T*)(out + i * s[1] + (s[2] ? CG_OFFSET(i) : 0));                                           \
+            const T a = *to, b = *(const T*)(p[0] + i * s[0]);                                                        \
+            *to = (T)(STEP);                                                                                          \
+        }                                                                                                             \
+    }
+#define CG_ACCUMULATES(T, U)                                                                                          \
+    CG_ACCUMULATE(add, T, (U)a + (U)b)                                                                                \
+    CG_ACCUMULATE(mul, T, (U)a*(U)b)                                                                                  \
+    CG_ACCUMULATE(max, T, (a >= b) | (a != a) ? a : b)                                                                \
+    CG_ACCUMULATE(min, T, (a <= b) | (a != a) ? a : b)
+
+CG_ACCUMULATES(uint8_t, uint8_t)
+CG_ACCUMULATES(int8_t, uint8_t)
+CG_ACCUMULATES(int16_t, uint32_t)
+CG_ACCUMULATES(int32_t, uint32_t)
+CG_ACCUMULATES(int64_t, uint64_t)
+CG_ACCUMULATES(float, float)
+CG_ACCUMULATES(double, double)
+
+#define CG_ACC_ROW(NAME)                                                                                              \
+    {NULL, cg_acc_##NAME##_uint8_t, cg_acc_##NAME##_int8_t, cg_acc_##NAME##_int16_t, cg_acc_##NAME##_int32_t,         \
+     cg_acc_##NAME##_int64_t, NULL, NULL, cg_acc_##NAME##_float, cg_acc_##NAME##_double}
+/* By operation and dtype code; bool and the half types are computed in another type. */
+static const cg_move cg_accumulates[4][10] = {CG_ACC_ROW(add), CG_ACC_ROW(mul), CG_ACC_ROW(max), CG_ACC_ROW(min)};
+
+static ptrdiff_t cg_count_mask(ptrdiff_t n, const char* mask)
+{
+    ptrdiff_t total = 0;
+    for (ptrdiff_t i = 0; i < n;) {
+        const ptrdiff_t end = n - i < 4096 ? n : i + 4096;
+        uint32_t part = 0;
+        for (; i < end; i++)
+            part += mask[i] != 0;
+        total += part;
+    }
+    return total;
+}
+
+/* The positions of the ones, as flat numbers. */
+static void cg_mask_positions(ptrdiff_t n, const char* mask, int64_t* out)
+{
+    ptrdiff_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t word;
+        memcpy(&word, mask + i, 8);
+        if (word)
+            for (int j = 0; j < 8; j++)
+                if (mask[i + j])
+                    *out++ = i + j;
+    }
+    for (; i < n; i++)
+        if (mask[i])
+            *out++ = i;
+}
+
+/* table[j] (+)= index[j]*step, with negative positions counted from the end where `wraps`.
+ * Returns the place of the first index out of range, or -1. */
+static ptrdiff_t cg_offsets(ptrdiff_t n, int64_t* table, const int64_t* index, int64_t size, int64_t step, int adds,
+                            int wraps)
+{
+    const int64_t low = wraps ? -size : 0;
+    int bad = 0;
+    for (ptrdiff_t j = 0; j < n; j++) {
+        const int64_t i = index[j];
+        bad |= (i < low) | (i >= size);
+        table[j] = (adds ? table[j] : 0) + (i < 0 ? i + size : i) * step;
+    }
+    if (bad)
+        for (ptrdiff_t j = 0; j < n; j++)
+            if (index[j] < low || index[j] >= size)
+                return j;
+    return -1;
+}

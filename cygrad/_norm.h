@@ -1,0 +1,464 @@
+/* Row loops of softmax, losses and normalisation.
+ *
+ * A reduction keeps CG_LANES partial results, so that it vectorises without -ffast-math and rounds the same way at every
+ * CPU level and thread count.  exp is our own: the libm one is a call per element. */
+#ifndef CG_NORM_H
+#define CG_NORM_H
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include "_level.h"
+
+#define CG_LANES 16
+CG_FUSED
+
+/* exp by 2^n * e^r, |r| <= ln 2 / 2, n from the low bits of a sum with 1.5 * 2^23; error below 1 unit in the last place
+ * (polynomial: Cephes).  2^n is applied in two steps, so that results below the normal range are right. */
+CG_HELPER float cg_exp_f32(float x)
+{
+    const float c = x > 89.0f ? 89.0f : x < -104.0f ? -104.0f : x;
+    union { float f; int32_t i; } t, a, b;
+    t.f = c * 1.44269504f + 12582912.0f;
+    const int32_t n = t.i - 0x4b400000, h = n >> 1;
+    const float k = t.f - 12582912.0f;
+    float r = c - k * 0.693359375f;
+    r = r + k * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    a.i = (h + 127) << 23;
+    b.i = (n - h + 127) << 23;
+    return x != x ? x : p * a.f * b.f;
+}
+
+/* The same in double: Taylor's series to r^13, whose remainder is below 2^-57. */
+CG_HELPER double cg_exp_f64(double x)
+{
+    const double c = x > 710.0 ? 710.0 : x < -746.0 ? -746.0 : x;
+    union { double f; int64_t i; } t, a, b;
+    t.f = c * 1.4426950408889634 + 6755399441055744.0;
+    const int64_t n = t.i - 0x4338000000000000LL;
+    const int64_t h = (int32_t)n >> 1;
+    const double k = t.f - 6755399441055744.0;
+    double r = c - k * 6.93145751953125e-1;
+    r = r - k * 1.42860682030941723212e-6;
+    double p = 1.0 / 6227020800.0;
+    p = p * r + 1.0 / 479001600.0;
+    p = p * r + 1.0 / 39916800.0;
+    p = p * r + 1.0 / 3628800.0;
+    p = p * r + 1.0 / 362880.0;
+    p = p * r + 1.0 / 40320.0;
+    p = p * r + 1.0 / 5040.0;
+    p = p * r + 1.0 / 720.0;
+    p = p * r + 1.0 / 120.0;
+    p = p * r + 1.0 / 24.0;
+    p = p * r + 1.0 / 6.0;
+    p = p * r + 0.5;
+    p = p * r * r + r + 1.0;
+    a.i = (h + 1023) << 52;
+    b.i = (n - h + 1023) << 52;
+    return x != x ? x : p * a.f * b.f;
+}
+
+#define CG_SUM_LANES(T, s) \
+    for (int h_ = CG_LANES / 2; h_; h_ /= 2) \
+        for (int l_ = 0; l_ < h_; l_++) (s)[l_] += (s)[l_ + h_];
+
+#define CG_ROWS(T, X, LOG, INF) \
+CG_HELPER T cg_max_##X(ptrdiff_t n, const T *x) \
+{ \
+    T m[CG_LANES]; \
+    for (int l = 0; l < CG_LANES; l++) m[l] = -INF; \
+    ptrdiff_t i = 0; \
+    for (; i + CG_LANES <= n; i += CG_LANES) \
+        for (int l = 0; l < CG_LANES; l++) m[l] = x[i + l] > m[l] ? x[i + l] : m[l]; \
+    for (; i < n; i++) m[0] = x[i] > m[0] ? x[i] : m[0]; \
+    for (int h = CG_LANES / 2; h; h /= 2) \
+        for (int l = 0; l < h; l++) m[l] = m[l + h] > m[l] ? m[l + h] : m[l]; \
+    return m[0]; \
+} \
+/* y = exp(x - m) where y is wanted; the sum in any case.  The tail is padded, so that it is one vector too. */ \
+CG_HELPER T cg_exp_sum_##X(ptrdiff_t n, const T *x, T m, T *y) \
+{ \
+    T s[CG_LANES] = {0}, e[CG_LANES]; \
+    ptrdiff_t i = 0; \
+    for (; i + CG_LANES <= n; i += CG_LANES) { \
+        for (int l = 0; l < CG_LANES; l++) e[l] = cg_exp_##X(x[i + l] - m); \
+        for (int l = 0; l < CG_LANES; l++) s[l] += e[l]; \
+        if (y) memcpy(y + i, e, sizeof e); \
+    } \
+    if (i < n) { \
+        T t[CG_LANES]; \
+        for (int l = 0; l < CG_LANES; l++) t[l] = -INF; \
+        for (int l = 0; l < n - i; l++) t[l] = x[i + l] - m; \
+        for (int l = 0; l < CG_LANES; l++) e[l] = cg_exp_##X(t[l]); \
+        for (int l = 0; l < n - i; l++) s[l] += e[l]; \
+        if (y) for (int l = 0; l < n - i; l++) y[i + l] = e[l]; \
+    } \
+    CG_SUM_LANES(T, s) \
+    return s[0]; \
+} \
+CG_LEVELED static void cg_softmax_##X(ptrdiff_t rows, ptrdiff_t n, const T *x, T *y, int logs) \
+{ \
+    for (ptrdiff_t r = 0; r < rows; r++, x += n, y += n) { \
+        const T m = cg_max_##X(n, x), s = cg_exp_sum_##X(n, x, m, logs ? 0 : y); \
+        if (logs) { \
+            const T d = LOG(s); \
+            for (ptrdiff_t i = 0; i < n; i++) y[i] = x[i] - m - d; \
+        } else { \
+            const T q = (T)1 / s; \
+            for (ptrdiff_t i = 0; i < n; i++) y[i] *= q; \
+        } \
+    } \
+} \
+/* Over the middle of (n, inner), columns [lo, hi). */ \
+CG_LEVELED static void cg_softmax_columns_##X(ptrdiff_t n, ptrdiff_t inner, ptrdiff_t lo, ptrdiff_t hi, const T *x, \
+                                              T *y, int logs) \
+{ \
+    for (ptrdiff_t j = lo; j < hi; j += CG_LANES) { \
+        const ptrdiff_t w = hi - j < CG_LANES ? hi - j : CG_LANES; \
+        T m[CG_LANES], s[CG_LANES] = {0}; \
+        for (ptrdiff_t l = 0; l < w; l++) m[l] = -INF; \
+        for (ptrdiff_t i = 0; i < n; i++) \
+            for (ptrdiff_t l = 0; l < w; l++) { \
+                const T v = x[i * inner + j + l]; \
+                m[l] = v > m[l] ? v : m[l]; \
+            } \
+        for (ptrdiff_t i = 0; i < n; i++) \
+            for (ptrdiff_t l = 0; l < w; l++) { \
+                const T e = cg_exp_##X(x[i * inner + j + l] - m[l]); \
+                s[l] += e; \
+                if (!logs) y[i * inner + j + l] = e; \
+            } \
+        for (ptrdiff_t l = 0; l < w; l++) s[l] = logs ? m[l] + LOG(s[l]) : (T)1 / s[l]; \
+        for (ptrdiff_t i = 0; i < n; i++) \
+            for (ptrdiff_t l = 0; l < w; l++) { \
+                const ptrdiff_t k = i * inner + j + l; \
+                y[k] = logs ? x[k] - s[l] : y[k] * s[l]; \
+            } \
+    } \
+} \
+CG_LEVELED static void cg_softmax_back_##X(ptrdiff_t rows, ptrdiff_t n, const T *y, const T *g, T *dx, int logs) \
+{ \
+    for (ptrdiff_t r = 0; r < rows; r++, y += n, g += n, dx += n) { \
+        T s[CG_LANES] = {0}; \
+        ptrdiff_t i = 0; \
+        for (; i + CG_LANES <= n; i += CG_LANES) \
+            for (int l = 0; l < CG_LANES; l++) s[l] += logs ? g[i + l] : g[i + l] * y[i + l]; \
+        for (; i < n; i++) s[0] += logs ? g[i] : g[i] * y[i]; \
+        CG_SUM_LANES(T, s) \
+        const T t = s[0]; \
+        if (logs) \
+            for (i = 0; i < n; i++) dx[i] = g[i] - cg_exp_##X(y[i]) * t; \
+        else \
+            for (i = 0; i < n; i++) dx[i] = y[i] * (g[i] - t); \
+    } \
+} \
+CG_LEVELED static void cg_softmax_columns_back_##X(ptrdiff_t n, ptrdiff_t inner, ptrdiff_t lo, ptrdiff_t hi, \
+                                                   const T *y, const T *g, T *dx, int logs) \
+{ \
+    for (ptrdiff_t j = lo; j < hi; j += CG_LANES) { \
+        const ptrdiff_t w = hi - j < CG_LANES ? hi - j : CG_LANES; \
+        T s[CG_LANES] = {0}; \
+        for (ptrdiff_t i = 0; i < n; i++) \
+            for (ptrdiff_t l = 0; l < w; l++) { \
+                const ptrdiff_t k = i * inner + j + l; \
+                s[l] += logs ? g[k] : g[k] * y[k]; \
+            } \
+        for (ptrdiff_t i = 0; i < n; i++) \
+            for (ptrdiff_t l = 0; l < w; l++) { \
+                const ptrdiff_t k = i * inner + j + l; \
+                dx[k] = logs ? g[k] - cg_exp_##X(y[k]) * s[l] : y[k] * (g[k] - s[l]); \
+            } \
+    } \
+} \
+/* Cross entropy of rows: loss[r] = weight[t] * (log sum exp x - x[t]) and, where p is wanted, p = softmax(x). */ \
+CG_LEVELED static void cg_cross_entropy_##X(ptrdiff_t rows, ptrdiff_t n, const T *x, const int64_t *target, \
+                                            const T *weight, int64_t ignore, T *p, T *loss) \
+{ \
+    for (ptrdiff_t r = 0; r < rows; r++, x += n) { \
+        const T m = cg_max_##X(n, x), s = cg_exp_sum_##X(n, x, m, p); \
+        const int64_t t = target[r]; \
+        loss[r] = t == ignore ? 0 : (weight ? weight[t] : (T)1) * (LOG(s) - (x[t] - m)); \
+        if (p) { \
+            const T q = (T)1 / s; \
+            for (ptrdiff_t i = 0; i < n; i++) p[i] *= q; \
+            p += n; \
+        } \
+    } \
+} \
+/* dx = scale * weight[t] * (p - onehot(t)); scale is g[r] where g has a value per row. */ \
+CG_LEVELED static void cg_cross_entropy_back_##X(ptrdiff_t rows, ptrdiff_t n, const T *p, const int64_t *target, \
+    const T *weight, int64_t ignore, const T *g, int per_row, T divisor, T *dx) \
+{ \
+    for (ptrdiff_t r = 0; r < rows; r++, p += n, dx += n) { \
+        const int64_t t = target[r]; \
+        if (t == ignore) { \
+            memset(dx, 0, n * sizeof(T)); \
+            continue; \
+        } \
+        const T c = g[per_row ? r : 0] * (weight ? weight[t] : (T)1) / divisor; \
+        for (ptrdiff_t i = 0; i < n; i++) dx[i] = c * p[i]; \
+        dx[t] -= c; \
+    } \
+} \
+CG_HELPER T cg_sum_##X(ptrdiff_t n, const T *x) \
+{ \
+    T s[CG_LANES] = {0}; \
+    ptrdiff_t i = 0; \
+    for (; i + CG_LANES <= n; i += CG_LANES) \
+        for (int l = 0; l < CG_LANES; l++) s[l] += x[i + l]; \
+    for (int l = 0; i < n; i++, l++) s[l] += x[i]; \
+    CG_SUM_LANES(T, s) \
+    return s[0]; \
+} \
+CG_HELPER T cg_square_sum_##X(ptrdiff_t n, const T *x, T mean) \
+{ \
+    T s[CG_LANES] = {0}; \
+    ptrdiff_t i = 0; \
+    for (; i + CG_LANES <= n; i += CG_LANES) \
+        for (int l = 0; l < CG_LANES; l++) s[l] += (x[i + l] - mean) * (x[i + l] - mean); \
+    for (int l = 0; i < n; i++, l++) s[l] += (x[i] - mean) * (x[i] - mean); \
+    CG_SUM_LANES(T, s) \
+    return s[0]; \
+} \
+/* Rows of n: mean, 1 / sqrt(var + eps), y = (x - mean) * rstd * weight + bias.  weight and bias have a value for each \
+ * `span` elements (layer norm 1, group norm the pixels of a channel), the ones of row r start at r % groups * n / span. */ \
+CG_LEVELED static void cg_normalize_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t n, ptrdiff_t span, ptrdiff_t groups, \
+    const T *x, const T *weight, const T *bias, double eps, T *y, T *mean, T *rstd) \
+{ \
+    for (ptrdiff_t r = lo; r < hi; r++) { \
+        const T *a = x + r * n; \
+        T *o = y + r * n; \
+        const T m = cg_sum_##X(n, a) / (T)n; \
+        const T q = (T)(1.0 / sqrt((double)(cg_square_sum_##X(n, a, m) / (T)n) + eps)); \
+        mean[r] = m, rstd[r] = q; \
+        if (span == 1 && weight && bias) \
+            for (ptrdiff_t i = 0; i < n; i++) o[i] = (a[i] - m) * q * weight[i] + bias[i]; \
+        else if (span == 1 && weight) \
+            for (ptrdiff_t i = 0; i < n; i++) o[i] = (a[i] - m) * q * weight[i]; \
+        else if (!weight && !bias) \
+            for (ptrdiff_t i = 0; i < n; i++) o[i] = (a[i] - m) * q; \
+        else { \
+            const ptrdiff_t c0 = r % groups * (n / span); \
+            for (ptrdiff_t c = 0; c < n / span; c++) { \
+                const T k = q * (weight ? weight[c0 + c] : (T)1), b = (bias ? bias[c0 + c] : (T)0) - m * k; \
+                for (ptrdiff_t i = c * span; i < (c + 1) * span; i++) o[i] = a[i] * k + b; \
+            } \
+        } \
+    } \
+} \
+/* dx of the above: rstd * (h - mean(h) - xhat * mean(h * xhat)) with h = g * weight. */ \
+CG_LEVELED static void cg_normalize_back_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t n, ptrdiff_t span, \
+    ptrdiff_t groups, const T *x, const T *g, const T *weight, const T *mean, const T *rstd, T *dx) \
+{ \
+    for (ptrdiff_t r = lo; r < hi; r++) { \
+        const T *a = x + r * n, *h = g + r * n; \
+        T *o = dx + r * n; \
+        const T m = mean[r], q = rstd[r]; \
+        T s[CG_LANES] = {0}, t[CG_LANES] = {0}; \
+        if (span == 1) { \
+            ptrdiff_t i = 0; \
+            for (; i + CG_LANES <= n; i += CG_LANES) \
+                for (int l = 0; l < CG_LANES; l++) { \
+                    const T v = weight ? h[i + l] * weight[i + l] : h[i + l]; \
+                    s[l] += v; \
+                    t[l] += v * (a[i + l] - m); \
+                } \
+            for (int l = 0; i < n; i++, l++) { \
+                const T v = weight ? h[i] * weight[i] : h[i]; \
+                s[l] += v; \
+                t[l] += v * (a[i] - m); \
+            } \
+            CG_SUM_LANES(T, s) CG_SUM_LANES(T, t) \
+            const T c = s[0] / (T)n, d = t[0] * q * q / (T)n; \
+            if (weight) \
+                for (i = 0; i < n; i++) o[i] = q * (h[i] * weight[i] - c - (a[i] - m) * d); \
+            else \
+                for (i = 0; i < n; i++) o[i] = q * (h[i] - c - (a[i] - m) * d); \
+            continue; \
+        } \
+        const ptrdiff_t c0 = r % groups * (n / span); \
+        T sum = 0, dot = 0; \
+        for (ptrdiff_t c = 0; c < n / span; c++) { \
+            const T k = weight ? weight[c0 + c] : (T)1; \
+            T u[CG_LANES] = {0}, v[CG_LANES] = {0}; \
+            ptrdiff_t i = c * span, end = i + span; \
+            for (; i + CG_LANES <= end; i += CG_LANES) \
+                for (int l = 0; l < CG_LANES; l++) u[l] += h[i + l], v[l] += h[i + l] * (a[i + l] - m); \
+            for (int l = 0; i < end; i++, l++) u[l] += h[i], v[l] += h[i] * (a[i] - m); \
+            CG_SUM_LANES(T, u) CG_SUM_LANES(T, v) \
+            sum += k * u[0], dot += k * v[0]; \
+        } \
+        const T c1 = sum / (T)n, d = dot * q * q / (T)n; \
+        for (ptrdiff_t c = 0; c < n / span; c++) { \
+            const T k = weight ? weight[c0 + c] : (T)1; \
+            for (ptrdiff_t i = c * span; i < (c + 1) * span; i++) o[i] = q * (h[i] * k - c1 - (a[i] - m) * d); \
+        } \
+    } \
+} \
+/* dw += sum of g * xhat, db += sum of g over rows [lo, hi), per weight (span 1). */ \
+CG_LEVELED static void cg_affine_back_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t n, const T *x, const T *g, \
+                                          const T *mean, const T *rstd, T *restrict dw, T *restrict db) \
+{ \
+    for (ptrdiff_t r = lo; r < hi; r++) { \
+        const T *a = x + r * n, *h = g + r * n; \
+        const T m = mean[r], q = rstd[r]; \
+        for (ptrdiff_t i = 0; i < n; i++) dw[i] += h[i] * ((a[i] - m) * q), db[i] += h[i]; \
+    } \
+} \
+/* The same where weights have `span` elements each: channels of (images, channels, span). */ \
+CG_LEVELED static void cg_affine_channels_##X(ptrdiff_t images, ptrdiff_t channels, ptrdiff_t span, \
+    ptrdiff_t groups, const T *x, const T *g, const T *mean, const T *rstd, T *dw, T *db) \
+{ \
+    for (ptrdiff_t c = 0; c < channels; c++) { \
+        T w = 0, b = 0; \
+        for (ptrdiff_t i = 0; i < images; i++) { \
+            const ptrdiff_t row = i * groups + c / (channels / groups); \
+            const T *a = x + (i * channels + c) * span, *h = g + (i * channels + c) * span; \
+            T u[CG_LANES] = {0}, v[CG_LANES] = {0}; \
+            ptrdiff_t k = 0; \
+            for (; k + CG_LANES <= span; k += CG_LANES) \
+                for (int l = 0; l < CG_LANES; l++) u[l] += h[k + l], v[l] += h[k + l] * (a[k + l] - mean[row]); \
+            for (int l = 0; k < span; k++, l++) u[l] += h[k], v[l] += h[k] * (a[k] - mean[row]); \
+            CG_SUM_LANES(T, u) CG_SUM_LANES(T, v) \
+            b += u[0], w += v[0] * rstd[row]; \
+        } \
+        dw[c] = w, db[c] = b; \
+    } \
+} \
+/* Batch norm over (images, channels, pixels), channels [lo, hi).  Statistics: biased mean and variance. */ \
+CG_LEVELED static void cg_channel_stats_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t images, ptrdiff_t channels, \
+                                            ptrdiff_t pixels, const T *x, T *mean, T *var) \
+{ \
+    const T n = (T)(images * pixels); \
+    if (pixels == 1) { \
+        for (ptrdiff_t c = lo; c < hi; c++) mean[c] = var[c] = 0; \
+        for (ptrdiff_t i = 0; i < images; i++) \
+            for (ptrdiff_t c = lo; c < hi; c++) mean[c] += x[i * channels + c]; \
+        for (ptrdiff_t c = lo; c < hi; c++) mean[c] /= n; \
+        for (ptrdiff_t i = 0; i < images; i++) \
+            for (ptrdiff_t c = lo; c < hi; c++) { \
+                const T d = x[i * channels + c] - mean[c]; \
+                var[c] += d * d; \
+            } \
+        for (ptrdiff_t c = lo; c < hi; c++) var[c] /= n; \
+        return; \
+    } \
+    for (ptrdiff_t c = lo; c < hi; c++) { \
+        T s = 0, q = 0; \
+        for (ptrdiff_t i = 0; i < images; i++) s += cg_sum_##X(pixels, x + (i * channels + c) * pixels); \
+        const T m = s / n; \
+        for (ptrdiff_t i = 0; i < images; i++) q += cg_square_sum_##X(pixels, x + (i * channels + c) * pixels, m); \
+        mean[c] = m, var[c] = q / n; \
+    } \
+} \
+/* y = x * scale + shift per channel, images [lo, hi). */ \
+CG_LEVELED static void cg_scale_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t channels, ptrdiff_t pixels, const T *x, \
+                                    const T *scale, const T *shift, T *y) \
+{ \
+    for (ptrdiff_t i = lo; i < hi; i++) { \
+        if (pixels == 1) { \
+            for (ptrdiff_t c = 0; c < channels; c++) y[i * channels + c] = x[i * channels + c] * scale[c] + shift[c]; \
+            continue; \
+        } \
+        for (ptrdiff_t c = 0; c < channels; c++) { \
+            const T *a = x + (i * channels + c) * pixels; \
+            T *o = y + (i * channels + c) * pixels; \
+            const T k = scale[c], b = shift[c]; \
+            for (ptrdiff_t p = 0; p < pixels; p++) o[p] = a[p] * k + b; \
+        } \
+    } \
+} \
+/* Sums of g and of g * (x - mean) per channel. */ \
+CG_LEVELED static void cg_channel_dots_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t images, ptrdiff_t channels, \
+                                           ptrdiff_t pixels, const T *x, const T *g, const T *mean, T *sum, T *dot) \
+{ \
+    for (ptrdiff_t c = lo; c < hi; c++) sum[c] = dot[c] = 0; \
+    for (ptrdiff_t i = 0; i < images; i++) { \
+        if (pixels == 1) { \
+            for (ptrdiff_t c = lo; c < hi; c++) { \
+                const T h = g[i * channels + c]; \
+                sum[c] += h, dot[c] += h * (x[i * channels + c] - mean[c]); \
+            } \
+            continue; \
+        } \
+        for (ptrdiff_t c = lo; c < hi; c++) { \
+            const T *a = x + (i * channels + c) * pixels, *h = g + (i * channels + c) * pixels; \
+            const T m = mean[c]; \
+            T u[CG_LANES] = {0}, v[CG_LANES] = {0}; \
+            ptrdiff_t k = 0; \
+            for (; k + CG_LANES <= pixels; k += CG_LANES) \
+                for (int l = 0; l < CG_LANES; l++) u[l] += h[k + l], v[l] += h[k + l] * (a[k + l] - m); \
+            for (int l = 0; k < pixels; k++, l++) u[l] += h[k], v[l] += h[k] * (a[k] - m); \
+            CG_SUM_LANES(T, u) CG_SUM_LANES(T, v) \
+            sum[c] += u[0], dot[c] += v[0]; \
+        } \
+    } \
+} \
+/* dx = scale * g + slope * (x - mean) + shift per channel, images [lo, hi). */ \
+CG_LEVELED static void cg_batch_back_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t channels, ptrdiff_t pixels, \
+    const T *x, const T *g, const T *mean, const T *scale, const T *slope, const T *shift, T *dx) \
+{ \
+    for (ptrdiff_t i = lo; i < hi; i++) { \
+        const ptrdiff_t at = i * channels * pixels; \
+        if (pixels == 1) { \
+            for (ptrdiff_t c = 0; c < channels; c++) \
+                dx[at + c] = scale[c] * g[at + c] + slope[c] * (x[at + c] - mean[c]) + shift[c]; \
+            continue; \
+        } \
+        for (ptrdiff_t c = 0; c < channels; c++) { \
+            const T *a = x + at + c * pixels, *h = g + at + c * pixels; \
+            T *o = dx + at + c * pixels; \
+            const T s = scale[c], k = slope[c], b = shift[c], m = mean[c]; \
+            for (ptrdiff_t p = 0; p < pixels; p++) o[p] = s * h[p] + k * (a[p] - m) + b; \
+        } \
+    } \
+} \
+/* Rows of a table by index, and their gradient. */ \
+static void cg_add_rows_##X(ptrdiff_t count, ptrdiff_t n, const int64_t *index, const T *g, int64_t padding, \
+                            const int64_t *frequency, T *table) \
+{ \
+    for (ptrdiff_t i = 0; i < count; i++) { \
+        if (index[i] == padding) continue; \
+        T *row = table + index[i] * n; \
+        const T *from = g + i * n; \
+        if (frequency) { \
+            const T k = (T)1 / (T)frequency[index[i]]; \
+            for (ptrdiff_t j = 0; j < n; j++) row[j] += from[j] * k; \
+        } else \
+            for (ptrdiff_t j = 0; j < n; j++) row[j] += from[j]; \
+    } \
+} \
+CG_LEVELED static double cg_square_error_##X(ptrdiff_t n, const T *x, const T *y) \
+{ \
+    double total = 0; \
+    for (ptrdiff_t at = 0; at < n; at += 4096) { \
+        const ptrdiff_t m = n - at < 4096 ? n - at : 4096; \
+        T s[CG_LANES] = {0}; \
+        ptrdiff_t i = 0; \
+        for (; i + CG_LANES <= m; i += CG_LANES) \
+            for (int l = 0; l < CG_LANES; l++) { \
+                const T d = x[at + i + l] - y[at + i + l]; \
+                s[l] += d * d; \
+            } \
+        for (int l = 0; i < m; i++, l++) s[l] += (x[at + i] - y[at + i]) * (x[at + i] - y[at + i]); \
+        CG_SUM_LANES(T, s) \
+        total += s[0]; \
+    } \
+    return total; \
+} \
+CG_LEVELED static void cg_difference_##X(ptrdiff_t n, const T *x, const T *y, T scale, T *out) \
+{ \
+    for (ptrdiff_t i = 0; i < n; i++) out[i] = scale * (x[i] - y[i]); \
+}
+CG_ROWS(float, f32, logf, INFINITY)
+CG_ROWS(double, f64, log, (double)INFINITY)
+#undef CG_ROWS
+CG_FUSED_END
+#endif

@@ -1,0 +1,1240 @@
+"""The executor: broadcasting, promotion, strips over threads, and the operators made from the table.
+
+Design
+------
+* A `Plan` is the one place that knows about shapes: operands are given the output's shape with stride 0 where they
+  are broadcast, dimensions are ordered by the output's strides and merged where they can be, and what remains is
+  an inner run that a C strip does and an outer index that is walked.
+* Types are the walker's business too.  An operand that does not have the compute type is converted in blocks of
+  BLOCK elements on the stack, so an int tensor plus a float one, or any half tensor, makes no temporary.
+* The same strips compute gradients: a row's gradient text is one more operator over g, a, b, c and y, fused.  Under
+  `create_graph` the very text is evaluated on tensors instead, so that it can be differentiated again.
+* Small work runs on the caller's thread; above GRAIN elements the index range is cut into one part per thread.  With
+  one thread no OpenMP region is ever entered, which is what a forked worker needs.
+"""
+cimport cython
+from cpython.object cimport PyObject
+from cython.parallel cimport prange
+from libc.math cimport isnan, isinf
+from libc.string cimport memcpy, memset, strcmp
+
+from cygrad._core cimport (
+    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS,
+    Tensor, Node, SavedTensor, Storage, AutogradMeta, dtype, new_tensor, empty_strided_like, new_view, raw_view,
+    shallow, data_of, itemsize_of, grad_enabled, grad_required, set_history, check_inplace, bump, rebase, save_input,
+    save_output, node_type, same_shape, make_size, default_dtype_code, dtype_object, attach, current_grad_fn)
+from cygrad import _core, _formula, _table
+import os
+
+cdef extern from "_generated/_kernels.h" nogil:
+    const cg_op* cg_ops
+    int cg_n_ops
+    const cg_reduction* cg_reductions
+    int cg_n_reductions
+    cg_cast cg_casts[10][10]
+
+cdef extern from *:
+    """
+    #define cg_tp_new(type, args) (((PyTypeObject *)(type))->tp_new((PyTypeObject *)(type), (args), NULL))
+    """
+    object cg_tp_new(object type, object args)
+
+
+# ------------------------------------------------------------------ threads
+
+cdef int _threads = 1
+
+
+cdef int num_threads() noexcept nogil:
+    return _threads
+
+
+def get_num_threads():
+    """How many threads an operator may use."""
+    return _threads
+
+
+def set_num_threads(int n):
+    """Sets how many threads an operator may use; with 1 no thread is ever started."""
+    global _threads
+    if n <= 0:
+        raise RuntimeError("Expected positive number of threads")
+    _threads = n
+
+
+set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))
+                    if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
+
+
+# ------------------------------------------------------------------ promotion
+
+cdef int promote(int a, int b) noexcept nogil:
+    """The dtype that holds both."""
+    if a == b:
+        return a
+    if a > b:
+        a, b = b, a
+    if b >= HALF:
+        return FLOAT if a == HALF and b == BFLOAT16 else b
+    if a == UINT8:                      # no unsigned type but this: int8 and uint8 meet in int16
+        return INT16 if b == INT8 else b
+    return b
+
+
+def promote_types(a, b):
+    """The smallest dtype that both dtypes can be cast to without loss of kind."""
+    return dtype_object(promote((<dtype?> a).code, (<dtype?> b).code))
+
+
+def can_cast(of, to):
+    """Whether PyTorch's casting rules let `of` be stored as `to`: not from float to int, nor from anything to bool."""
+    return can_cast_codes((<dtype?> of).code, (<dtype?> to).code)
+
+
+cdef bint can_cast_codes(int of, int to) noexcept nogil:
+    if of >= HALF and to < HALF:
+        return False
+    return not (of != BOOL and to == BOOL)
+
+
+cdef int _category(int dt) noexcept nogil:
+    return 0 if dt == BOOL else 1 if dt < HALF else 2
+
+
+cdef int result_dtype(tuple operands) except -1:
+    """Tensors with dimensions decide; then 0-dim tensors, then Python numbers, where they are of a higher kind."""
+    cdef int dims = -1, zero = -1, wrapped = -1, dt
+    cdef Tensor t
+    for x in operands:
+        if isinstance(x, Tensor):
+            t = <Tensor> x
+            if t.nd:
+                dims = t.dt if dims < 0 else promote(dims, t.dt)
+            else:
+                zero = t.dt if zero < 0 else promote(zero, t.dt)
+        elif x is not None:
+            dt = BOOL if isinstance(x, bool) else INT64 if isinstance(x, int) else default_dtype_code()
+            wrapped = dt if wrapped < 0 else promote(wrapped, dt)
+    dt = dims
+    if dt < 0 or (zero >= 0 and _category(zero) > _category(dt)):
+        dt = zero if dt < 0 or zero < 0 else promote(dt, zero)
+    if dt < 0:
+        return wrapped
+    if wrapped >= 0 and _category(wrapped) > _category(dt):
+        return default_dtype_code() if wrapped >= HALF else wrapped
+    return dt
+
+
+def result_type(a, b):
+    """The dtype that an operator on the two arguments (tensors or numbers) computes in."""
+    return dtype_object(result_dtype((a, b)))
+
+
+# ------------------------------------------------------------------ numbers
+
+cdef int number_param(object x, cg_param* p) except -1:
+    """Stores a Python number both ways; returns 0 for bool, 1 for int, 2 for float."""
+    if isinstance(x, float):
+        p[0].f = x
+        return 2
+    if isinstance(x, bool):
+        p[0].i = 1 if x else 0
+        return 0
+    if isinstance(x, int):
+        if not -(1 << 63) <= x < (1 << 63):
+            raise RuntimeError("Overflow when unpacking long long")
+        p[0].i = x
+        return 1
+    raise TypeError(f"must be Number, not {type(x).__name__}")
+
+
+cdef bint is_number(object x):
+    return isinstance(x, (float, int))
+
+
+cdef object as_number(object x):
+    """A Python number of `x`, NumPy scalars included; None if it is not one."""
+    if isinstance(x, (float, int)):
+        return x
+    kind = getattr(getattr(x, "dtype", None), "kind", None)
+    if kind is not None and getattr(x, "ndim", 1) == 0 and not isinstance(x, Tensor):
+        return x.item()
+    return None
+
+
+cdef void store_param(int dt, const cg_param* p, bint is_float, char* to) noexcept nogil:
+    """Writes the number as an element of dtype `dt`."""
+    cdef double f
+    cdef long long i
+    if is_float:
+        f = p[0].f
+        cg_casts[dt][DOUBLE](1, to, 0, <const char*> &f, 0)
+    else:
+        i = p[0].i
+        cg_casts[dt][INT64](1, to, 0, <const char*> &i, 0)
+
+
+cdef cg_cast cast_kernel(int to, int of) noexcept nogil:
+    return cg_casts[to][of]
+
+
+cdef const cg_reduction* reduction_kernels(str name) except NULL:
+    cdef bytes raw = name.encode()
+    cdef int i
+    for i in range(cg_n_reductions):
+        if strcmp(cg_reductions[i].name, <const char*> raw) == 0:
+            return &cg_reductions[i]
+    raise KeyError(name)
+
+
+# ------------------------------------------------------------------ the plan
+
+cdef void coalesce(Plan* p) noexcept nogil:
+    """Orders the dimensions by the output's strides, largest first, and merges those that are one run for all."""
+    cdef int i, j, k, kept = 0
+    cdef Py_ssize_t size, s
+    for i in range(p.nd):               # drop dimensions of size 1
+        if p.sizes[i] != 1:
+            p.sizes[kept] = p.sizes[i]
+            for k in range(p.n):
+                p.strides[k][kept] = p.strides[k][i]
+            kept += 1
+    p.nd = kept
+    for i in range(1, p.nd):            # insertion sort: stable, and the usual order is already right
+        j = i
+        while j > 0 and before(p, j, j - 1):
+            size = p.sizes[j]
+            p.sizes[j] = p.sizes[j - 1]
+            p.sizes[j - 1] = size
+            for k in range(p.n):
+                s = p.strides[k][j]
+                p.strides[k][j] = p.strides[k][j - 1]
+                p.strides[k][j - 1] = s
+            j -= 1
+    kept = 0
+    for i in range(1, p.nd):
+        for k in range(p.n):
+            if p.strides[k][kept] != p.strides[k][i] * p.sizes[i]:
+                break
+        else:
+            p.sizes[kept] *= p.sizes[i]
+            for k in range(p.n):
+                p.strides[k][kept] = p.strides[k][i]
+            continue
+        kept += 1
+        p.sizes[kept] = p.sizes[i]
+        for k in range(p.n):
+            p.strides[k][kept] = p.strides[k][i]
+    if p.nd:
+        p.nd = kept + 1
+    else:                               # a single element
+        p.nd = 1
+        p.sizes[0] = 1
+        for k in range(p.n):
+            p.strides[k][0] = 0
+
+
+cdef bint before(Plan* p, int i, int j) noexcept nogil:
+    """Whether dimension i belongs outside of dimension j."""
+    cdef int k
+    for k in range(p.n):
+        if p.strides[k][i] and p.strides[k][j]:
+            if p.strides[k][i] != p.strides[k][j]:
+                return p.strides[k][i] > p.strides[k][j]
+    return False
+
+
+cdef void run_strip(Plan* p, char** at, Py_ssize_t n, cg_kernel kernel, int compute, int result,
+                    const cg_param* q) noexcept nogil:
+    """One inner run of n elements, converted in blocks where an operand has another type than the kernel."""
+    cdef char buffer[MAX_OPERANDS][BLOCK_BYTES]
+    cdef char* ptr[MAX_OPERANDS]
+    cdef Py_ssize_t stride[MAX_OPERANDS]
+    cdef Py_ssize_t done, m
+    cdef int k, last = p.nd - 1
+    cdef bint converts = p.dt[0] != result
+    for k in range(p.n):
+        stride[k] = p.strides[k][last]
+        if k and p.dt[k] != compute:
+            converts = True
+    if not converts:
+        kernel(n, at, stride, q)
+        return
+    done = 0
+    while done < n:
+        m = n - done if n - done < BLOCK else BLOCK
+        for k in range(p.n):
+            stride[k] = p.strides[k][last]
+            ptr[k] = at[k] + done * stride[k]
+            if k and p.dt[k] != compute:
+                if stride[k] == 0:
+                    cg_casts[compute][p.dt[k]](1, buffer[k], 0, ptr[k], 0)
+                else:
+                    cg_casts[compute][p.dt[k]](m, buffer[k], itemsize_of(compute), ptr[k], stride[k])
+                    stride[k] = itemsize_of(compute)
+                ptr[k] = buffer[k]
+        if p.dt[0] != result:
+            ptr[0] = buffer[0]
+            stride[0] = itemsize_of(result)
+            kernel(m, ptr, stride, q)
+            cg_casts[p.dt[0]][result](m, at[0] + done * p.strides[0][last], p.strides[0][last], buffer[0], stride[0])
+        else:
+            kernel(m, ptr, stride, q)
+        done += m
+
+
+cdef void walk(Plan* p, Py_ssize_t lo, Py_ssize_t hi, cg_kernel kernel, int compute, int result,
+               const cg_param* q) noexcept nogil:
+    """Elements lo..hi of the plan's index space."""
+    cdef Py_ssize_t[MAX_DIMS] index
+    cdef char* at[MAX_OPERANDS]
+    cdef Py_ssize_t rest = lo, n, inner = p.sizes[p.nd - 1]
+    cdef int i, k
+    for k in range(p.n):
+        at[k] = p.ptr[k]
+    for i in range(p.nd - 1, -1, -1):
+        index[i] = rest % p.sizes[i]
+        rest //= p.sizes[i]
+        for k in range(p.n):
+            at[k] += index[i] * p.strides[k][i]
+    while lo < hi:
+        n = inner - index[p.nd - 1]
+        if n > hi - lo:
+            n = hi - lo
+        run_strip(p, at, n, kernel, compute, result, q)
+        lo += n
+        if lo >= hi:
+            return
+        for k in range(p.n):
+            at[k] -= index[p.nd - 1] * p.strides[k][p.nd - 1]
+        index[p.nd - 1] = 0
+        for i in range(p.nd - 2, -1, -1):
+            index[i] += 1
+            for k in range(p.n):
+                at[k] += p.strides[k][i]
+            if index[i] < p.sizes[i]:
+                break
+            index[i] = 0
+            for k in range(p.n):
+                at[k] -= p.sizes[i] * p.strides[k][i]
+
+
+cdef void run_plan(Plan* p, cg_kernel kernel, int compute, int result, const cg_param* q) noexcept nogil:
+    cdef int parts, t
+    cdef Py_ssize_t share
+    if p.count == 0:
+        return
+    coalesce(p)
+    if p.count < GRAIN or _threads == 1:
+        walk(p, 0, p.count, kernel, compute, result, q)
+        return
+    parts = <int> min(<Py_ssize_t> _threads, p.count // (GRAIN // 2))
+    share = ((p.count + parts - 1) // parts + 63) // 64 * 64
+    for t in prange(parts, schedule="static", num_threads=parts):
+        if t * share < p.count:
+            walk(p, t * share, min(p.count, (t + 1) * share), kernel, compute, result, q)
+
+
+cdef void plan_operand(Plan* p, int k, Tensor t) noexcept:
+    """Operand k, broadcast to the plan's shape (which it is known to fit)."""
+    cdef int i, shift = p.nd - t.nd
+    cdef Py_ssize_t size = itemsize_of(t.dt)
+    p.ptr[k] = data_of(t)
+    p.dt[k] = t.dt
+    for i in range(shift):
+        p.strides[k][i] = 0
+    for i in range(t.nd):
+        p.strides[k][i + shift] = 0 if t.sizes[i] == 1 else t.strides[i] * size
+
+
+cdef void plan_shape(Plan* p, Tensor t, int n) noexcept:
+    cdef int i
+    p.n = n
+    p.nd = t.nd
+    p.count = t.count
+    for i in range(t.nd):
+        p.sizes[i] = t.sizes[i]
+
+
+# ------------------------------------------------------------------ operators
+
+cdef enum:
+    KIND_FLOAT = 0
+    KIND_NUMBER = 1
+    KIND_TEST = 2
+    KIND_BITS = 3
+    GRAD_NONE = 0
+    GRAD_ZERO = 1
+    GRAD_MISSING = 2
+    GRAD_IDENTITY = 3
+    GRAD_TEXT = 4
+
+_KINDS = {"float": KIND_FLOAT, "number": KIND_NUMBER, "test": KIND_TEST, "bits": KIND_BITS}
+OPS = {}
+# What gradient texts call: filled by the fronts with the public functions of these names.
+GRADIENT_NAMESPACE = {}
+
+
+cdef class Op:
+    """An operator made from a row of the table."""
+
+    def __repr__(self):
+        return f"<op {self.name}>"
+
+
+cdef class ElementwiseNode(Node):
+    cdef Op op
+    cdef SavedTensor saved_a, saved_b, saved_c, saved_y
+    cdef object number_a, number_b, number_c
+    cdef tuple params
+    cdef tuple shapes               # of the inputs, where one was broadcast; else None
+    cdef int dts[3]
+    cdef bint freed
+
+    cdef Tensor operand(self, int which):
+        cdef SavedTensor s = self.saved_a if which == 1 else self.saved_b if which == 2 else \
+            self.saved_c if which == 3 else self.saved_y
+        if s is None:
+            if self.freed:
+                raise RuntimeError(_core.FREED_MESSAGE)
+            return None
+        return s.get(self)
+
+    cdef object number(self, int which):
+        return self.number_a if which == 1 else self.number_b if which == 2 else self.number_c
+
+    cdef object apply(self, list grads):
+        cdef Tensor g = <Tensor> grads[0]
+        cdef list result = []
+        cdef int i
+        for i in range(self.op.arity):
+            result.append(None if self.nexts[i] is None else self.gradient(i, g))
+        return result
+
+    cdef Tensor gradient(self, int i, Tensor g):
+        cdef Op op = self.op
+        cdef int mode = op.grad_mode[i], j
+        cdef Tensor r
+        cdef list operands
+        cdef dict names
+        if mode == GRAD_IDENTITY:
+            r = g
+        elif mode == GRAD_ZERO:
+            r = zeros_like(g)
+        elif mode == GRAD_TEXT:
+            if grad_enabled():
+                names = dict(GRADIENT_NAMESPACE)
+                names.update(zip([n for n, _ in op.row.params], self.params or [d for _, d in op.row.params]))
+                names["g"] = g
+                for j in range(1, 5):
+                    if op.needs[i] >> j & 1:
+                        t = self.operand(j)
+                        names["gabcy"[j]] = self.number(j) if t is None else t
+                r = <Tensor?> op.grad_functions[i](names)
+            else:
+                operands = [g] if op.needs[i] & 1 else []
+                for j in range(1, 5):
+                    if op.needs[i] >> j & 1:
+                        t = self.operand(j)
+                        operands.append(self.number(j) if t is None else t)
+                r = run_raw(<Op> op.grads[i], tuple(operands), self.params, g.dt, g.dt, g)
+        else:
+            raise NotImplementedError(op.row.missing or f"derivative for aten::{op.name} is not implemented")
+        if self.shapes is not None:
+            r = sum_to(r, self.shapes[i])
+        if r.dt != self.dts[i]:
+            r = to_dtype(r, self.dts[i])
+        return r
+
+    cdef void release(self):
+        if self.saved_a is not None or self.saved_b is not None or self.saved_c is not None or \
+                self.saved_y is not None:
+            self.saved_a = self.saved_b = self.saved_c = self.saved_y = None
+            self.freed = True
+
+    def __getattr__(self, name):
+        """The saved operands under PyTorch's names: `_saved_self`, `_saved_other`, `_saved_result`."""
+        which = {"_saved_self": 1, "_saved_other": 2, "_saved_result": 4, "_saved_exponent": 2}.get(name)
+        if which is None:
+            raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+        t = self.operand(which)
+        return self.number(which) if t is None and which < 4 else t
+
+
+cdef Tensor zeros_like(Tensor t):
+    cdef Tensor r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
+    if t.dev:
+        _core.backend().fill(r, 0)
+    else:
+        memset(r.storage.ptr, 0, r.storage.size_bytes)
+    return r
+
+
+cdef object kernel_missing(Op op, int dt):
+    if dt == BOOL and op.row.bool_error:
+        return RuntimeError(op.row.bool_error)
+    return NotImplementedError(f"\"{op.row.label}\" not implemented for '{_core.SCALAR_TYPE_NAMES[dt]}'")
+
+
+cdef object broadcast_error(Py_ssize_t a, Py_ssize_t b, int dim):
+    return RuntimeError(f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton "
+                        f"dimension {dim}")
+
+
+cdef int broadcast_dims(tuple operands, Py_ssize_t* sizes) except -1:
+    """The broadcast shape of the tensors among the operands; returns its number of dimensions."""
+    cdef int nd = 0, i, j
+    cdef Tensor t
+    for x in operands:
+        if isinstance(x, Tensor) and (<Tensor> x).nd > nd:
+            nd = (<Tensor> x).nd
+    for i in range(nd):
+        sizes[i] = 1
+    for x in operands:
+        if isinstance(x, Tensor):
+            t = <Tensor> x
+            for i in range(t.nd - 1, -1, -1):
+                j = i + nd - t.nd
+                if t.sizes[i] != sizes[j] and t.sizes[i] != 1:
+                    if sizes[j] != 1:
+                        raise broadcast_error(sizes[j], t.sizes[i], j)
+                    sizes[j] = t.sizes[i]
+    return nd
+
+
+cdef tuple broadcast_shapes_of(tuple tensors):
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int nd = broadcast_dims(tensors, sizes)
+    return make_size(nd, sizes)
+
+
+cdef bint dense(Tensor t) noexcept:
+    """Whether the elements fill their memory without gaps or overlap, in some order of the dimensions."""
+    cdef Py_ssize_t expected = 1
+    cdef int i, found, n = 0
+    cdef unsigned long long seen = 0
+    if t.contiguous:
+        return True
+    for i in range(t.nd):
+        if t.sizes[i] == 1:
+            seen |= <unsigned long long> 1 << i
+            n += 1
+    while n < t.nd:
+        found = -1
+        for i in range(t.nd):
+            if not (seen >> i & 1) and t.strides[i] == expected:
+                found = i
+                break
+        if found < 0:
+            return False
+        seen |= <unsigned long long> 1 << found
+        expected *= t.sizes[found]
+        n += 1
+    return True
+
+
+cdef bint overlaps_itself(Tensor t) noexcept:
+    cdef int i
+    for i in range(t.nd):
+        if t.strides[i] == 0 and t.sizes[i] > 1:
+            return True
+    return False
+
+
+cdef Tensor new_like_operands(int nd, const Py_ssize_t* sizes, tuple operands, int dt, int dev):
+    """An output whose memory is laid out as the first operand of its shape is."""
+    cdef Tensor t
+    cdef int i
+    for x in operands:
+        if isinstance(x, Tensor):
+            t = <Tensor> x
+            if t.nd != nd:
+                continue
+            for i in range(nd):
+                if t.sizes[i] != sizes[i]:
+                    break
+            else:
+                if t.contiguous or not dense(t):
+                    break
+                return empty_strided_like(nd, sizes, t.strides, dt, dev)
+    return new_tensor(nd, sizes, dt, dev)
+
+
+cdef int device_of(str name, tuple operands) except -1:
+    """The device of the operands; a 0-dim CPU tensor goes anywhere."""
+    cdef int dev = 0
+    cdef bint pinned = False
+    cdef Tensor t
+    for x in operands:
+        if isinstance(x, Tensor):
+            t = <Tensor> x
+            if t.dev:
+                if dev and dev != t.dev:
+                    raise different_devices(name, dev, t.dev)
+                dev = t.dev
+            elif t.nd:
+                pinned = True
+    if dev and pinned:
+        raise different_devices(name, dev, 0)
+    return dev
+
+
+cdef object different_devices(str name, int a, int b):
+    return RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, "
+                        f"{_core.device_of_code(a)} and {_core.device_of_code(b)}!")
+
+
+cdef int fill_params(Op op, tuple params, cg_param* q, int compute) except -1:
+    """The row's parameters (given ones, else the defaults) as the kernels of type `compute` read them."""
+    cdef int i, kind
+    for i in range(op.n_params):
+        if params is None or params[i] is None:
+            q[i] = op.defaults[i]
+            if compute < HALF:
+                q[i].i = <long long> op.defaults[i].f
+            continue
+        kind = number_param(params[i].item() if isinstance(params[i], Tensor) else params[i], &q[i])
+        if compute >= HALF and kind < 2:
+            q[i].f = <double> q[i].i
+        elif compute < HALF and kind == 2:
+            q[i].i = <long long> q[i].f
+    return 0
+
+
+cdef Tensor run_raw(Op op, tuple operands, tuple params, int compute, int result, Tensor like):
+    """Runs `op` on operands that broadcast to the shape of `like`, into a new tensor of dtype `result`."""
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int nd = broadcast_dims(operands, sizes)
+    cdef Tensor out = new_like_operands(nd, sizes, operands, result, like.dev)
+    run_into(op, operands, params, compute, out)
+    return out
+
+
+cdef int run_into(Op op, tuple operands, tuple params, int compute, Tensor out) except -1:
+    """Computes `op` on operands that fit the shape of `out`, in dtype `compute` (half types: in float)."""
+    cdef Plan p
+    cdef cg_param[6] q
+    cdef char numbers[MAX_OPERANDS][8]
+    cdef cg_param number
+    cdef int k = 0, kind, result, real = compute
+    cdef cg_kernel kernel
+    if out.dev:
+        _core.backend().elementwise(op.name, out, [
+            expand_to(<Tensor> x, out.nd, out.sizes) if isinstance(x, Tensor) and (<Tensor> x).dev == out.dev
+            else x.item() if isinstance(x, Tensor) else x for x in operands], list(params or [d for _, d in op.row.params]),
+            compute)
+        return 0
+    if compute == HALF or compute == BFLOAT16:
+        real = FLOAT
+    kernel = op.c.k[real]
+    if kernel == NULL:
+        raise kernel_missing(op, compute)
+    result = BOOL if op.kind == KIND_TEST else real
+    if op.n_params:
+        fill_params(op, params, q, real)
+    plan_shape(&p, out, <int> len(operands) + 1)
+    plan_operand(&p, 0, out)
+    for x in operands:
+        k += 1
+        if isinstance(x, Tensor):
+            plan_operand(&p, k, <Tensor> x)
+        else:
+            kind = number_param(x, &number)
+            store_param(real, &number, kind == 2, numbers[k])
+            p.ptr[k] = numbers[k]
+            p.dt[k] = real
+            memset(p.strides[k], 0, p.nd * sizeof(Py_ssize_t))
+    if p.count < GRAIN:
+        run_plan(&p, kernel, real, result, q)
+    else:
+        with nogil:
+            run_plan(&p, kernel, real, result, q)
+    return 0
+
+
+cdef int check_zero_division(object divisor) except -1:
+    if isinstance(divisor, Tensor):
+        if (<Tensor> divisor).count and (divisor == 0).any().item():
+            raise RuntimeError("ZeroDivisionError")
+    elif divisor == 0:
+        raise RuntimeError("ZeroDivisionError")
+    return 0
+
+
+cdef Tensor check_out(str name, Tensor out, int nd, const Py_ssize_t* sizes, int result, bint inplace, int dev):
+    """Makes `out` fit the result, or says why it cannot."""
+    cdef int i
+    if not can_cast_codes(result, out.dt):
+        raise RuntimeError(f"result type {_core.SCALAR_TYPE_NAMES[result]} can't be cast to the desired output type "
+                           f"{_core.SCALAR_TYPE_NAMES[out.dt]}")
+    if out.nd == nd:
+        for i in range(nd):
+            if out.sizes[i] != sizes[i]:
+                break
+        else:
+            if overlaps_itself(out):
+                raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a "
+                                   "single memory location. Please clone() the tensor before performing the operation.")
+            return out
+    if inplace:
+        raise RuntimeError(f"output with shape {list(make_size(out.nd, out.sizes))} doesn't match the broadcast shape "
+                           f"{list(make_size(nd, sizes))}")
+    out.resize_(make_size(nd, sizes))
+    return out
+
+
+cdef bint same_memory(Tensor a, Tensor b) noexcept:
+    cdef int i
+    if a.offset != b.offset or a.nd != b.nd or a.dt != b.dt:
+        return False
+    for i in range(a.nd):
+        if a.sizes[i] != b.sizes[i] or a.strides[i] != b.strides[i]:
+            return False
+    return True
+
+
+cdef tuple without_overlap(Tensor out, tuple operands):
+    """Operands that share memory with `out` at other positions are copied before `out` is written."""
+    cdef list fixed = None
+    cdef int i
+    for i, x in enumerate(operands):
+        if isinstance(x, Tensor) and (<Tensor> x).storage is out.storage and x is not out and \
+                not same_memory(<Tensor> x, out):
+            if fixed is None:
+                fixed = list(operands)
+            fixed[i] = clone(shallow(<Tensor> x))
+    return operands if fixed is None else tuple(fixed)
+
+
+cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint inplace):
+    """The operator on tensors and Python numbers, recorded for autograd.  `inplace`: out is operands[0]."""
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int nd, dt, compute, result, dev, i, j, need = 0, wanted = 0
+    cdef bint record = False
+    cdef Tensor t, r, a
+    cdef ElementwiseNode node
+    # --- what to compute
+    dt = result_dtype(operands)
+    compute = dt
+    if op.kind == KIND_FLOAT and dt < HALF:
+        compute = default_dtype_code()
+    elif op.kind == KIND_BITS and dt >= HALF:
+        raise kernel_missing(op, dt)
+    result = BOOL if op.kind == KIND_TEST else compute
+    if op.c.k[FLOAT if compute == HALF or compute == BFLOAT16 else compute] == NULL:
+        raise kernel_missing(op, compute)
+    if dt < HALF and op.row.zero_division:
+        check_zero_division(operands[1])
+    nd = broadcast_dims(operands, sizes)
+    dev = device_of(op.name, operands)
+    # --- whether to record it
+    if grad_enabled() and result >= HALF:
+        for i in range(op.arity):
+            x = operands[i]
+            if isinstance(x, Tensor) and grad_required(<Tensor> x):
+                record = True
+                wanted |= 1 << i
+                need |= op.needs[i]
+    if out is None:
+        r = new_like_operands(nd, sizes, operands, result, dev)
+        run_into(op, operands, params, compute, r)
+    else:
+        if not inplace and record:
+            raise RuntimeError(f"{op.row.name.strip('_')}(): functions with out=... arguments don't support automatic "
+                               "differentiation, but one of the arguments requires grad.")
+        if not inplace and grad_enabled() and out.needs_grad:
+            raise RuntimeError(f"{op.row.name.strip('_')}(): functions with out=... arguments don't support automatic "
+                               "differentiation, but one of the arguments requires grad.")
+        if out.inference or (inplace and grad_enabled() and (record or grad_required(out))):
+            check_inplace(out)
+        r = check_out(op.name, out, nd, sizes, result, inplace, dev)
+        operands = without_overlap(r, operands)
+        if record and need & 2:             # the operator overwrites what its gradient reads
+            operands = (operands[0], *operands[1:])
+            a = clone(shallow(r))
+        run_into(op, operands, params, compute, r)
+        bump(r)
+    if not record:
+        return r
+    # --- the node
+    i = 0
+    for j in range(op.arity):
+        if not isinstance(operands[j], Tensor):
+            i |= 1 << j
+    kind = op.node_types[i]
+    node = <ElementwiseNode> cg_tp_new(kind, ())
+    node.op = op
+    node.params = params
+    node.connect(operands)
+    for j in range(op.arity):
+        x = operands[j]
+        if isinstance(x, Tensor):
+            t = <Tensor> x
+            node.dts[j] = t.dt
+            if t.nd != nd or not same_shape(t, r):
+                node.shapes = ()
+            if need >> (j + 1) & 1:
+                if j == 0:
+                    node.saved_a = save_input(a if inplace else t)
+                elif j == 1:
+                    node.saved_b = save_input(t)
+                else:
+                    node.saved_c = save_input(t)
+        elif j == 0:
+            node.number_a = x
+        elif j == 1:
+            node.number_b = x
+        else:
+            node.number_c = x
+    if node.shapes is not None:
+        node.shapes = tuple([make_size((<Tensor> x).nd, (<Tensor> x).sizes) if isinstance(x, Tensor) else None
+                             for x in operands])
+    if inplace:
+        rebase(r, node)
+    else:
+        set_history(r, node, 0)
+    if need & 16:
+        node.saved_y = save_output(r, node, 0)
+    return r
+
+
+cdef Tensor fast_binary(Op op, Tensor a, Tensor b):
+    """Two contiguous tensors of one shape and a kernel's dtype, nothing to record; None if it is not so."""
+    cdef cg_kernel kernel
+    cdef Tensor r
+    cdef char* ptr[3]
+    cdef Py_ssize_t stride[3]
+    if a.dt != b.dt or a.dev or b.dev or a.count >= GRAIN or not a.contiguous or not b.contiguous or \
+            not same_shape(a, b) or op.n_params or op.row_guarded:
+        return None
+    if op.kind == KIND_FLOAT and a.dt < FLOAT:
+        return None
+    kernel = op.c.k[a.dt]
+    if kernel == NULL or (grad_enabled() and op.kind != KIND_TEST and (grad_required(a) or grad_required(b))):
+        return None
+    r = new_tensor(a.nd, a.sizes, BOOL if op.kind == KIND_TEST else a.dt, 0)
+    ptr[0] = r.storage.ptr
+    ptr[1] = data_of(a)
+    ptr[2] = data_of(b)
+    stride[0] = itemsize_of(r.dt)
+    stride[1] = stride[2] = itemsize_of(a.dt)
+    kernel(a.count, ptr, stride, NULL)
+    return r
+
+
+# ------------------------------------------------------------------ copies, casts, fills
+
+cdef Tensor expand_to(Tensor t, int nd, const Py_ssize_t* sizes):
+    """`t` (which broadcasts to `sizes`) with the strides of that shape."""
+    cdef Py_ssize_t[MAX_DIMS] strides
+    cdef int i, shift = nd - t.nd
+    for i in range(nd):
+        strides[i] = 0 if i < shift or t.sizes[i - shift] == 1 else t.strides[i - shift]
+    return raw_view(t, nd, sizes, strides, t.offset)
+
+
+cdef void copy_strip(Py_ssize_t n, char** p, const Py_ssize_t* stride, const cg_param* q) noexcept nogil:
+    cg_casts[q[0].i >> 8][q[0].i & 255](n, p[0], stride[0], p[1], stride[1])
+
+
+cdef int copy_into(Tensor dst, Tensor src) except -1:
+    """Elements of `src`, which broadcasts to dst's shape, cast and stored; the two do not overlap."""
+    cdef Plan p
+    cdef cg_param q
+    if dst.dev or src.dev:
+        _core.backend().copy(dst, src if same_shape(dst, src) else expand_to(src, dst.nd, dst.sizes))
+        return 0
+    if dst.contiguous and src.contiguous and dst.dt == src.dt and same_shape(dst, src) and dst.count < GRAIN:
+        memcpy(data_of(dst), data_of(src), dst.count * itemsize_of(dst.dt))
+        return 0
+    plan_shape(&p, dst, 2)
+    plan_operand(&p, 0, dst)
+    plan_operand(&p, 1, src)
+    q.i = dst.dt << 8 | src.dt
+    # The strip itself casts, so to the walker both sides have the type it asks for.
+    p.dt[0] = p.dt[1] = dst.dt
+    with nogil:
+        run_plan(&p, copy_strip, dst.dt, dst.dt, &q)
+    return 0
+
+
+cdef void fill_strip(Py_ssize_t n, char** p, const Py_ssize_t* stride, const cg_param* q) noexcept nogil:
+    cdef int dt = <int> q[1].i
+    cg_casts[dt][dt](n, p[0], stride[0], <const char*> q, 0)
+
+
+cdef int fill(Tensor t, object value) except -1:
+    """Every element of `t` becomes the Python number."""
+    cdef Plan p
+    cdef cg_param[2] q
+    cdef cg_param number
+    if t.dev:
+        _core.backend().fill(t, value)
+        return 0
+    cdef int kind = number_param(value, &number)
+    q[0].i = 0
+    store_param(t.dt, &number, kind == 2, <char*> q)
+    if q[0].i == 0 and t.contiguous:
+        memset(data_of(t), 0, t.count * itemsize_of(t.dt))
+        return 0
+    q[1].i = t.dt
+    plan_shape(&p, t, 1)
+    plan_operand(&p, 0, t)
+    with nogil:
+        run_plan(&p, fill_strip, t.dt, t.dt, q)
+    return 0
+
+
+cdef Tensor clone(Tensor t):
+    """A copy that is laid out as `t` where that has no gaps, else contiguous; without history."""
+    cdef Tensor r
+    if t.contiguous or not dense(t):
+        r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
+    else:
+        r = empty_strided_like(t.nd, t.sizes, t.strides, t.dt, t.dev)
+    copy_into(r, t)
+    return r
+
+
+def _clone_backward(node, g):
+    return g
+
+
+def _to_backward(node, g):
+    dt, dev = node.args
+    return to_dtype_device(<Tensor> g, dt, dev)
+
+
+cdef Tensor to_dtype(Tensor t, int dt):
+    return to_dtype_device(t, dt, t.dev)
+
+
+cpdef Tensor to_dtype_device(Tensor t, int dt, int dev):
+    """`t` itself, or a recorded copy of another dtype or on another device."""
+    cdef Tensor r
+    if t.dt == dt and t.dev == dev:
+        return t
+    if t.contiguous or not dense(t):
+        r = new_tensor(t.nd, t.sizes, dt, dev)
+    else:
+        r = empty_strided_like(t.nd, t.sizes, t.strides, dt, dev)
+    copy_into(r, t)
+    return attach(r, "ToCopyBackward0", (t,), _to_backward, None, (t.dt, t.dev))
+
+
+cdef Tensor contiguous(Tensor t):
+    cdef Tensor r
+    if t.contiguous:
+        return t
+    r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
+    copy_into(r, t)
+    return attach(r, "CloneBackward0", (t,), _clone_backward, None, ())
+
+
+def clone_tensor(Tensor t not None, bint preserve=True):
+    """A recorded copy; contiguous unless `preserve` and the source is dense."""
+    cdef Tensor r
+    if preserve:
+        r = clone(t)
+    else:
+        r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
+        copy_into(r, t)
+    return attach(r, "CloneBackward0", (t,), _clone_backward, None, ())
+
+
+def contiguous_tensor(Tensor t not None):
+    return contiguous(t)
+
+
+def empty(shape, int dt, int dev=0):
+    """An uninitialised tensor."""
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int nd = 0
+    for s in shape:
+        if nd >= MAX_DIMS:
+            raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
+        sizes[nd] = s
+        nd += 1
+    return new_tensor(nd, sizes, dt, dev)
+
+
+def empty_strided_tensor(shape, strides, int dt, int dev=0):
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef Py_ssize_t[MAX_DIMS] steps
+    cdef int nd = 0
+    for n, s in zip(shape, strides, strict=True):
+        sizes[nd], steps[nd] = n, s
+        nd += 1
+    return empty_strided_like(nd, sizes, steps, dt, dev)
+
+
+def empty_like_tensor(Tensor t not None, int dt, int dev):
+    """Uninitialised, laid out as `t` where that is dense."""
+    if t.contiguous or not dense(t):
+        return new_tensor(t.nd, t.sizes, dt, dev)
+    return empty_strided_like(t.nd, t.sizes, t.strides, dt, dev)
+
+
+def is_dense(Tensor t not None):
+    return dense(t)
+
+
+def full(shape, value, int dt, int dev=0):
+    cdef Tensor t = empty(shape, dt, dev)
+    fill(t, value)
+    return t
+
+
+def _fill_backward(node, g):
+    return (zeros_like(<Tensor> g), g.sum() if node.needs(1) else None)
+
+
+def fill_(Tensor self not None, value):
+    """Fills in place with a number or a 0-dim tensor."""
+    if isinstance(value, Tensor):
+        if (<Tensor> value).nd:
+            raise RuntimeError("fill_ only supports 0-dimension value tensor but got tensor with "
+                               f"{(<Tensor> value).nd} dimensions.")
+        recorded = _core.prepare_inplace(self, value)
+        copy_into(self, <Tensor> value)
+        inputs = (self, value)
+    else:
+        number = as_number(value)
+        if number is None:
+            raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {type(value).__name__}")
+        recorded = _core.prepare_inplace(self)
+        fill(self, number)
+        inputs = (self, None)
+    if recorded:
+        node = _core.new_function_node(node_type("FillBackward0" if inputs[1] is None else "FillBackward1",
+                                                 _core.FunctionNode), "", inputs)
+        _core.set_function(node, _fill_backward, 1)
+        rebase(self, node)
+    bump(self)
+    return self
+
+
+def _copy_backward(node, g):
+    shape, dt, dev = node.args
+    return (zeros_like(<Tensor> g) if node.needs(0) else None,
+            to_dtype_device(sum_to(<Tensor> g, shape), dt, dev) if node.needs(1) else None)
+
+
+def copy_(Tensor self not None, Tensor src not None, non_blocking=False):
+    """Copies the elements of `src`, which must broadcast to this shape, into this tensor; returns it."""
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int i, shift = self.nd - src.nd
+    if shift < 0:
+        raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape "
+                           f"{list(broadcast_shapes_of((self, src)))}")
+    for i in range(src.nd):
+        if src.sizes[i] != 1 and src.sizes[i] != self.sizes[i + shift]:
+            raise broadcast_error(self.sizes[i + shift], src.sizes[i], i + shift)
+    if overlaps_itself(self):
+        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single "
+                           "memory location. Please clone() the tensor before performing the operation.")
+    cdef bint recorded = _core.prepare_inplace(self, src)
+    cdef Tensor of = src
+    if src.storage is self.storage and src is not self:
+        of = clone(shallow(src))
+    if src is not self:
+        copy_into(self, of)
+    if recorded:
+        node = _core.new_function_node(node_type("CopyBackwards", _core.FunctionNode), "", (self, src))
+        _core.set_function(node, _copy_backward, 1)
+        _core.set_args(node, (src.shape, src.dt, src.dev))
+        rebase(self, node)
+    bump(self)
+    return self
+
+
+cdef Tensor sum_to(Tensor g, tuple shape):
+    """Sums a gradient over the dimensions that broadcasting added; differentiable."""
+    cdef Py_ssize_t n = len(shape)
+    cdef int i, shift = g.nd - <int> n
+    cdef list dims = []
+    for i in range(g.nd):
+        if i < shift or (g.sizes[i] != 1 and <Py_ssize_t> shape[i - shift] == 1):
+            dims.append(i)
+    if dims:
+        g = <Tensor> GRADIENT_NAMESPACE["_sum"](g, dims)
+    if g.nd != n:
+        g = <Tensor> g.reshape(shape)
+    elif g.shape != shape:
+        g = <Tensor> g.expand(shape)
+    return g
+
+
+# ------------------------------------------------------------------ making the operators
+
+cdef Op make_op(object row, dict kernels):
+    cdef Op op = Op.__new__(Op)
+    cdef int i, j
+    op.name, op.row, op.arity, op.kind = row.name, row, row.arity, _KINDS[row.kind]
+    op.c = &cg_ops[<int> kernels[row.name]]
+    op.n_params = len(row.params)
+    op.row_guarded = row.zero_division
+    op.node_types, op.grads, op.grad_functions = [None] * 8, [None] * 3, [None] * 3
+    for i, (_, default) in enumerate(row.params):
+        op.defaults[i].f = float("nan") if default is None else default
+    for i in range(8):
+        name = row.grad_name
+        if i == 1 and row.grad_name_a:
+            name = row.grad_name_a
+        if i == 2 and row.grad_name_b:
+            name = row.grad_name_b
+        op.node_types[i] = node_type(name, ElementwiseNode) if name else None
+    for i, text in enumerate((row.da, row.db, row.dc)):
+        if text is None:
+            op.grad_mode[i] = GRAD_NONE
+        elif text == _table.ZERO:
+            op.grad_mode[i] = GRAD_ZERO
+        elif text == _table.MISSING:
+            op.grad_mode[i] = GRAD_MISSING
+        elif text == "g":
+            op.grad_mode[i] = GRAD_IDENTITY
+        else:
+            op.grad_mode[i] = GRAD_TEXT
+            grad = Op.__new__(Op)
+            (<Op> grad).name = f"{row.name}.d{'abc'[i]}"
+            (<Op> grad).row, (<Op> grad).kind = row, KIND_FLOAT
+            (<Op> grad).c = &cg_ops[<int> kernels[(<Op> grad).name]]
+            (<Op> grad).n_params = op.n_params
+            (<Op> grad).defaults = op.defaults
+            op.grads[i] = <Op> grad
+            op.grad_functions[i] = _formula.compile_tensor(text)
+            for j, letter in enumerate("gabcy"):
+                if letter in _formula.names(text):
+                    op.needs[i] |= 1 << j
+    return op
+
+
+def _make_ops():
+    cdef int i
+    kernels = {cg_ops[i].name.decode(): i for i in range(cg_n_ops)}
+    for row in _table.rows():
+        if not row.start:
+            OPS[row.name] = make_op(row, kernels)
+
+
+_make_ops()
+
+
+cdef object operand(str function, str argument, int position, object x):
+    """A tensor, or a Python number; anything else is refused as PyTorch refuses it."""
+    if isinstance(x, Tensor):
+        return x
+    number = as_number(x)
+    if number is None:
+        raise TypeError(f"{function}(): argument '{argument}' (position {position}) must be Tensor, not "
+                        f"{type(x).__name__}")
+    return number
+
+
+cdef Tensor checked_out(str function, object out):
+    if out is not None and not isinstance(out, Tensor):
+        raise TypeError(f"{function}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    return <Tensor> out
+
+
+def call(Op op not None, tuple operands, tuple params=None, out=None):
+    """The operator on operands (tensors or numbers, at least one tensor) with its parameters in order."""
+    cdef str name = op.name
+    cdef list checked = []
+    cdef int i
+    for i, x in enumerate(operands):
+        checked.append(operand(name, ("input", "other", "other")[i], i + 1, x))
+    return elementwise(op, tuple(checked), params, checked_out(name, out), False)
+
+
+def call_(Op op not None, Tensor self not None, tuple others=(), tuple params=None):
+    """The operator in place on `self`."""
+    return elementwise(op, (self, *[operand(op.name + "_", "other", 1, x) for x in others]), params, self, True)
+
+
+def unary_function(Op op not None, str name):
+    """torch.<name>(input, *, out=None)"""
+    def f(input, *, out=None):
+        if not isinstance(input, Tensor):
+            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        return elementwise(op, (input,), None, checked_out(name, out), False)
+    f.__name__ = f.__qualname__ = name
+    f.__doc__ = op.row.doc or f"{name}(input, *, out=None) -> Tensor: {op.row.text} of each element a."
+    return f
+
+
+def unary_method(Op op not None, str name):
+    def f(self):
+        return elementwise(op, (<Tensor?> self,), None, None, False)
+    f.__name__ = f.__qualname__ = name
+    return f
+
+
+def unary_method_(Op op not None, str name):
+    def f(self):
+        return elementwise(op, (<Tensor?> self,), None, <Tensor> self, True)
+    f.__name__ = f.__qualname__ = name
+    return f
+
+
+def binary_function(Op op not None, str name):
+    """torch.<name>(input, other, *, out=None)"""
+    def f(input, other, *, out=None):
+        cdef Tensor r
+        if out is None and isinstance(input, Tensor) and isinstance(other, Tensor):
+            r = fast_binary(op, <Tensor> input, <Tensor> other)
+            if r is not None:
+                return r
+        a = operand(name, "input", 1, input)
+        b = operand(name, "other", 2, other)
+        if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        return elementwise(op, (a, b), None, checked_out(name, out), False)
+    f.__name__ = f.__qualname__ = name
+    f.__doc__ = op.row.doc or f"{name}(input, other, *, out=None) -> Tensor: {op.row.text} of the elements a and b."
+    return f
+
+
+def binary_method(Op op not None, str name):
+    def f(self, other):
+        cdef Tensor r
+        if isinstance(other, Tensor):
+            r = fast_binary(op, <Tensor?> self, <Tensor> other)
+            if r is not None:
+                return r
+        return elementwise(op, (<Tensor?> self, operand(name, "other", 1, other)), None, None, False)
+    f.__name__ = f.__qualname__ = name
+    return f
+
+
+def binary_method_(Op op not None, str name):
+    def f(self, other):
+        return elementwise(op, (<Tensor?> self, operand(name, "other", 1, other)), None, <Tensor> self, True)
+    f.__name__ = f.__qualname__ = name
+    return f
+
+
+def binary_operator(Op op not None, str name, bint reflected=False, bint inplace=False):
+    """The method behind a Python operator: NotImplemented for operands that are no numbers."""
+    def f(self, other):
+        cdef Tensor r
+        if isinstance(other, Tensor):
+            if not inplace:
+                r = fast_binary(op, <Tensor> other, <Tensor> self) if reflected else \
+                    fast_binary(op, <Tensor> self, <Tensor> other)
+                if r is not None:
+                    return r
+        else:
+            number = as_number(other)
+            if number is None:
+                if hasattr(other, "__array__") and not inplace:
+                    other = _core.tensor_of_array(other)
+                else:
+                    return NotImplemented
+            else:
+                other = number
+        if inplace:
+            return elementwise(op, (self, other), None, <Tensor> self, True)
+        return elementwise(op, (other, self) if reflected else (self, other), None, None, False)
+    f.__name__ = f.__qualname__ = name
+    return f

@@ -1,0 +1,120 @@
+"""OpenCL devices: what the core and the operators call for tensors that live on one.
+
+Importing this module does not need OpenCL; the first use of a device does.
+"""
+
+from cygrad.cl._launch import (
+    OutOfMemoryError,
+    allocate,
+    arg_reduce,
+    copy,
+    copy_bytes,
+    data_ptr,
+    elementwise,
+    fill,
+    reduce,
+    where,
+)
+
+from . import _launch
+
+__all__ = [
+    "OutOfMemoryError", "allocate", "arg_reduce", "copy", "copy_bytes", "current_device", "data_ptr", "device_code",
+    "device_count", "device_name", "device_properties", "elementwise", "empty_cache", "fill", "is_available",
+    "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved", "reduce",
+    "reset_peak_memory_stats", "set_device", "synchronize", "where",
+]  # fmt: skip
+
+_current = {"opencl": 0, "cuda": 0}
+
+
+def _found(kind):
+    from . import _device
+
+    devices, gpus = _device.found()
+    return devices[:gpus] if kind == "cuda" else devices
+
+
+def device_count(kind="opencl"):
+    """How many devices "opencl" or "cuda" has; 0 where there is no OpenCL.
+
+    "cuda" counts the OpenCL GPUs, or the devices that the environment variable CYGRAD_DEVICE names.
+    """
+    try:
+        return len(_found(kind))
+    except RuntimeError:
+        return 0
+
+
+def is_available(kind="cuda"):
+    """Whether there is a device of this spelling."""
+    return device_count(kind) > 0
+
+
+def device_code(kind, index=None):
+    """The core's number for a device: 1 + i for "opencl:i", 17 + i for "cuda:i"."""
+    if kind == "cuda" and not device_count("cuda"):
+        raise AssertionError("Torch not compiled with CUDA enabled")
+    count = len(_found(kind))
+    if index is None:
+        index = _current[kind]
+    if not 0 <= index < count:
+        raise RuntimeError(f"{kind}:{index}: invalid device ordinal, there {'is' if count == 1 else 'are'} {count}")
+    return index + (17 if kind == "cuda" else 1)
+
+
+def current_device(kind="cuda"):
+    """The index that "cuda" or "opencl" without one means."""
+    return _current[kind]
+
+
+def set_device(kind, index):
+    """Makes `index` what "cuda" or "opencl" without an index means."""
+    device_code(kind, index)
+    _current[kind] = index
+
+
+def device_properties(dev):
+    """What the driver says of a device: a pyopencl device, with its attributes."""
+    from . import _device
+
+    return _device.found()[0][(dev - 1) % 16]
+
+
+def device_name(dev):
+    return device_properties(dev).name
+
+
+def synchronize(dev):
+    """Waits until the device has done all its work."""
+    _launch.device(dev).finish()
+
+
+def memory_allocated(dev):
+    """Bytes in live tensors, in blocks of 512."""
+    return _launch.device(dev).allocated
+
+
+def max_memory_allocated(dev):
+    """The most that `memory_allocated` was since the start or the last `reset_peak_memory_stats`."""
+    return _launch.device(dev).max_allocated
+
+
+def memory_reserved(dev):
+    """Bytes held from the driver: in tensors, or kept for the next ones."""
+    return _launch.device(dev).reserved
+
+
+def max_memory_reserved(dev):
+    return _launch.device(dev).max_reserved
+
+
+def reset_peak_memory_stats(dev):
+    device = _launch.device(dev)
+    device.max_allocated, device.max_reserved = device.allocated, device.reserved
+
+
+def empty_cache():
+    """Gives the unused blocks of all devices back to their drivers."""
+    for device in _launch.opened():
+        device.empty_cache()

@@ -1,0 +1,106 @@
+"""Which OpenCL devices there are, in what order, and what each can do.  The one place that imports pyopencl."""
+
+import ctypes
+import functools
+import os
+import re
+
+from cygrad.cl import _launch
+
+NO_DRIVER = "no OpenCL driver: pip install pocl-binary-distribution, or install your vendor's driver"
+LIMIT = 16  # device codes: 1 + i is "opencl:i", 17 + i is "cuda:i"
+
+
+@functools.cache
+def pyopencl():
+    """The pyopencl module; RuntimeError where it is not installed."""
+    try:
+        import pyopencl as cl
+    except ImportError as error:
+        raise RuntimeError('OpenCL devices need pyopencl: pip install "pyopencl[pocl]"') from error
+    return cl
+
+
+def _kind(cl, device):
+    types = cl.device_type
+    return 0 if device.type & types.GPU else 1 if device.type & types.ACCELERATOR else 2
+
+
+def _chosen(text, device, position):
+    """Whether CYGRAD_DEVICE names the device: by number, by type, or by part of its or its platform's name."""
+    number = re.fullmatch(r"(?:(?:opencl|cuda):)?(\d+)", text)
+    if number:
+        return int(number[1]) == position
+    if text in ("cpu", "gpu"):
+        return _kind(pyopencl(), device) == {"gpu": 0, "cpu": 2}[text]
+    return text in ("cuda", "opencl", "any") or text in f"{device.platform.name} {device.name}".lower()
+
+
+@functools.cache
+def found():
+    """(pyopencl devices in the order of "opencl:i", how many of them are "cuda:i" too): GPUs come first.
+
+    With CYGRAD_DEVICE set, the devices it names come first and are the "cuda" devices, CPUs included.
+    """
+    cl = pyopencl()
+    try:
+        platforms = cl.get_platforms()
+    except cl.LogicError as error:
+        raise RuntimeError(NO_DRIVER) from error
+    devices = []
+    for platform in platforms:
+        try:
+            devices += platform.get_devices()
+        except cl.Error:  # a platform without devices is an error to some loaders
+            continue
+    if not devices:
+        raise RuntimeError(NO_DRIVER)
+    devices.sort(key=lambda d: _kind(cl, d))
+    text = os.environ.get("CYGRAD_DEVICE", "").strip().lower()
+    if not text:
+        return devices[:LIMIT], sum(_kind(cl, d) == 0 for d in devices[:LIMIT])
+    first = [d for k, d in enumerate(devices) if _chosen(text, d, k)]
+    if not first:
+        names = ", ".join(d.name for d in devices)
+        raise RuntimeError(f"CYGRAD_DEVICE={text!r} names no OpenCL device; there are: {names}")
+    return (first + [d for d in devices if d not in first])[:LIMIT], len(first[:LIMIT])
+
+
+@functools.cache
+def _bind():
+    """Gives the launcher the functions of the OpenCL loader that pyopencl mapped; without them it calls pyopencl."""
+    names = ["libOpenCL.so.1", "OpenCL.dll", "/System/Library/Frameworks/OpenCL.framework/OpenCL"]
+    try:
+        with open("/proc/self/maps") as maps:
+            mapped = re.findall(r"\S*libOpenCL[^/\s]*\.so\S*", maps.read())
+        names = mapped[:1]  # another loader would not know pyopencl's handles
+    except OSError:
+        pass
+    if os.environ.get("CYGRAD_CL_LAUNCH") == "pyopencl":
+        return
+    for name in names:
+        try:
+            library = ctypes.CDLL(name)
+            _launch.bind({f: ctypes.cast(getattr(library, f), ctypes.c_void_p).value for f in _launch.FUNCTIONS})
+            return
+        except (OSError, AttributeError):
+            continue
+
+
+@functools.cache
+def open_device(index):
+    """The launcher's device for "opencl:index": its context and its in-order queue."""
+    _launch.check_fork()
+    cl = pyopencl()
+    handle = found()[0][index]
+    _bind()
+    context = cl.Context([handle])
+    queue = cl.CommandQueue(context, handle)
+    schedule = os.environ.get("CYGRAD_CL_SCHEDULE") or ("cpu" if _kind(cl, handle) == 2 else "gpu")
+    if schedule not in ("cpu", "gpu"):
+        raise RuntimeError(f"CYGRAD_CL_SCHEDULE must be cpu or gpu, not {schedule!r}")
+    limit = int(os.environ.get("CYGRAD_CL_MEMORY_LIMIT", 0)) or handle.global_mem_size
+    return _launch.Device(
+        index, handle, context, queue, schedule=schedule, fp64=bool(handle.double_fp_config), limit=limit,
+        max_alloc=handle.max_mem_alloc_size, units=handle.max_compute_units,
+    )  # fmt: skip

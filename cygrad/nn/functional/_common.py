@@ -1,0 +1,132 @@
+"""What the parts of nn.functional share: arguments, names in messages, kernels that may exist."""
+
+import warnings
+
+import cygrad
+from cygrad import Tensor, _nn
+
+_SCALAR_NAMES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
+    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+    "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+}
+_C_NAMES = {
+    "Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16",
+    "Long": "long", "Int": "int", "Short": "short", "Char": "signed char",
+    "Byte": "unsigned char", "Bool": "bool", "ComplexFloat": "c10::complex<float>",
+    "ComplexDouble": "c10::complex<double>",
+}
+
+
+def scalar_name(dtype):
+    """A dtype as messages name it: ``Float`` for ``torch.float32``."""
+    name = str(dtype).rpartition(".")[2]
+    return _SCALAR_NAMES.get(name, name)
+
+
+def c_name(dtype):
+    """A dtype as C++ names it: ``c10::Half`` for ``torch.float16``."""
+    name = scalar_name(dtype)
+    return _C_NAMES.get(name, name)
+
+
+def require_floating(input, kernel):
+    """Raise NotImplementedError, naming ``kernel``, unless ``input`` is of a floating dtype."""
+    if not input.is_floating_point():
+        raise NotImplementedError(
+            f"\"{kernel}\" not implemented for '{scalar_name(input.dtype)}'"
+        )
+
+
+def fused(composite):
+    """``composite``, or the compiled function of the same name where `cygrad._nn` has one.
+
+    It takes the same positional arguments. The composite stays reachable as ``__wrapped__``: it
+    is the oracle in the tests.
+    """
+    compiled = getattr(_nn, composite.__name__.lstrip("_"), None)
+    if compiled is None:
+        return composite
+
+    def function(*args):
+        return compiled(*args)
+
+    function.__name__ = composite.__name__
+    function.__doc__ = composite.__doc__
+    function.__wrapped__ = composite
+    return function
+
+
+def in_place(input, function, *args):
+    """Write ``function(input, *args)`` into ``input``.
+
+    The function sees a copy, so that what it saves for the backward pass stays as it was.
+    """
+    return input.copy_(function(input.clone(), *args))
+
+
+def ints(value, count):
+    """``value`` as a tuple of ``count`` ints; one int (or a tuple of one) is repeated."""
+    if isinstance(value, int):
+        return (value,) * count
+    value = tuple(value)
+    return value * count if len(value) == 1 else value
+
+
+def hashable(value):
+    """A size argument as something that a cache of checked arguments can be keyed by."""
+    return tuple(value) if type(value) is list else value
+
+
+def shape_text(tensor):
+    """A shape as C++ prints it: ``[2, 3]``."""
+    return str(list(tensor.shape))
+
+
+REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
+
+
+def reduction_code(reduction):
+    """0, 1, 2 for none, mean, sum. Raises ValueError."""
+    try:
+        return REDUCTIONS[reduction]
+    except KeyError:
+        raise ValueError(f"{reduction} is not a valid value for reduction") from None
+
+
+def legacy_reduction(size_average, reduce, emit_warning=True):
+    """The reduction that the deprecated pair of arguments asks for."""
+    size_average = True if size_average is None else size_average
+    reduce = True if reduce is None else reduce
+    name = ("mean" if size_average else "sum") if reduce else "none"
+    if emit_warning:
+        warnings.warn(
+            "size_average and reduce args will be deprecated, "
+            f"please use reduction='{name}' instead.",
+            stacklevel=4,
+        )
+    return name
+
+
+def pick_reduction(size_average, reduce, reduction):
+    """``reduction``, unless one of the deprecated arguments was given."""
+    if size_average is not None or reduce is not None:
+        return legacy_reduction(size_average, reduce)
+    return reduction
+
+
+def reduced(loss, reduction):
+    """``loss`` itself, its mean or its sum. Raises ValueError."""
+    code = reduction_code(reduction)
+    if code == 0:
+        return loss
+    return loss.mean() if code == 1 else loss.sum()
+
+
+def is_tensor(value):
+    return isinstance(value, Tensor)
+
+
+def zeros_like_scalar(input):
+    """A 0-d zero of the dtype and device of ``input``, to broadcast against it."""
+    return cygrad.zeros((), dtype=input.dtype, device=input.device)

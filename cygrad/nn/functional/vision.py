@@ -1,0 +1,546 @@
+"""Resampling and rearranging images: every dimension by itself where the method allows it."""
+
+import math
+import warnings
+
+import cygrad
+
+from ._common import ints, require_floating, shape_text
+from .padding import pad
+from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+
+_LINEAR = {"linear": 3, "bilinear": 4, "trilinear": 5, "bicubic": 4, "lanczos": 4}
+
+
+def _positions(size, out, scale, align_corners, clamp, device, dtype):
+    """Where each of ``out`` samples lies, in units of input pixels."""
+    steps = cygrad.arange(out, device=device, dtype=dtype)
+    if align_corners:
+        return steps * ((size - 1) / (out - 1) if out > 1 else 0.0)
+    ratio = 1.0 / scale if scale else size / out
+    where = (steps + 0.5) * ratio - 0.5
+    return where.clamp(min=0) if clamp else where
+
+
+def _shaped(values, axis, dim):
+    shape = [1] * dim
+    shape[axis] = -1
+    return values.reshape(shape)
+
+
+def _nearest(input, axis, out, scale, exact):
+    size = input.shape[axis]
+    if out == 2 * size and not scale and not exact:
+        return input.repeat_interleave(2, axis)
+    # float32 throughout: the index rule is part of what the operator promises.
+    steps = cygrad.arange(out, device=input.device, dtype=cygrad.float32)
+    ratio = cygrad.tensor(1.0 / scale if scale else size / out, dtype=cygrad.float32,
+                          device=input.device)
+    index = ((steps + 0.5 if exact else steps) * ratio).floor().long()
+    return input.index_select(axis, index.clamp(max=size - 1))
+
+
+def _linear(input, axis, out, scale, align_corners):
+    size = input.shape[axis]
+    if out == size and not scale:
+        return input
+    wide = cygrad.float64 if input.dtype == cygrad.float64 else cygrad.float32
+    where = _positions(size, out, scale, align_corners, True, input.device, wide)
+    low = where.floor().long().clamp(max=size - 1)
+    high = (low + 1).clamp(max=size - 1)
+    weight = _shaped((where - low).clamp(0, 1).to(input.dtype), axis, input.dim())
+    return input.index_select(axis, low) * (1 - weight) + input.index_select(axis, high) * weight
+
+
+def _cubic_weights(t, a=-0.75):
+    """Keys, Cubic convolution interpolation (1981): the weights of the four neighbours."""
+    def near(x):
+        return ((a + 2) * x - (a + 3)) * x * x + 1
+
+    def far(x):
+        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+
+    return far(t + 1), near(t), near(1 - t), far(2 - t)
+
+
+def _cubic(input, axis, out, scale, align_corners):
+    size = input.shape[axis]
+    if out == size and not scale:
+        return input
+    wide = cygrad.float64 if input.dtype == cygrad.float64 else cygrad.float32
+    where = _positions(size, out, scale, align_corners, False, input.device, wide)
+    low = where.floor()
+    total = 0
+    for step, weight in enumerate(_cubic_weights(where - low)):
+        index = (low.long() + step - 1).clamp(0, size - 1)
+        weight = _shaped(weight.to(input.dtype), axis, input.dim())
+        total = total + input.index_select(axis, index) * weight
+    return total
+
+
+def _triangle(x):
+    return max(1 - abs(x), 0.0)
+
+
+def _keys(x, a=-0.5):
+    x = abs(x)
+    if x < 1:
+        return ((a + 2) * x - (a + 3)) * x * x + 1
+    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a if x < 2 else 0.0
+
+
+def _lanczos3(x):
+    if x == 0:
+        return 1.0
+    if abs(x) >= 3:
+        return 0.0
+    return 3 * math.sin(math.pi * x) * math.sin(math.pi * x / 3) / (math.pi * x) ** 2
+
+
+_FILTERS = {"bilinear": (_triangle, 1), "bicubic": (_keys, 2), "lanczos": (_lanczos3, 3)}
+
+
+def _antialiased(input, axis, out, scale, align_corners, mode):
+    """Multiply by the matrix of a filter that grows with the reduction, as Pillow does."""
+    kernel, radius = _FILTERS[mode]
+    size = input.shape[axis]
+    if align_corners:
+        ratio = (size - 1) / (out - 1) if out > 1 else 0.0
+    else:
+        ratio = 1.0 / scale if scale else size / out
+    stretch = max(ratio, 1.0)
+    support = radius * stretch
+    rows = []
+    for i in range(out):
+        center = ratio * (i + 0.5)
+        first = max(int(center - support + 0.5), 0)
+        last = min(int(center + support + 0.5), size)
+        weights = [kernel((j - center + 0.5) / stretch) for j in range(first, last)]
+        total = sum(weights)
+        row = [0.0] * size
+        row[first:last] = [w / total for w in weights] if total else weights
+        rows.append(row)
+    matrix = cygrad.tensor(rows, dtype=input.dtype, device=input.device)
+    return input.movedim(axis, -1).matmul(matrix.t()).movedim(-1, axis)
+
+
+def _interpolate_sizes(input, size, scale_factor, recompute):
+    spatial = list(input.shape[2:])
+    n = len(spatial)
+    if size is not None and scale_factor is not None:
+        raise ValueError("only one of size or scale_factor should be defined")
+    if size is None and scale_factor is None:
+        raise ValueError("either size or scale_factor should be defined")
+    if size is not None:
+        if isinstance(size, (list, tuple)):
+            if len(size) != n:
+                raise ValueError(
+                    "Input and output must have the same number of spatial dimensions, but got "
+                    f"input with spatial dimensions of {spatial} and output size of {size}. "
+                    "Please provide input tensor in (N, C, d1, d2, ...,dK) format and output size "
+                    "in (o1, o2, ...,oK) format."
+                )
+            sizes = [int(s) for s in size]
+        else:
+            sizes = [int(size)] * n
+        if recompute:
+            raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+        return sizes, [None] * n
+    if isinstance(scale_factor, (list, tuple)):
+        if len(scale_factor) != n:
+            raise ValueError(
+                "Input and scale_factor must have the same number of spatial dimensions, but got "
+                f"input with spatial dimensions of {spatial} and scale_factor of shape "
+                f"{scale_factor}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+                "scale_factor in (s1, s2, ...,sK) format."
+            )
+        scales = [float(s) for s in scale_factor]
+    else:
+        scales = [float(scale_factor)] * n
+    sizes = [math.floor(s * f) for s, f in zip(spatial, scales, strict=False)]
+    return sizes, [None] * n if recompute else scales
+
+
+def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None,
+                recompute_scale_factor=None, antialias=False):
+    """Resample (N, C, L), (N, C, H, W) or (N, C, D, H, W) to ``size`` or by ``scale_factor``.
+
+    Modes: nearest, nearest-exact, area, linear (3-d), bilinear and bicubic (4-d), trilinear
+    (5-d), lanczos (4-d, antialias). ``antialias`` widens the filter when it shrinks.
+    """
+    if mode in ("nearest", "area", "nearest-exact"):
+        if align_corners is not None:
+            raise ValueError(
+                "align_corners option can only be set with the "
+                "interpolating modes: linear | bilinear | bicubic | trilinear"
+            )
+    elif align_corners is None:
+        align_corners = False
+    sizes, scales = _interpolate_sizes(input, size, scale_factor, recompute_scale_factor)
+    if antialias and not (mode in _FILTERS and input.ndim == 4):
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires "
+            "a 4-D tensor as input"
+        )
+    known = mode in _LINEAR or mode in ("nearest", "area", "nearest-exact")
+    if input.dim() not in (3, 4, 5) or not known:
+        raise NotImplementedError(
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for "
+            "the modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | area | "
+            f"nearest-exact (got {mode})"
+        )
+    if mode in _LINEAR and input.dim() != _LINEAR[mode]:
+        raise NotImplementedError(
+            f"Got {input.dim()}D input, but {mode} mode needs {_LINEAR[mode]}D input"
+        )
+    if mode == "lanczos" and not antialias:
+        raise ValueError("lanczos mode requires antialias=True")
+    if min(sizes) <= 0:
+        names = "DHW"[-len(sizes):]
+        told = [", ".join(f"{a}: {v}" for a, v in zip(names, values, strict=False))
+                for values in (input.shape[2:], sizes)]
+        raise RuntimeError(
+            f"Input and output sizes should be greater than 0, but got input ({told[0]}) "
+            f"output ({told[1]})"
+        )
+    if mode == "area":
+        pool = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[input.dim() - 3]
+        return pool(input, sizes)
+    if input.dtype != cygrad.uint8:
+        require_floating(input, f"upsample_{mode}{input.dim() - 2}d_channels_last")
+    for i, (out, scale) in enumerate(zip(sizes, scales, strict=False)):
+        axis = 2 + i
+        if antialias:
+            input = _antialiased(input, axis, out, scale, align_corners, mode)
+        elif mode.startswith("nearest"):
+            input = _nearest(input, axis, out, scale, mode == "nearest-exact")
+        elif mode == "bicubic":
+            input = _cubic(input, axis, out, scale, align_corners)
+        else:
+            input = _linear(input, axis, out, scale, align_corners)
+    return input
+
+
+def _warn_upsample(name):
+    warnings.warn(
+        f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=3,
+    )
+
+
+def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
+    """The deprecated name of `interpolate`."""
+    _warn_upsample("upsample")
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input, size=None, scale_factor=None):
+    """Deprecated: `interpolate` with mode nearest."""
+    _warn_upsample("upsample_nearest")
+    return interpolate(input, size, scale_factor, mode="nearest")
+
+
+def upsample_bilinear(input, size=None, scale_factor=None):
+    """Deprecated: `interpolate` with mode bilinear and aligned corners."""
+    _warn_upsample("upsample_bilinear")
+    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
+
+
+_ALIGN_WARNING = (
+    "Default grid_sample and affine_grid behavior has changed "
+    "to align_corners=False since 1.3.0. Please specify "
+    "align_corners=True if the old behavior is desired. "
+    "See the documentation of grid_sample for details."
+)
+
+
+def _unnormalised(coordinate, size, align_corners):
+    if align_corners:
+        return (coordinate + 1) / 2 * (size - 1)
+    return ((coordinate + 1) * size - 1) / 2
+
+
+def _bounced(where, low2, high2):
+    """Reflect at low2 / 2 and high2 / 2 until inside."""
+    if low2 == high2:
+        return cygrad.zeros_like(where)
+    low, span = low2 / 2, (high2 - low2) / 2
+    away = (where - low).abs()
+    extra = away.fmod(span)
+    even = (away / span).floor().remainder(2) == 0
+    return cygrad.where(even, extra + low, span - extra + low)
+
+
+def _folded(where, size, padding_mode, align_corners):
+    if padding_mode == "border":
+        return where.clamp(0, size - 1)
+    if padding_mode == "reflection":
+        ends = (0, 2 * (size - 1)) if align_corners else (-1, 2 * size - 1)
+        return _bounced(where, *ends).clamp(0, size - 1)
+    return where
+
+
+def _pick(input, index):
+    """Values of (N, C, *sizes) at integer positions ``index`` (one tensor (N, *out) a dimension).
+
+    Positions outside give zero.
+    """
+    sizes = input.shape[2:]
+    flat, inside = 0, None
+    for where, size in zip(index, sizes, strict=False):
+        within = (where >= 0) & (where < size)
+        inside = within if inside is None else inside & within
+        flat = flat * size + where.clamp(0, size - 1)
+    n, c = input.shape[:2]
+    out = flat.shape[1:]
+    picked = input.reshape(n, c, -1).gather(2, flat.reshape(n, 1, -1).expand(n, c, -1))
+    return picked.reshape(n, c, *out) * inside.unsqueeze(1).to(input.dtype)
+
+
+def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
+    """Values of ``input`` (N, C, [D,] H, W) at the places ``grid`` (N, ..., 2 or 3) in [-1, 1].
+
+    The last dimension of the grid is (x, y[, z]).
+    """
+    if mode not in ("bilinear", "nearest", "bicubic"):
+        raise ValueError(
+            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', "
+            f"but got: '{mode}'"
+        )
+    if padding_mode not in ("zeros", "border", "reflection"):
+        raise ValueError(
+            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
+            f"'reflection', but got: '{padding_mode}'"
+        )
+    if align_corners is None:
+        warnings.warn(_ALIGN_WARNING, stacklevel=2)
+        align_corners = False
+    if input.size(0) != grid.size(0):
+        raise RuntimeError(
+            "grid_sampler(): expected grid and input to have same batch size, but got input with "
+            f"sizes {shape_text(input)} and grid with sizes {shape_text(grid)}"
+        )
+    n = input.dim() - 2
+    if grid.size(-1) != n:
+        raise RuntimeError(
+            f"grid_sampler(): expected grid to have size {n} in last dimension, but got grid with "
+            f"sizes {shape_text(grid)}"
+        )
+    if mode == "bicubic" and n != 2:
+        raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
+    sizes = input.shape[2:]
+    where = [
+        _unnormalised(grid[..., n - 1 - i], size, align_corners) for i, size in enumerate(sizes)
+    ]
+    if mode == "bicubic":
+        return _sample_cubic(input, where, padding_mode, align_corners)
+    where = [_folded(w, s, padding_mode, align_corners) for w, s in zip(where, sizes, strict=False)]
+    if mode == "nearest":
+        return _pick(input, [w.round().long() for w in where])
+    total = 0
+    lows = [w.floor() for w in where]
+    for corner in range(2 ** n):
+        bits = [(corner >> i) & 1 for i in range(n)]
+        weight = 1
+        for w, low, bit in zip(where, lows, bits, strict=False):
+            weight = weight * ((w - low) if bit else (low + 1 - w))
+        index = [low.long() + bit for low, bit in zip(lows, bits, strict=False)]
+        total = total + _pick(input, index) * weight.unsqueeze(1)
+    return total
+
+
+def _sample_cubic(input, where, padding_mode, align_corners):
+    sizes = input.shape[2:]
+    lows = [w.floor() for w in where]
+    weights = [_cubic_weights(w - low) for w, low in zip(where, lows, strict=False)]
+    total = 0
+    for i in range(4):
+        for j in range(4):
+            index = [
+                _folded(low + step - 1, size, padding_mode, align_corners).round().long()
+                for low, step, size in zip(lows, (i, j), sizes, strict=False)
+            ]
+            weight = weights[0][i] * weights[1][j]
+            total = total + _pick(input, index) * weight.unsqueeze(1)
+    return total
+
+
+def affine_grid(theta, size, align_corners=None):
+    """The grid of `grid_sample` for affine maps theta (N, 2, 3) or (N, 3, 4)."""
+    if align_corners is None:
+        warnings.warn(_ALIGN_WARNING, stacklevel=2)
+        align_corners = False
+    if not theta.is_floating_point():
+        raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
+    n = len(size) - 2
+    if n not in (2, 3):
+        raise NotImplementedError(
+            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, "
+            f"respectively. Got size {tuple(size)}."
+        )
+    if theta.dim() != 3 or tuple(theta.shape[1:]) != (n, n + 1):
+        raise ValueError(
+            f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size "
+            f"{tuple(size)}. Got {theta.shape}."
+        )
+    if theta.shape[0] != size[0]:
+        raise RuntimeError(
+            "Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{size[0]}, {n + 1}] but got: [{theta.shape[0]}, {n + 1}]."
+        )
+    spatial = list(size[2:])
+    columns = []
+    for i, count in enumerate(spatial):
+        steps = cygrad.linspace(-1, 1, count, dtype=theta.dtype, device=theta.device)
+        if count == 1:
+            steps = steps.new_zeros(1)
+        elif not align_corners:
+            steps = steps * ((count - 1) / count)
+        columns.insert(0, _shaped(steps, i, n).expand(spatial))
+    columns.append(cygrad.ones(spatial, dtype=theta.dtype, device=theta.device))
+    base = cygrad.stack(columns, -1).reshape(1, -1, n + 1)
+    grid = base.expand(size[0], -1, -1).bmm(theta.transpose(1, 2))
+    return grid.reshape(size[0], *spatial, n)
+
+
+def _check_shuffle(input, factor, name, what):
+    if input.dim() < 3:
+        raise RuntimeError(
+            f"{name} expects input to have at least 3 dimensions, but got input with "
+            f"{input.dim()} dimension(s)"
+        )
+    if factor <= 0:
+        raise RuntimeError(f"{name} expects a positive {what}, but got {factor}")
+
+
+def pixel_shuffle(input, upscale_factor):
+    """(*, C r^2, H, W) to (*, C, H r, W r)."""
+    _check_shuffle(input, upscale_factor, "pixel_shuffle", "upscale_factor")
+    r = upscale_factor
+    *lead, c, h, w = input.shape
+    if c % (r * r):
+        raise RuntimeError(
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
+            f"of upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
+        )
+    parts = input.reshape(-1, c // (r * r), r, r, h, w).permute(0, 1, 4, 2, 5, 3)
+    return parts.reshape(*lead, c // (r * r), h * r, w * r)
+
+
+def pixel_unshuffle(input, downscale_factor):
+    """(*, C, H r, W r) to (*, C r^2, H, W)."""
+    _check_shuffle(input, downscale_factor, "pixel_unshuffle", "downscale_factor")
+    r = downscale_factor
+    *lead, c, h, w = input.shape
+    for name, axis, size in (("height", -2, h), ("width", -1, w)):
+        if size % r:
+            raise RuntimeError(
+                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
+                f"input.size({axis})={size} is not divisible by {r}"
+            )
+    parts = input.reshape(-1, c, h // r, r, w // r, r).permute(0, 1, 3, 5, 2, 4)
+    return parts.reshape(*lead, c * r * r, h // r, w // r)
+
+
+def channel_shuffle(input, groups):
+    """(N, g c, ...) with its channels read as (g, c) and written as (c, g)."""
+    if input.dim() < 3:
+        raise RuntimeError(
+            "channel_shuffle expects input with > 2 dims, but got input with sizes "
+            f"{shape_text(input)}"
+        )
+    n, c, *rest = input.shape
+    if groups <= 0:
+        raise RuntimeError(
+            f"Number of groups to divide channels in must be positive. Value of groups:{groups}"
+        )
+    if c % groups:
+        raise RuntimeError(
+            "Number of channels must be divisible by groups. "
+            f"Got {c} channels and {groups} groups."
+        )
+    return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(input.shape)
+
+
+native_channel_shuffle = channel_shuffle
+
+
+def _blocks(sizes, kernel, dilation, padding, stride):
+    return [
+        (s + 2 * p - d * (k - 1) - 1) // st + 1
+        for s, k, d, p, st in zip(sizes, kernel, dilation, padding, stride, strict=False)
+    ]
+
+
+def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
+    """The sliding blocks of (N, C, H, W) as columns: (N, C k, blocks)."""
+    kernel, dilation, padding, stride = (
+        ints(v, 2) for v in (kernel_size, dilation, padding, stride)
+    )
+    if input.dim() not in (3, 4):
+        input.size(2)
+        raise RuntimeError(
+            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
+            f"dimensions for input, but got: {shape_text(input)}"
+        )
+    unbatched = input.dim() == 3
+    x = input.unsqueeze(0) if unbatched else input
+    count = _blocks(x.shape[2:], kernel, dilation, padding, stride)
+    if min(count) < 1:
+        raise RuntimeError(
+            f"Given input with spatial size {tuple(x.shape[2:])}, kernel_size={kernel}, "
+            f"dilation={dilation}, padding={padding}, calculated shape of the array of sliding "
+            f"blocks as {tuple(count)}, but its components must be at least one."
+        )
+    if max(padding):
+        x = pad(x, (padding[1], padding[1], padding[0], padding[0]))
+    n, c = x.shape[:2]
+    for axis in (2, 3):
+        i = axis - 2
+        span = dilation[i] * (kernel[i] - 1) + 1
+        x = x.unfold(axis, span, stride[i])
+    x = x[..., ::dilation[0], ::dilation[1]]
+    result = x.permute(0, 1, 4, 5, 2, 3).reshape(n, c * math.prod(kernel), -1)
+    return result.squeeze(0) if unbatched else result
+
+
+def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    """Sum columns (N, C k, blocks) into the places that `unfold` took them from."""
+    size, kernel, dilation, padding, stride = (
+        ints(v, 2) for v in (output_size, kernel_size, dilation, padding, stride)
+    )
+    if input.dim() not in (2, 3):
+        raise RuntimeError(
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and "
+            f"non-zero dimensions for input, but got: {shape_text(input)}"
+        )
+    unbatched = input.dim() == 2
+    x = input.unsqueeze(0) if unbatched else input
+    taps = math.prod(kernel)
+    if x.size(1) % taps:
+        raise RuntimeError(
+            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "
+            f"but got input.size(1)={x.size(1)} and kernel_size={kernel}."
+        )
+    count = _blocks(size, kernel, dilation, padding, stride)
+    if x.size(2) != math.prod(count):
+        raise RuntimeError(
+            f"Given output_size={size}, kernel_size={kernel}, dilation={dilation}, "
+            f"padding={padding}, stride={stride}, expected size of input's dimension 2 to match "
+            f"the calculated number of sliding blocks {count[0]} * {count[1]} = "
+            f"{math.prod(count)}, but got input.size(2)={x.size(2)}."
+        )
+    n, c = x.size(0), x.size(1) // taps
+    padded = [s + 2 * p for s, p in zip(size, padding, strict=False)]
+    rows, columns = (
+        cygrad.arange(k, device=x.device).reshape(-1, 1) * d
+        + cygrad.arange(b, device=x.device) * st
+        for k, d, b, st in zip(kernel, dilation, count, stride, strict=False)
+    )
+    place = rows.reshape(kernel[0], 1, count[0], 1) * padded[1]
+    place = place + columns.reshape(1, kernel[1], 1, count[1])
+    flat = x.new_zeros((n, c, math.prod(padded)))
+    flat = flat.index_add(2, place.reshape(-1), x.reshape(n, c, -1))
+    result = flat.reshape(n, c, *padded)
+    result = result[:, :, padding[0]:padding[0] + size[0], padding[1]:padding[1] + size[1]]
+    return result.squeeze(0) if unbatched else result

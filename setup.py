@@ -1,0 +1,109 @@
+"""Builds the compiled modules: generates the kernels from the operator table, then compiles them.
+
+CYGRAD_CHECKED=1    bounds checks, assertions, address and undefined-behaviour sanitizers, little optimisation
+CYGRAD_JOBS=n       compilers at a time (default: all cores)
+CYGRAD_ONLY=a,b     only these modules (while working on one)
+"""
+
+import os
+import platform
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import scipy_openblas32
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+PACKAGE = Path("cygrad")
+GENERATED = PACKAGE / "_generated"
+CHECKED = os.environ.get("CYGRAD_CHECKED") == "1"
+ONLY = os.environ.get("CYGRAD_ONLY", "").split(",") if os.environ.get("CYGRAD_ONLY") else None
+JOBS = int(os.environ.get("CYGRAD_JOBS") or os.cpu_count() or 1)
+ON_X86_GLIBC = platform.machine() in ("x86_64", "AMD64") and platform.libc_ver()[0] == "glibc"
+
+COMPILE = ["-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g0",
+           "-Wno-unused-function", "-Werror=implicit-function-declaration"]  # fmt: skip
+LINK = ["-fopenmp"]
+if CHECKED:
+    COMPILE += ["-O1", "-g", "-UNDEBUG", "-DCG_NO_CLONES", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+    LINK += ["-fsanitize=address,undefined"]
+else:
+    COMPILE += ["-O3"]
+
+DIRECTIVES = {
+    "language_level": 3,
+    "embedsignature": True,
+    "binding": True,
+    "boundscheck": CHECKED,
+    "wraparound": False,
+    "initializedcheck": CHECKED,
+    "cdivision": True,
+}
+# Libraries are found beside the package when both are installed in one place; `cygrad/_blas.py` covers the rest.
+BLAS_RPATH = ["-Wl,-rpath,$ORIGIN/../scipy_openblas32/lib"] if sys.platform.startswith("linux") else []
+
+
+def generate_kernels():
+    """Writes the C of the table's rows, before anything of the package can be imported."""
+    sys.path.insert(0, str(PACKAGE))
+    try:
+        import _generate
+    finally:
+        sys.path.pop(0)
+    GENERATED.mkdir(exist_ok=True)
+    _generate.generate(GENERATED)
+    return sorted(str(p) for p in GENERATED.glob("*.c"))
+
+
+def extensions():
+    kernels = generate_kernels()
+    headers = sorted(str(p) for p in PACKAGE.glob("*.h")) + [str(GENERATED / "_kernels.h")]
+    for source in sorted([*PACKAGE.glob("*.pyx"), *PACKAGE.glob("cl/*.pyx")]):
+        if ONLY and source.stem not in ONLY:
+            continue
+        blas = source.stem in ("_linalg", "_conv")
+        yield Extension(
+            ".".join(source.with_suffix("").parts),
+            [str(source)] + (kernels if source.stem == "_ops" else []),
+            include_dirs=[str(PACKAGE), str(GENERATED)] + ([scipy_openblas32.get_include_dir()] if blas else []),
+            library_dirs=[scipy_openblas32.get_lib_dir()] if blas else [],
+            libraries=(["scipy_openblas"] if blas else []) + (["mvec", "m"] if ON_X86_GLIBC else ["m"]),
+            define_macros=[("CYTHON_USE_TYPE_SPECS", "1")],
+            extra_compile_args=COMPILE,
+            extra_link_args=LINK + (BLAS_RPATH if blas else []),
+            depends=headers,
+        )
+
+
+class ParallelBuild(build_ext):
+    """Compiles the sources of all extensions side by side, then links."""
+
+    def build_extensions(self):
+        compile_one = self.compiler.compile
+        with ThreadPoolExecutor(JOBS) as pool:
+
+            def compile_if_older(source, **kw):
+                (obj,) = self.compiler.object_filenames([source], output_dir=kw.get("output_dir") or "")
+                inputs = [source, *kw.get("depends", ())]
+                if not self.force and os.path.exists(obj):
+                    if all(os.path.getmtime(obj) > os.path.getmtime(i) for i in inputs):
+                        return [obj]
+                return compile_one([source], **kw)
+
+            def compile_all(sources, **kw):
+                return [o for part in pool.map(lambda s: compile_if_older(s, **kw), sources) for o in part]
+
+            self.compiler.compile = compile_all
+            with ThreadPoolExecutor(JOBS) as builders:
+                for done in [builders.submit(self.build_extension, e) for e in self.extensions]:
+                    done.result()
+
+
+setup(
+    ext_modules=cythonize(
+        list(extensions()), compiler_directives=DIRECTIVES, nthreads=0, include_path=[str(PACKAGE)]
+    ),
+    cmdclass={"build_ext": ParallelBuild},
+)
