@@ -24,7 +24,7 @@ JOBS = int(os.environ.get("CYGRAD_JOBS") or os.cpu_count() or 1)
 ON_X86_GLIBC = platform.machine() in ("x86_64", "AMD64") and platform.libc_ver()[0] == "glibc"
 
 COMPILE = ["-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g0",
-           "-Wno-unused-function", "-Werror=implicit-function-declaration"]  # fmt: skip
+           "-fwrapv", "-Wno-unused-function", "-Werror=implicit-function-declaration"]  # fmt: skip
 LINK = ["-fopenmp"]
 if CHECKED:
     COMPILE += ["-O1", "-g", "-UNDEBUG", "-DCG_NO_CLONES", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]

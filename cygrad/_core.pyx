@@ -20,7 +20,7 @@ Nothing here computes on elements; that is `_ops.pyx` and the modules of the fam
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_SET_ITEM, PyTuple_GET_SIZE
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM, PyTuple_GET_SIZE
 from libc.stdlib cimport malloc, free
 from libc.string cimport memcpy, memset
 
@@ -201,6 +201,12 @@ cdef class device:
 
     def __reduce__(self):
         return device, (self.type,) if self.index is None else (self.type, self.index)
+
+
+def tensor_of_array(x):
+    """A tensor of an object that has __array__."""
+    import cygrad
+    return cygrad.as_tensor(x)
 
 
 def device_of_code(int dev):
@@ -1048,17 +1054,21 @@ cdef class Node:
         cdef Node node
         if n > 3:
             self.nrs = <int*> malloc(n * sizeof(int))
-        cdef list nexts = [None] * n
+        cdef tuple nexts = PyTuple_New(n)
+        cdef object edge
         for i in range(n):
             x = inputs[i]
             self.nrs[i] = 0
+            edge = None
             if isinstance(x, Tensor):
                 t = <Tensor> x
                 node = gradient_edge(t)
                 if node is not None:
-                    nexts[i] = node
+                    edge = node
                     self.nrs[i] = t.output_nr
-        self.nexts = tuple(nexts)
+            Py_INCREF(edge)
+            PyTuple_SET_ITEM(nexts, i, edge)
+        self.nexts = nexts
 
     cdef object apply(self, list grads):
         raise NotImplementedError(f"{self.name()} has no backward")

@@ -208,6 +208,16 @@ cdef object finish_out(str name, object out, Tensor r):
     return o
 
 
+def store(out, Tensor r not None, str name):
+    """finish_out for operators written in Python."""
+    return finish_out(name, out, r)
+
+
+def positive_dim(dim, int nd):
+    """A dimension counted from the front, checked."""
+    return wrap_dim(dim, nd)
+
+
 cdef Tensor start_write(Tensor self, bint inplace, tuple others, bint* recorded):
     """The tensor an operator that overwrites part of `self` works on: a copy, or `self` checked for writing."""
     cdef Tensor r
@@ -536,7 +546,7 @@ cdef Py_ssize_t dims_taken(object x) except -1:
     return 0 if x is None or x is Ellipsis or x is True or x is False else 1
 
 
-cdef object step_error(Py_ssize_t i, int dim, Py_ssize_t size):
+cdef object range_error(object i, int dim, Py_ssize_t size):
     return IndexError(f"index {i} is out of bounds for dimension {dim} with size {size}")
 
 
@@ -568,7 +578,7 @@ cdef Tensor basic_view(Tensor self, tuple items, list slots):
     stays empty).  A full slice makes no step of its own."""
     cdef View v
     cdef Py_ssize_t taken = 0, i, start, stop, step, length
-    cdef int dim = 0, chosen = 0, k
+    cdef int dim = 0, place_of = -1
     cdef bint record = self.dt >= HALF and grad_enabled() and grad_required(self), changed = False
     cdef Tensor cur = self, t
     for x in items:
@@ -577,16 +587,16 @@ cdef Tensor basic_view(Tensor self, tuple items, list slots):
         raise IndexError(f"too many indices for tensor of dimension {self.nd}")
     load_view(&v, self)
     for x in items:
+        place_of += 1                   # PyTorch's messages count items, not dimensions
         if PyLong_CheckExact(x):
             try:
                 i = x
             except OverflowError:
-                raise step_error_of(x, dim + chosen, v.sizes[dim]) from None
+                raise range_error(x, place_of, v.sizes[dim]) from None
             if i < -v.sizes[dim] or i >= v.sizes[dim]:
-                raise step_error(i, dim + chosen, v.sizes[dim])
+                raise range_error(i, place_of, v.sizes[dim])
             if i < 0:
                 i += v.sizes[dim]
-            chosen += 1
             if record:
                 cur = select_of(cur, dim, i)
                 load_view(&v, cur)
@@ -635,10 +645,6 @@ cdef Tensor basic_view(Tensor self, tuple items, list slots):
     return cur
 
 
-cdef object step_error_of(object i, int dim, Py_ssize_t size):
-    return IndexError(f"index {i} is out of bounds for dimension {dim} with size {size}")
-
-
 cdef int put_slot(list slots, int dim, Tensor t) except -1:
     """Index tensor `t` for dimension `dim`; a mask of k dimensions fills one slot and spares k - 1."""
     cdef int k
@@ -685,6 +691,8 @@ cdef Selection select_by(Tensor self, tuple slots):
     cdef Py_ssize_t[MAX_DIMS] b_sizes
     cdef int b_nd
     cdef tuple indexes
+    cdef Py_ssize_t bad = -1, at
+    cdef object error = None
     for x in slots:
         if x is None:
             if dim >= self.nd:
@@ -731,12 +739,13 @@ cdef Selection select_by(Tensor self, tuple slots):
         if t.nd != b_nd or not same_shape(t, s.table):
             t = expand_to(t, b_nd, b_sizes)
         t = as_index(t)
-        bad = cg_offsets(t.count, <int64_t*> s.table.storage.ptr, <int64_t*> data_of(t), self.sizes[dim],
+        at = cg_offsets(t.count, <int64_t*> s.table.storage.ptr, <int64_t*> data_of(t), self.sizes[dim],
                          self.strides[dim] * item, k > 0, True)
-        if bad >= 0:
+        if at >= 0 and (bad < 0 or at < bad):
+            bad = at
+            error = range_error((<int64_t*> data_of(t))[at], k, self.sizes[dim])
             if self.sizes[dim] == 0:
-                raise IndexError("index is out of bounds for dimension with size 0")
-            raise step_error((<int64_t*> data_of(t))[bad], k, self.sizes[dim])
+                error = IndexError("index is out of bounds for dimension with size 0")
     # --- the result: the index's dimensions stand where the indexed ones were if those are neighbours, else first
     s.nd = 0
     if b_nd + len(rest) > MAX_DIMS:
@@ -752,6 +761,11 @@ cdef Selection select_by(Tensor self, tuple slots):
     for i in rest:
         if gaps or i >= first:
             add_rest(s, self, i, item)
+    if bad >= 0:
+        for i in range(s.nd):
+            if s.sizes[i] == 0:         # nothing is read: PyTorch does not look
+                return s
+        raise error
     return s
 
 
@@ -898,9 +912,9 @@ def getitem(Tensor self not None, index):
         try:
             i = index
         except OverflowError:
-            raise step_error_of(index, 0, self.sizes[0]) from None
+            raise range_error(index, 0, self.sizes[0]) from None
         if i < -self.sizes[0] or i >= self.sizes[0]:
-            raise step_error(i, 0, self.sizes[0])
+            raise range_error(i, 0, self.sizes[0])
         return select_of(self, 0, i if i >= 0 else i + self.sizes[0])
     if isinstance(index, slice) and self.nd:
         PySlice_Unpack(index, &start, &stop, &step)

@@ -237,15 +237,15 @@ CG_LEVELED static void cg_normalize_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t n,
         T *o = y + r * n; \
         const T m = cg_sum_##X(n, a) / (T)n; \
         const T q = (T)(1.0 / sqrt((double)(cg_square_sum_##X(n, a, m) / (T)n) + eps)); \
+        const ptrdiff_t c0 = r % groups * (n / span); \
         mean[r] = m, rstd[r] = q; \
         if (span == 1 && weight && bias) \
-            for (ptrdiff_t i = 0; i < n; i++) o[i] = (a[i] - m) * q * weight[i] + bias[i]; \
+            for (ptrdiff_t i = 0; i < n; i++) o[i] = (a[i] - m) * q * weight[c0 + i] + bias[c0 + i]; \
         else if (span == 1 && weight) \
-            for (ptrdiff_t i = 0; i < n; i++) o[i] = (a[i] - m) * q * weight[i]; \
+            for (ptrdiff_t i = 0; i < n; i++) o[i] = (a[i] - m) * q * weight[c0 + i]; \
         else if (!weight && !bias) \
             for (ptrdiff_t i = 0; i < n; i++) o[i] = (a[i] - m) * q; \
         else { \
-            const ptrdiff_t c0 = r % groups * (n / span); \
             for (ptrdiff_t c = 0; c < n / span; c++) { \
                 const T k = q * (weight ? weight[c0 + c] : (T)1), b = (bias ? bias[c0 + c] : (T)0) - m * k; \
                 for (ptrdiff_t i = c * span; i < (c + 1) * span; i++) o[i] = a[i] * k + b; \
@@ -261,29 +261,30 @@ CG_LEVELED static void cg_normalize_back_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff
         const T *a = x + r * n, *h = g + r * n; \
         T *o = dx + r * n; \
         const T m = mean[r], q = rstd[r]; \
+        const ptrdiff_t c0 = r % groups * (n / span); \
         T s[CG_LANES] = {0}, t[CG_LANES] = {0}; \
         if (span == 1) { \
+            const T *const u = weight ? weight + c0 : 0; \
             ptrdiff_t i = 0; \
             for (; i + CG_LANES <= n; i += CG_LANES) \
                 for (int l = 0; l < CG_LANES; l++) { \
-                    const T v = weight ? h[i + l] * weight[i + l] : h[i + l]; \
+                    const T v = u ? h[i + l] * u[i + l] : h[i + l]; \
                     s[l] += v; \
                     t[l] += v * (a[i + l] - m); \
                 } \
             for (int l = 0; i < n; i++, l++) { \
-                const T v = weight ? h[i] * weight[i] : h[i]; \
+                const T v = u ? h[i] * u[i] : h[i]; \
                 s[l] += v; \
                 t[l] += v * (a[i] - m); \
             } \
             CG_SUM_LANES(T, s) CG_SUM_LANES(T, t) \
             const T c = s[0] / (T)n, d = t[0] * q * q / (T)n; \
-            if (weight) \
-                for (i = 0; i < n; i++) o[i] = q * (h[i] * weight[i] - c - (a[i] - m) * d); \
+            if (u) \
+                for (i = 0; i < n; i++) o[i] = q * (h[i] * u[i] - c - (a[i] - m) * d); \
             else \
                 for (i = 0; i < n; i++) o[i] = q * (h[i] - c - (a[i] - m) * d); \
             continue; \
         } \
-        const ptrdiff_t c0 = r % groups * (n / span); \
         T sum = 0, dot = 0; \
         for (ptrdiff_t c = 0; c < n / span; c++) { \
             const T k = weight ? weight[c0 + c] : (T)1; \

@@ -798,28 +798,80 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
     return r
 
 
-cdef Tensor fast_binary(Op op, Tensor a, Tensor b):
-    """Two contiguous tensors of one shape and a kernel's dtype, nothing to record; None if it is not so."""
+cdef Tensor fast(Op op, Tensor like, object x, object y):
+    """The common case, done without a plan: contiguous tensors of one shape and a kernel's dtype, or numbers, on the
+    CPU.  `like` is one of the tensors; y is None for one operand.  None if the case is not common."""
     cdef cg_kernel kernel
-    cdef Tensor r
+    cdef Tensor r, t
+    cdef int dt = like.dt, n = 1 if y is None else 2, i, kind
     cdef char* ptr[3]
     cdef Py_ssize_t stride[3]
-    if a.dt != b.dt or a.dev or b.dev or a.count >= GRAIN or not a.contiguous or not b.contiguous or \
-            not same_shape(a, b) or op.n_params or op.row_guarded:
+    cdef char numbers[3][8]
+    cdef cg_param number
+    cdef object operand
+    cdef bint recorded = False
+    if like.dev or like.count >= GRAIN or not like.contiguous or op.n_params or op.row_guarded or \
+            (op.kind == KIND_FLOAT and dt < FLOAT):
         return None
-    if op.kind == KIND_FLOAT and a.dt < FLOAT:
+    kernel = op.c.k[dt]
+    if kernel == NULL:
         return None
-    kernel = op.c.k[a.dt]
-    if kernel == NULL or (grad_enabled() and op.kind != KIND_TEST and (grad_required(a) or grad_required(b))):
-        return None
-    r = new_tensor(a.nd, a.sizes, BOOL if op.kind == KIND_TEST else a.dt, 0)
+    for i in range(n):
+        operand = y if i else x
+        if isinstance(operand, Tensor):
+            t = <Tensor> operand
+            if t is not like and (t.dt != dt or t.dev or not t.contiguous or not same_shape(t, like)):
+                return None
+            ptr[i + 1] = data_of(t)
+            stride[i + 1] = itemsize_of(dt)
+            recorded = recorded or grad_required(t)
+        else:
+            if dt < HALF and (dt == BOOL or not isinstance(operand, int)):
+                return None
+            kind = number_param(operand, &number)
+            store_param(dt, &number, kind == 2, numbers[i])
+            ptr[i + 1] = numbers[i]
+            stride[i + 1] = 0
+    if op.kind == KIND_TEST:
+        recorded = False
+        r = new_tensor(like.nd, like.sizes, BOOL, 0)
+    else:
+        r = new_tensor(like.nd, like.sizes, dt, 0)
     ptr[0] = r.storage.ptr
-    ptr[1] = data_of(a)
-    ptr[2] = data_of(b)
     stride[0] = itemsize_of(r.dt)
-    stride[1] = stride[2] = itemsize_of(a.dt)
-    kernel(a.count, ptr, stride, NULL)
+    kernel(like.count, ptr, stride, NULL)
+    if recorded and grad_enabled() and dt >= HALF:
+        record_fast(op, r, x, y, n)
     return r
+
+
+cdef int record_fast(Op op, Tensor r, object x, object y, int n) except -1:
+    """The node of an operator whose operands have the result's shape and dtype."""
+    cdef bint tensor_x = isinstance(x, Tensor), tensor_y = isinstance(y, Tensor)
+    cdef ElementwiseNode node = <ElementwiseNode> cg_tp_new(
+        op.node_types[(not tensor_x) | (n == 2 and not tensor_y) << 1], ())
+    cdef int need = 0
+    node.op = op
+    node.connect((x,) if n == 1 else (x, y))
+    node.dts[0] = node.dts[1] = r.dt
+    if node.nexts[0] is not None:
+        need |= op.needs[0]
+    if n == 2 and node.nexts[1] is not None:
+        need |= op.needs[1]
+    if need & 2:
+        if tensor_x:
+            node.saved_a = save_input(<Tensor> x)
+        else:
+            node.number_a = x
+    if need & 4:
+        if tensor_y:
+            node.saved_b = save_input(<Tensor> y)
+        else:
+            node.number_b = y
+    set_history(r, node, 0)
+    if need & 16:
+        node.saved_y = save_output(r, node, 0)
+    return 0
 
 
 # ------------------------------------------------------------------ copies, casts, fills
@@ -1157,6 +1209,10 @@ def unary_function(Op op not None, str name):
     def f(input, *, out=None):
         if not isinstance(input, Tensor):
             raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        if out is None:
+            r = fast(op, <Tensor> input, input, None)
+            if r is not None:
+                return r
         return elementwise(op, (input,), None, checked_out(name, out), False)
     f.__name__ = f.__qualname__ = name
     f.__doc__ = op.row.doc or f"{name}(input, *, out=None) -> Tensor: {op.row.text} of each element a."
@@ -1165,7 +1221,8 @@ def unary_function(Op op not None, str name):
 
 def unary_method(Op op not None, str name):
     def f(self):
-        return elementwise(op, (<Tensor?> self,), None, None, False)
+        cdef Tensor r = fast(op, <Tensor?> self, self, None)
+        return elementwise(op, (self,), None, None, False) if r is None else r
     f.__name__ = f.__qualname__ = name
     return f
 
@@ -1182,7 +1239,7 @@ def binary_function(Op op not None, str name):
     def f(input, other, *, out=None):
         cdef Tensor r
         if out is None and isinstance(input, Tensor) and isinstance(other, Tensor):
-            r = fast_binary(op, <Tensor> input, <Tensor> other)
+            r = fast(op, <Tensor> input, input, other)
             if r is not None:
                 return r
         a = operand(name, "input", 1, input)
@@ -1198,8 +1255,8 @@ def binary_function(Op op not None, str name):
 def binary_method(Op op not None, str name):
     def f(self, other):
         cdef Tensor r
-        if isinstance(other, Tensor):
-            r = fast_binary(op, <Tensor?> self, <Tensor> other)
+        if isinstance(other, (Tensor, float, int)):
+            r = fast(op, <Tensor?> self, self, other)
             if r is not None:
                 return r
         return elementwise(op, (<Tensor?> self, operand(name, "other", 1, other)), None, None, False)
@@ -1218,23 +1275,34 @@ def binary_operator(Op op not None, str name, bint reflected=False, bint inplace
     """The method behind a Python operator: NotImplemented for operands that are no numbers."""
     def f(self, other):
         cdef Tensor r
-        if isinstance(other, Tensor):
+        if isinstance(other, (Tensor, float, int)):
             if not inplace:
-                r = fast_binary(op, <Tensor> other, <Tensor> self) if reflected else \
-                    fast_binary(op, <Tensor> self, <Tensor> other)
+                r = fast(op, <Tensor> self, other, self) if reflected else fast(op, <Tensor> self, self, other)
                 if r is not None:
                     return r
         else:
             number = as_number(other)
-            if number is None:
-                if hasattr(other, "__array__") and not inplace:
-                    other = _core.tensor_of_array(other)
-                else:
-                    return NotImplemented
-            else:
+            if number is not None:
                 other = number
+            elif hasattr(other, "__array__") and not inplace:
+                other = _core.tensor_of_array(other)
+            else:
+                return NotImplemented
         if inplace:
             return elementwise(op, (self, other), None, <Tensor> self, True)
         return elementwise(op, (other, self) if reflected else (self, other), None, None, False)
     f.__name__ = f.__qualname__ = name
     return f
+
+
+def number_of(str function, str argument, int position, x):
+    """A Python number of `x`; anything else is refused as PyTorch refuses it."""
+    number = as_number(x)
+    if number is None:
+        raise TypeError(f"{function}(): argument '{argument}' (position {position}) must be Number, not "
+                        f"{type(x).__name__}")
+    return number
+
+
+def as_number_or_none(x):
+    return as_number(x)

@@ -9,11 +9,11 @@ from libc.math cimport exp, log1p, INFINITY
 from libc.stdint cimport int64_t
 
 from cygrad._core cimport (
-    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, new_tensor, shallow, data_of,
-    wrap_dim, as_dtype_code, make_size)
+    grad_enabled, BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, new_tensor, shallow, data_of,
+    wrap_dim, as_dtype_code)
 from cygrad._ops cimport GRAIN, num_threads, to_dtype
 from cygrad._index cimport need_host, zeros_of, plain, finish_out, any_needs_grad, slice_of
-from cygrad import _core, _gather, _index, _ops, _sort
+from cygrad import _core, _gather, _index, _move, _ops, _sort
 
 cdef enum:
     SUM = 0
@@ -165,8 +165,7 @@ cdef Tensor call(str op, tuple operands):
 
 
 cdef Tensor reverse_cumsum(Tensor g, int dim):
-    from cygrad import _indexing
-    return _indexing.flip(cumsum(_indexing.flip(g, (dim,)), dim), (dim,))
+    return _move.flip(cumsum(_move.flip(g, (dim,)), dim), (dim,))
 
 
 cdef Tensor summed(int op, str name, Tensor x, int d):
@@ -193,6 +192,24 @@ def cumsum(Tensor input not None, dim, *, dtype=None, out=None):
     return finish_out("cumsum", out, r)
 
 
+cdef Tensor cumprod_gradient(Tensor x, Tensor g, int dim):
+    """sum_{j>=k} g_j prod_{i<=j, i!=k} x_i for every k, without division: quadratic in the length."""
+    cdef Py_ssize_t k, n = x.sizes[dim] if x.nd else 1
+    cdef list parts = []
+    cdef Tensor before, after
+    if x.nd == 0:
+        return g
+    before = <Tensor> _ops.full(slice_of(x, dim, 0, 1, 1).shape, 1, x.dt, 0)
+    for k in range(n):
+        after = slice_of(g, dim, k, 1, 1)
+        if k + 1 < n:
+            after = call("add", (after, call("mul", (slice_of(g, dim, k + 1, n - k - 1, 1), cumprod(
+                slice_of(x, dim, k + 1, n - k - 1, 1), dim))).sum(dim, keepdim=True)))
+        parts.append(call("mul", (before, after)))
+        before = call("mul", (before, slice_of(x, dim, k, 1, 1)))
+    return <Tensor> _index.cat(parts, dim)
+
+
 def _cumprod_backward(node, Tensor g):
     """d/dx_i of sum_j g_j y_j is sum_{j>=i} g_j y_j / x_i; at the first zero of a line the product without it."""
     x, = node.saved()
@@ -201,6 +218,8 @@ def _cumprod_backward(node, Tensor g):
     zero = call("eq", (x, 0))
     usual = call("div", (reverse_cumsum(call("mul", (g, cumprod(x, dim))), dim), _index.masked_fill(x, zero, 1)))
     if bool(zero.any().item()):
+        if grad_enabled():              # to be differentiated again: the sums as they stand
+            return to_dtype(cumprod_gradient(x, g, dim), dt)
         first = call("logical_and", (zero, call("eq", (cumsum(zero, dim), 1))))
         without = cumprod(_index.masked_fill(x, first, 1), dim)
         usual = _index.where(first, reverse_cumsum(call("mul", (g, without)), dim), usual)
@@ -217,15 +236,20 @@ def cumprod(Tensor input not None, dim, *, dtype=None, out=None):
 
 
 def _logcumsumexp_backward(node, Tensor g):
-    """g is split by sign, so that each part stays in log space."""
+    """sum_{j>=i} g_j exp(x_i - y_j): in log space, split by the sign of g; shifted by the maximum where the gradient
+    itself is to be differentiated, which -inf would break."""
     x, y = node.saved()
     dim, = node.args
-    from cygrad import _indexing
+    if grad_enabled():
+        top = cummax(_move.flip(x.detach(), (dim,)), dim)[0]
+        top = slice_of(<Tensor> top, dim, (<Tensor> top).sizes[dim] - 1, 1, 1) if (<Tensor> top).nd else top
+        tail = reverse_cumsum(call("mul", (g, call("exp", (call("sub", (top, y)),)))), dim)
+        return call("mul", (tail, call("exp", (call("sub", (x, top)),))))
     grads = []
     for sign in (1, -1):
         part = call("mul", (g, sign))
         logs = _index.where(call("gt", (part, 0)), call("log", (part,)), float("-inf"))
-        back = _indexing.flip(logcumsumexp(_indexing.flip(call("sub", (logs, y)), (dim,)), dim), (dim,))
+        back = _move.flip(logcumsumexp(_move.flip(call("sub", (logs, y)), (dim,)), dim), (dim,))
         grads.append(call("exp", (call("add", (back, x)),)))
     return call("sub", (grads[0], grads[1]))
 

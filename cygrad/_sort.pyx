@@ -142,7 +142,7 @@ cdef int check_nonempty(str name, Tensor x, int dim) except -1:
 
 # ------------------------------------------------------------------ sort and topk
 
-def sort(Tensor input not None, dim=-1, bint descending=False, bint stable=False, *, out=None):
+def sort(Tensor input not None, dim=-1, bint descending=False, stable=None, *, out=None):
     """(values, indices) in order along `dim`; stable always, NaN counts as the largest."""
     cdef int d = wrap_dim(dim, input.nd)
     cdef Tensor x, values, index
@@ -151,7 +151,8 @@ def sort(Tensor input not None, dim=-1, bint descending=False, bint stable=False
     values = like_with(x, d, x.sizes[d] if x.nd else 1, x.dt)
     index = like_with(x, d, x.sizes[d] if x.nd else 1, INT64)
     run_lines(SORT, x, d, x.sizes[d] if x.nd else 1, 0, values, index, descending)
-    return finish_pair("sort", out, chosen("sort", "SortBackward0", input, values, index, d, False))
+    return finish_pair("sort", out, chosen(
+        "sort", "SortBackward0" if stable is None else "SortBackward1", input, values, index, d, False))
 
 
 def argsort(Tensor input not None, dim=-1, bint descending=False, bint stable=False):
@@ -219,6 +220,7 @@ def mode(Tensor input not None, dim=-1, bint keepdim=False, *, out=None):
 
 def _even_backward(node, Tensor g):
     """The gradient is shared by all elements that equal the result."""
+    cdef Tensor x, result
     x, result = node.saved()
     hits = call("eq", x, result)
     if result.dt >= HALF and bool(call("ne", result, result).item()):
@@ -294,7 +296,7 @@ def _quantile(str name, Tensor x, q, dim, bint keepdim, str interpolation, bint 
     flat = x.reshape((-1,)) if dim is None or nd == 0 else x.permute([i for i in range(nd) if i != d] + [d])
     ordered = sort(flat, -1)[0]
     n = (<Tensor> ordered).sizes[(<Tensor> ordered).nd - 1]
-    lines = tuple(ordered.shape)[:-1]
+    lines = tuple(ordered.shape)[:(<Tensor> ordered).nd - 1]
     flat_q = qt.reshape((-1,))
     m = qt.count
     if skip_nan:
@@ -510,7 +512,7 @@ def searchsorted(Tensor sorted_sequence not None, input, *, bint out_int32=False
         if not isinstance(input, Tensor):
             raise RuntimeError("torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension "
                                f"is 1, but we got boundaries tensor dim({a.nd}) and input value's dim(0) numel(1)")
-        if tuple(a.shape)[:-1] != tuple(v.shape)[:-1] or a.nd != v.nd:
+        if a.nd != v.nd or tuple(a.shape)[:a.nd - 1] != tuple(v.shape)[:v.nd - 1]:
             raise RuntimeError("torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
                                "dimensions of boundaries tensor and input value tensor must match, but we got boundaries "
                                f"tensor {shape_text(a)} and input value tensor {shape_text(v)}")
@@ -590,7 +592,7 @@ def histc(Tensor input not None, Py_ssize_t bins=100, min=0, max=0, *, out=None)
     x = plain(shallow(input))
     if low == high and x.count:
         flat = sort(x.reshape((-1,)), 0)[0]
-        low, high = flat[0].item(), flat[-1].item()
+        low, high = flat[0].item(), flat[x.count - 1].item()
         if high != high:
             low = high
     if low == high:

@@ -11,15 +11,16 @@ Design
   refuse memory, so the limit is ours.
 * The GIL is held from the first argument to the launch, since a kernel's arguments are its state; it is released
   where the host waits.
+* One file for allocation, index spaces and launches, long as it is: they call each other on every operator, as plain C.
 * Shapes are worked out on the host: operands become strided index spaces with as few dimensions as possible, so
   that contiguous work needs no division in the kernel.
 """
 cimport cython
 from libc.stdlib cimport malloc, calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memmove
 
 from cygrad._core cimport (
-    BOOL, HALF, BFLOAT16, FLOAT, DOUBLE, INT64, MAX_DIMS, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
+    BOOL, HALF, BFLOAT16, FLOAT, DOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
     device_object, same_shape)
 from cygrad._ops cimport copy_into
 from cygrad import _table
@@ -47,7 +48,7 @@ cdef enum:
     BROADCAST = 0               # stride classes of an operand in the innermost dimension
     UNIT = 1
     STRIDED = 2
-    N_BINS = 512
+    N_BINS = 1024
     GROUP = 256                 # work-items per group of the gpu schedule
     COLUMNS = 32                # see _source
     STAGED = 65536              # bytes up to which a host tensor is copied aside instead of waited for
@@ -148,7 +149,7 @@ cdef class Device:
     cdef dict reduction_kernels
     cdef void** staged              # host copies that queued writes still read
     cdef int n_staged
-    cdef Py_ssize_t staged_bytes
+    cdef Py_ssize_t staged_bytes, staged_ever
     cdef int unflushed
 
     def __init__(self, int index, handle, context, queue, *, str schedule, bint fp64, limit, max_alloc, int units):
@@ -166,7 +167,7 @@ cdef class Device:
 
     def empty_cache(self):
         """Gives the blocks that no tensor uses back to the driver."""
-        cdef int i, shift
+        cdef int i
         cdef Block* block
         for i in range(N_BINS):
             while self.bins[i] != NULL:
@@ -199,19 +200,23 @@ cdef class Device:
 
     cdef Buffer allocate(self, Py_ssize_t nbytes):
         cdef int i
-        cdef Py_ssize_t size = bin_size(nbytes, &i)
+        cdef Py_ssize_t size
         cdef Buffer buffer
-        cdef Block* block = self.bins[i]
+        cdef Block* block
         cdef void* handle
         if _forked:
             check_fork()
+        if nbytes > self.max_alloc:
+            raise self.out_of_memory(nbytes)
+        size = bin_size(nbytes, &i)
+        block = self.bins[i]
         if block != NULL:
             self.bins[i] = block.next
             handle = block.handle
             free(block)
         else:
-            handle = NULL if size > self.max_alloc else self.create(size)
-            if handle == NULL and size <= self.max_alloc:
+            handle = self.create(size)
+            if handle == NULL:
                 gc.collect()
                 self.finish()
                 self.empty_cache()
@@ -241,6 +246,7 @@ cdef class Device:
     cpdef finish(self):
         """Waits until the device has done everything that was queued."""
         cdef int code
+        cdef Py_ssize_t ever = self.staged_ever
         check_fork()
         if cl_set_arg != NULL:
             with nogil:
@@ -249,15 +255,19 @@ cdef class Device:
                 failed(code, "clFinish")
         else:
             self.queue.finish()
-        self.release_staged()
+        self.release_staged(ever)
 
-    cdef void release_staged(self) noexcept:
-        """Call it when the queue is known to be empty."""
-        cdef int i
-        for i in range(self.n_staged):
+    cdef void release_staged(self, Py_ssize_t ever) noexcept:
+        """Frees the copies that were queued when `staged_ever` was `ever`; another thread may have queued more since."""
+        cdef int i, n = <int> (ever - (self.staged_ever - self.n_staged))
+        if n <= 0:
+            return
+        for i in range(n):
             free(self.staged[i])
-        self.n_staged = 0
-        self.staged_bytes = 0
+        self.n_staged -= n
+        memmove(self.staged, self.staged + n, self.n_staged * sizeof(void*))
+        if self.n_staged == 0:
+            self.staged_bytes = 0
 
     cdef int write(self, Buffer buffer, Py_ssize_t offset, const char* host, Py_ssize_t nbytes) except -1:
         """Host memory to the device.  `host` may change afterwards."""
@@ -276,6 +286,7 @@ cdef class Device:
                 memcpy(copy, host, nbytes)
                 self.staged[self.n_staged] = copy
                 self.n_staged += 1
+                self.staged_ever += 1
                 self.staged_bytes += nbytes
                 code = cl_write(self.queue_handle, buffer.handle, 0, offset, nbytes, copy, 0, NULL, NULL)
                 if code:
@@ -290,6 +301,7 @@ cdef class Device:
     cdef int read(self, Buffer buffer, Py_ssize_t offset, char* host, Py_ssize_t nbytes) except -1:
         """Device memory to the host; waits for everything queued before."""
         cdef int code
+        cdef Py_ssize_t ever = self.staged_ever
         check_fork()
         if cl_set_arg == NULL:
             from cygrad.cl import _device
@@ -300,8 +312,7 @@ cdef class Device:
             code = cl_read(self.queue_handle, buffer.handle, 1, offset, nbytes, host, 0, NULL, NULL)
         if code:
             failed(code, "clEnqueueReadBuffer")
-        if self.n_staged < 1024:        # a blocking read on an in-order queue means that it is empty
-            self.release_staged()
+        self.release_staged(ever)       # a blocking read on an in-order queue: what was queued before is done
         return 0
 
     cdef int copy(self, Buffer to, Py_ssize_t to_offset, Buffer of, Py_ssize_t of_offset, Py_ssize_t nbytes) except -1:
@@ -536,9 +547,13 @@ cdef void coalesce(Space* p, bint reorder) noexcept nogil:
         for i in range(1, kept):
             j = i
             while j > 0 and before(p, j, j - 1):
-                x = p.sizes[j]; p.sizes[j] = p.sizes[j - 1]; p.sizes[j - 1] = x
+                x = p.sizes[j]
+                p.sizes[j] = p.sizes[j - 1]
+                p.sizes[j - 1] = x
                 for k in range(p.n):
-                    x = p.strides[k][j]; p.strides[k][j] = p.strides[k][j - 1]; p.strides[k][j - 1] = x
+                    x = p.strides[k][j]
+                    p.strides[k][j] = p.strides[k][j - 1]
+                    p.strides[k][j - 1] = x
                 j -= 1
     kept = 0
     for i in range(1, p.nd):
@@ -570,9 +585,9 @@ def elementwise(str name, Tensor out not None, list operands, list params, int c
     cdef Space p
     cdef Args a
     cdef Tensor t
-    cdef int i, k = 0, way, rank, n_ops = <int> len(operands)
+    cdef int i, k, rank, n_ops = <int> len(operands)
     cdef unsigned long long key
-    cdef Py_ssize_t n, rows = 1, chunk, block
+    cdef Py_ssize_t n, rows = 1, chunk = 1, block = 1
     cdef bint wide
     if out.count == 0:
         return
@@ -639,7 +654,6 @@ def elementwise(str name, Tensor out not None, list operands, list params, int c
     add_long(&a, n)
     if device.cpu:
         chunk = min(max(ceil_div(n * rows, 4 * device.units), 4096), 65536) // 64 * 64
-        block = 1
         if rank and n < chunk:
             block = max(chunk // n, 1)
             chunk = n

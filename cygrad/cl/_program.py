@@ -48,7 +48,7 @@ def read(path):
 
 
 def write(path, ran, binary):
-    """Replaces the file at once, so that a reader sees an old or a new one; a cache that cannot be written is no error."""
+    """Replaces the file at once: a reader sees the old or the new one.  That it cannot be written is no error."""
     about = json.dumps({"sha256": hashlib.sha256(binary).hexdigest(), "ran": sorted(ran)}).encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -222,6 +222,7 @@ def find(name, compute):
 
 def companions(name, sig):
     """The rows that share the program of `name`: same number of operands, same kind of result."""
+
     def fits(other):
         args, text, _, test = find(other, sig.compute)
         return text is not None and len(args) == len(sig.operands) and test == want
@@ -299,8 +300,13 @@ def elementwise_kernel(name, sig, schedule):
             and INT64 not in sig.operands):  # fmt: skip
         n = width(sig.compute)
         v = f"{t}{n}"
-        lines = [f"const {v} {x} = {load_vector(d, f'{x}_ + {index(x, UNIT)}', sig.compute)};" if w == UNIT else
-                 f"const {v} {x} = ({v})({load(d, x + '_', index(x, w), sig.compute)});" for x, d, w in tensors[1:]]  # fmt: skip
+
+        def read(x, d, w):
+            if w == UNIT:
+                return load_vector(d, f"{x}_ + {index(x, UNIT)}", sig.compute)
+            return f"({v})({load(d, x + '_', index(x, w), sig.compute)})"
+
+        lines = [f"const {v} {x} = {read(x, d, w)};" for x, d, w in tensors[1:]]
         lines += [f"const {v} {x} = ({v})({x}_);" for x in [*numbers, *(p for p, _ in params)]]
         value = _formula.to_c(text, "cl", DTYPES[sig.compute])
         at = f"o_ + {index('o', UNIT)}"
@@ -313,8 +319,11 @@ def elementwise_kernel(name, sig, schedule):
     inner = f"{indent}{offsets}\n{walk(indent, 'r_')}{indent}long i_ = from_;\n{vector}{loop}"
     span = "    const long from_ = (long)get_global_id(0)*chunk_, to_ = LEAST(from_ + chunk_, n_);\n"
     if sig.rank:
-        inner = ("    const long last_ = LEAST(((long)get_global_id(1) + 1)*block_, rows_);\n"
-                 f"    for (long r_ = (long)get_global_id(1)*block_; r_ < last_; r_++) {{\n{inner}    }}\n")  # fmt: skip
+        first = "(long)get_global_id(1)*block_"
+        inner = (
+            f"    const long last_ = LEAST({first} + block_, rows_);\n"
+            f"    for (long r_ = {first}; r_ < last_; r_++) {{\n{inner}    }}\n"
+        )
     return head + span + declare + inner + "}\n"
 
 
@@ -409,26 +418,23 @@ def reduction_kernel(row, sig, schedule, fp64):
     if sig.mode == "columns":
         value = load(sig.x, "x_", "at_ + c_", element)
         step_row = "for (int c_ = 0; c_ < {}; c_++) " + take("p_[c_]", value).replace("{", "{{").replace("}", "}}")
-        body = """\
-    const long wide_ = (kd0_ + %(columns)d - 1)/%(columns)d;
-    const long cell_ = get_global_id(0), c0_ = cell_ %% wide_*%(columns)d, out_ = cell_/wide_*kd0_ + c0_;
+        walk = _dims(range(sig.reduced), {"at_": "rx"}, "ulong", "r_", "rd")
+        rows = f"for (long r_ = from_; r_ < to_; r_++) {{ long at_ = ox_; {walk} "
+        body = f"""\
+    const long wide_ = (kd0_ + {COLUMNS - 1})/{COLUMNS};
+    const long cell_ = get_global_id(0), c0_ = cell_ % wide_*{COLUMNS}, out_ = cell_/wide_*kd0_ + c0_;
     const long split_ = get_global_id(1), from_ = split_*chunk_, to_ = LEAST(from_ + chunk_, total_);
-    %(place)s
-    %(t)s p_[%(columns)d];
-    const int m_ = LEAST((long)%(columns)d, kd0_ - c0_);
-    for (int c_ = 0; c_ < %(columns)d; c_++) p_[c_] = %(start)s;
-    if (m_ == %(columns)d)
-        for (long r_ = from_; r_ < to_; r_++) { long at_ = ox_; %(walk)s %(full)s }
+    {place}
+    {t} p_[{COLUMNS}];
+    const int m_ = LEAST((long){COLUMNS}, kd0_ - c0_);
+    for (int c_ = 0; c_ < {COLUMNS}; c_++) p_[c_] = {start};
+    if (m_ == {COLUMNS})
+        {rows}{step_row.format(COLUMNS)} }}
     else
-        for (long r_ = from_; r_ < to_; r_++) { long at_ = ox_; %(walk)s %(part)s }
-    for (int c_ = 0; c_ < m_; c_++) { %(save)s }
-}
-""" % {
-            "columns": COLUMNS, "t": t, "start": start, "place": place,
-            "walk": _dims(range(sig.reduced), {"at_": "rx"}, "ulong", "r_", "rd"),
-            "full": step_row.format(COLUMNS), "part": step_row.format("m_"),
-            "save": save("split_*outs_ + oo2_ + c_*ko0_", "p_[c_]"),
-        }  # fmt: skip
+        {rows}{step_row.format("m_")} }}
+    for (int c_ = 0; c_ < m_; c_++) {{ {save("split_*outs_ + oo2_ + c_*ko0_", "p_[c_]")} }}
+}}
+"""
         return head + body
     if schedule == "gpu":
         return head + _gpu_reduction(sig, row, acc, element, take, merge, save, place, start, narrow)
@@ -453,7 +459,9 @@ def reduction_kernel(row, sig, schedule, fp64):
             parts = [f"f{k}_" for k in range(4)]
             if acc == DOUBLE:
                 parts = [f"convert_double4({f}.{half})" for f in parts for half in ("lo", "hi")]
-            flush = " ".join(f"{{ const {v} p = v{k % 4}_, q = {f}; v{k % 4}_ = {join}; }}" for k, f in enumerate(parts))
+            flush = " ".join(
+                f"{{ const {v} p = v{k % 4}_, q = {f}; v{k % 4}_ = {join}; }}" for k, f in enumerate(parts)
+            )
             vector = ("for (; i_ + 512 <= e_; i_ += 512) { float8 "
                       + ", ".join(f"f{k}_ = (float8)({zero})" for k in range(4))
                       + f"; for (long j_ = i_; j_ < i_ + 512; j_ += 32) {{ {steps} }} {flush} }}\n            "
@@ -509,7 +517,9 @@ def _gpu_reduction(sig, row, acc, element, take, merge, save, place, start, narr
 """
     if not tree:
         return body + f"    {save('split_*outs_ + oo2_', 'p_')}\n}}\n"
-    return body + f"""\
+    return (
+        body
+        + f"""\
     local {t} l_[{LOCAL_SIZE}];
     const int lid_ = get_local_id(0);
     l_[lid_] = p_;
@@ -520,6 +530,7 @@ def _gpu_reduction(sig, row, acc, element, take, merge, save, place, start, narr
     if (lid_ == 0) {{ {save("split_*outs_ + oo2_", "l_[0]")} }}
 }}
 """
+    )
 
 
 def join_kernel(row, x, out, fp64):
@@ -527,7 +538,8 @@ def join_kernel(row, x, out, fp64):
     acc = accumulator(row, x, fp64)
     t = ctype(acc)
     return f"""\
-kernel void {kernel_name(row.name)}_join(global {storage(out)} *o_, long oo_, global const {t} *x_, long outs_, long splits_)
+kernel void {kernel_name(row.name)}_join(global {storage(out)} *o_, long oo_, global const {t} *x_,
+                                         long outs_, long splits_)
 {{
     const long out_ = get_global_id(0);
     if (out_ >= outs_) return;
@@ -554,7 +566,8 @@ def reduction_program(name, sig, schedule, fp64):
 
 def join_program(name, x, out, schedule, fp64):
     rows = _reductions(x, fp64)
-    return prelude(schedule, fp64) + "".join(join_kernel(r, x, out, fp64) for r in rows), [r.name + "_join" for r in rows]
+    text = prelude(schedule, fp64) + "".join(join_kernel(r, x, out, fp64) for r in rows)
+    return text, [r.name + "_join" for r in rows]
 
 
 # ------------------------------------------------------------------ the place of the extreme

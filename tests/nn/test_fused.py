@@ -1,7 +1,8 @@
 """Where a function has a compiled form, it and its composite must agree, gradients too."""
 
-import cygrad as torch
 import pytest
+
+import cygrad as torch
 from cygrad.nn.functional import activation, attention, loss, norm
 
 X = (5, 8)

@@ -1,0 +1,372 @@
+"""Elements moved to places known beforehand: flip, roll, repeat, tril and triu, diagonals, and regions replaced."""
+from cygrad._core cimport (
+    HALF, MAX_DIMS, Tensor, new_tensor, raw_view, shallow, data_of, itemsize_of, wrap_dim, make_size)
+from cygrad._ops cimport GRAIN, num_threads, clone, copy_into, to_dtype, sum_to
+from cygrad._index cimport (
+    finish_out, narrow_raw, need_host, plain, select_of, shape_text, slice_of, strided_region, zeros_of)
+from cygrad import _core, _index, _ops
+from cython.parallel cimport prange
+from libc.string cimport memcpy, memset
+
+
+cdef tuple as_dims(object dims):
+    """Integers given one by one or in one sequence."""
+    if len(dims) == 1 and isinstance(dims[0], (tuple, list)):
+        dims = dims[0]
+    return tuple(dims)
+
+
+# ------------------------------------------------------------------ flip, roll, repeat
+
+def _flip_backward(node, Tensor g):
+    return flip(g, node.args)
+
+
+def flip(Tensor input not None, *dims):
+    """A copy with the order along each of `dims` reversed."""
+    cdef Py_ssize_t[MAX_DIMS] strides
+    cdef Py_ssize_t offset = input.offset
+    cdef Tensor r
+    cdef int i, d
+    cdef tuple turned
+    cdef set seen = set()
+    if not dims:
+        raise TypeError("flip() missing 1 required positional arguments: \"dims\"")
+    turned = tuple([wrap_dim(k, input.nd) for k in as_dims(dims)])
+    for k in turned:
+        if k in seen:
+            raise RuntimeError(f"dim {k} appears multiple times in the list of dims")
+        seen.add(k)
+    need_host("flip", input)
+    for i in range(input.nd):
+        strides[i] = input.strides[i]
+    if input.nd:
+        for d in turned:
+            strides[d] = -strides[d]
+            if input.sizes[d]:
+                offset += (input.sizes[d] - 1) * input.strides[d]
+    r = new_tensor(input.nd, input.sizes, input.dt, input.dev)
+    if r.count:
+        copy_into(r, raw_view(input, input.nd, input.sizes, strides, offset))
+    return _core.record(r, "FlipBackward0", (input,), _flip_backward, None, turned)
+
+
+cdef int copy_rolled(Tensor to, Tensor of, list shifts) except -1:
+    """Copies with each (dim, shift) of `shifts` moved round: two regions per dimension."""
+    cdef int d
+    cdef Py_ssize_t n, s
+    if not shifts:
+        return copy_into(to, of)
+    d, s = shifts[0]
+    n = of.sizes[d]
+    if s:
+        copy_rolled(narrow_raw(to, d, 0, s), narrow_raw(of, d, n - s, s), shifts[1:])
+    copy_rolled(narrow_raw(to, d, s, n - s), narrow_raw(of, d, 0, n - s), shifts[1:])
+    return 0
+
+
+def _roll_backward(node, Tensor g):
+    shifts, dims = node.args
+    return roll(g, tuple([-s for s in shifts]), dims)
+
+
+def roll(Tensor input not None, shifts, dims=()):
+    """A copy in which elements move `shifts` places along `dims`, round the end; flattened without dims."""
+    cdef Tensor r, a
+    cdef dict moves = {}
+    cdef Py_ssize_t n, one = 1
+    cdef int d
+    shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+    dims = (dims,) if isinstance(dims, int) else tuple(dims)
+    if not shifts:
+        raise RuntimeError("`shifts` required")
+    if len(dims) != len(shifts) and (dims or len(shifts) != 1):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    need_host("roll", input)
+    r = new_tensor(input.nd, input.sizes, input.dt, 0)
+    if dims:
+        for k, s in zip(dims, shifts):
+            d = wrap_dim(k, input.nd)
+            if input.nd and input.sizes[d]:
+                moves[d] = (moves.get(d, 0) + s) % input.sizes[d]
+        if r.count:
+            copy_rolled(r, input, list(moves.items()))
+    elif r.count:
+        a = plain(input)
+        n = a.count
+        s = shifts[0] % n
+        copy_rolled(raw_view(r, 1, &n, &one, 0), raw_view(a, 1, &n, &one, a.offset), [(0, s)])
+    return _core.record(r, "RollBackward0", (input,), _roll_backward, None, (shifts, dims))
+
+
+def _repeat_backward(node, Tensor g):
+    shape, repeats = node.args
+    lead = len(repeats) - len(shape)
+    if 0 in repeats:
+        return zeros_of(shape, g.dt, g.dev)
+    split, summed = [], []
+    for i, n in enumerate(repeats):
+        if i < lead:
+            summed.append(len(split))
+            split.append(n)
+        else:
+            if n != 1:
+                summed.append(len(split))
+                split.append(n)
+            split.append(shape[i - lead])
+    g = <Tensor> g.reshape(tuple(split))
+    return g.sum(summed) if summed else g
+
+
+def repeat(Tensor input not None, *repeats):
+    """A copy of `input` laid out repeats[i] times along each dimension; new dimensions lead."""
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef Py_ssize_t[MAX_DIMS] both
+    cdef Py_ssize_t[MAX_DIMS] to
+    cdef Py_ssize_t[MAX_DIMS] of
+    cdef tuple times
+    cdef int i, nd, lead, k = 0
+    cdef Tensor r
+    if not repeats:
+        raise TypeError("repeat() missing 1 required positional arguments: \"repeats\"")
+    times = as_dims(repeats)
+    nd = <int> len(times)
+    lead = nd - input.nd
+    if lead < 0:
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    need_host("repeat", input)
+    if 2 * nd > MAX_DIMS:
+        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
+    for i in range(nd):
+        sizes[i] = <Py_ssize_t> times[i] * (input.sizes[i - lead] if i >= lead else 1)
+    r = new_tensor(nd, sizes, input.dt, input.dev)
+    if r.count:                 # each dimension as (times, size): the source stands still along the first
+        for i in range(nd):
+            both[k], both[k + 1] = times[i], input.sizes[i - lead] if i >= lead else 1
+            to[k], to[k + 1] = r.strides[i] * both[k + 1], r.strides[i]
+            of[k], of[k + 1] = 0, input.strides[i - lead] if i >= lead else 0
+            k += 2
+        copy_into(raw_view(r, k, both, to, 0), raw_view(input, k, both, of, input.offset))
+    return _core.record(r, "RepeatBackward0", (input,), _repeat_backward, None, (tuple(input.shape), times))
+
+
+# ------------------------------------------------------------------ triangles
+
+cdef void triangle_rows(char* to, const char* of, Py_ssize_t lo, Py_ssize_t hi, Py_ssize_t rows, Py_ssize_t columns,
+                        Py_ssize_t diagonal, Py_ssize_t item, bint lower) noexcept nogil:
+    cdef Py_ssize_t row, edge, at
+    for row in range(lo, hi):
+        at = row * columns * item
+        edge = row % rows + diagonal + (1 if lower else 0)
+        edge = 0 if edge < 0 else columns if edge > columns else edge
+        if lower:
+            memcpy(to + at, of + at, edge * item)
+            memset(to + at + edge * item, 0, (columns - edge) * item)
+        else:
+            memset(to + at, 0, edge * item)
+            memcpy(to + at + edge * item, of + at + edge * item, (columns - edge) * item)
+
+
+cdef Tensor triangle(str name, Tensor x, Py_ssize_t diagonal, bint lower):
+    cdef Tensor a, r
+    cdef Py_ssize_t rows, columns, total, share, item = itemsize_of(x.dt)
+    cdef int t, parts = 1
+    cdef char* to
+    cdef char* of
+    if x.nd < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+    need_host(name, x)
+    a = plain(shallow(x))
+    r = new_tensor(x.nd, x.sizes, x.dt, 0)
+    if r.count == 0:
+        return r
+    rows, columns = x.sizes[x.nd - 2], x.sizes[x.nd - 1]
+    total = r.count // columns
+    to, of = r.storage.ptr, data_of(a)
+    if num_threads() > 1 and r.count >= GRAIN:
+        parts = num_threads()
+        share = (total + parts - 1) // parts
+        for t in prange(parts, schedule="static", num_threads=parts, nogil=True):
+            triangle_rows(to, of, min(total, t * share), min(total, (t + 1) * share), rows, columns, diagonal, item,
+                          lower)
+    else:
+        triangle_rows(to, of, 0, total, rows, columns, diagonal, item, lower)
+    return r
+
+
+def _tril_backward(node, g):
+    return tril(g, node.args[0])
+
+
+def _triu_backward(node, g):
+    return triu(g, node.args[0])
+
+
+def tril(Tensor input not None, Py_ssize_t diagonal=0, *, out=None):
+    """The lower triangle of (a batch of) matrices, up to the given diagonal; zero elsewhere."""
+    cdef Tensor r = triangle("tril", input, diagonal, True)
+    return finish_out("tril", out, _core.record(r, "TrilBackward0", (input,), _tril_backward, None, (diagonal,)))
+
+
+def triu(Tensor input not None, Py_ssize_t diagonal=0, *, out=None):
+    """The upper triangle of (a batch of) matrices, from the given diagonal on; zero elsewhere."""
+    cdef Tensor r = triangle("triu", input, diagonal, False)
+    return finish_out("triu", out, _core.record(r, "TriuBackward0", (input,), _triu_backward, None, (diagonal,)))
+
+
+# ------------------------------------------------------------------ regions
+
+cdef Tensor diagonal_region(Tensor t, Py_ssize_t offset, int dim1, int dim2):
+    """A diagonal of `t` as a strided region without history; its dimension is the last."""
+    cdef Py_ssize_t n, start = 0
+    cdef list shape, stride
+    if offset >= 0:
+        n = min(t.sizes[dim1], t.sizes[dim2] - offset)
+        start = offset * t.strides[dim2]
+    else:
+        n = min(t.sizes[dim1] + offset, t.sizes[dim2])
+        start = -offset * t.strides[dim1]
+    n = max(n, 0)
+    shape = [t.sizes[i] for i in range(t.nd) if i != dim1 and i != dim2] + [n]
+    stride = [t.strides[i] for i in range(t.nd) if i != dim1 and i != dim2] + [t.strides[dim1] + t.strides[dim2]]
+    return strided_region(t, shape, stride, start if n else 0)
+
+
+def _diag_embed_backward(node, g):
+    return g.diagonal(*node.args)
+
+
+def diag_embed(Tensor input not None, Py_ssize_t offset=0, dim1=-2, dim2=-1):
+    """Zeros with the last dimension of `input` on a diagonal of the new dimensions dim1 and dim2."""
+    cdef int nd = input.nd + 1, a, b
+    cdef Py_ssize_t n
+    cdef Tensor r
+    a, b = wrap_dim(dim1, nd), wrap_dim(dim2, nd)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    n = (input.sizes[input.nd - 1] if input.nd else 1) + abs(offset)
+    shape = list(input.shape)[:max(input.nd - 1, 0)]
+    for d in sorted((a, b)):
+        shape.insert(d, n)
+    r = zeros_of(shape, input.dt, input.dev)
+    copy_into(diagonal_region(r, offset, a, b), input)
+    return _core.record(r, "DiagEmbedBackward0", (input,), _diag_embed_backward, None, (offset, a, b))
+
+
+def _diagonal_copy_backward(node, Tensor g):
+    shape, offset, a, b = node.args
+    return diagonal_scatter(zeros_of(shape, g.dt, g.dev), g, offset, a, b)
+
+
+def diagonal_copy(Tensor input not None, Py_ssize_t offset=0, dim1=0, dim2=1, *, out=None):
+    """A copy of input.diagonal(offset, dim1, dim2)."""
+    cdef int a = wrap_dim(dim1, input.nd), b = wrap_dim(dim2, input.nd)
+    cdef Tensor region = diagonal_region(input, offset, a, b), r
+    r = new_tensor(region.nd, region.sizes, input.dt, input.dev)
+    copy_into(r, region)
+    _core.record(r, "DiagonalBackward0_copy", (input,), _diagonal_copy_backward, None,
+                 (tuple(input.shape), offset, a, b))
+    return finish_out("diagonal_copy", out, r)
+
+
+cdef object check_region(Tensor src, Tensor region):
+    if src.shape != region.shape:
+        raise RuntimeError("expected src to have a size equal to the slice of self. src size = "
+                           f"{shape_text(src)}, slice size = {shape_text(region)}")
+
+
+def _diagonal_scatter_backward(node, Tensor g):
+    own = None
+    if node.needs(0):
+        own = diagonal_scatter(g, zeros_of(node.args[0], g.dt, g.dev), *node.args[1:])
+    return own, g.diagonal(*node.args[1:]) if node.needs(1) else None
+
+
+def diagonal_scatter(Tensor input not None, Tensor src not None, Py_ssize_t offset=0, dim1=0, dim2=1):
+    """A copy of `input` with `src` on the given diagonal."""
+    cdef int a = wrap_dim(dim1, input.nd), b = wrap_dim(dim2, input.nd)
+    cdef Tensor r = clone(shallow(input)), region = diagonal_region(r, offset, a, b)
+    check_region(src, region)
+    copy_into(region, src)
+    return _core.record(r, "DiagonalScatterBackward0", (input, src), _diagonal_scatter_backward, None,
+                        (tuple(src.shape), offset, a, b))
+
+
+def _select_scatter_backward(node, Tensor g):
+    shape, d, i = node.args
+    return (select_scatter(g, zeros_of(shape, g.dt, g.dev), d, i) if node.needs(0) else None,
+            select_of(g, d, i) if node.needs(1) else None)
+
+
+def select_scatter(Tensor input not None, Tensor src not None, dim, Py_ssize_t index):
+    """A copy of `input` with `src` at position `index` of `dim`."""
+    cdef int d = wrap_dim(dim, input.nd)
+    cdef Tensor r, region
+    if input.nd == 0:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    if index < -input.sizes[d] or index >= input.sizes[d]:
+        raise IndexError(f"select(): index {index} out of range for tensor of size {shape_text(input)} at dimension {d}")
+    if index < 0:
+        index += input.sizes[d]
+    r = clone(shallow(input))
+    region = shallow(select_of(shallow(r), d, index))
+    check_region(src, region)
+    copy_into(region, src)
+    return _core.record(r, "SelectScatterBackward0", (input, src), _select_scatter_backward, None,
+                        (tuple(src.shape), d, index))
+
+
+def _slice_scatter_backward(node, Tensor g):
+    shape, d, start, end, step = node.args
+    return (slice_scatter(g, zeros_of(shape, g.dt, g.dev), d, start, end, step) if node.needs(0) else None,
+            slice_of(g, d, start, shape[d], step) if node.needs(1) else None)
+
+
+def slice_scatter(Tensor input not None, Tensor src not None, dim=0, start=None, end=None, Py_ssize_t step=1):
+    """A copy of `input` with `src` in the slice start:end:step of `dim`."""
+    cdef int d = wrap_dim(dim, input.nd)
+    cdef Tensor r, region
+    if step <= 0:
+        raise RuntimeError("slice step must be positive")
+    first, last, _ = slice(start, end, step).indices(input.sizes[d])
+    r = clone(shallow(input))
+    region = slice_of(shallow(r), d, first, len(range(first, last, step)), step)
+    check_region(src, region)
+    copy_into(region, src)
+    return _core.record(r, "SliceScatterBackward0", (input, src), _slice_scatter_backward, None,
+                        (tuple(src.shape), d, first, last, step))
+
+
+def _as_strided_scatter_backward(node, Tensor g):
+    size, stride, offset = node.args
+    g = <Tensor> _ops.clone_tensor(g, False)
+    return (as_strided_scatter(g, zeros_of(size, g.dt, g.dev), size, stride, offset) if node.needs(0) else None,
+            g.as_strided(size, stride, offset) if node.needs(1) else None)
+
+
+def as_strided_scatter(Tensor input not None, Tensor src not None, size, stride, storage_offset=None):
+    """A copy of `input` with `src` in the region that as_strided(size, stride, storage_offset) names."""
+    cdef Tensor r = new_tensor(input.nd, input.sizes, input.dt, input.dev), region
+    cdef Py_ssize_t offset = 0 if storage_offset is None else storage_offset, last = offset
+    for n, s in zip(size, stride, strict=True):
+        last += (n - 1) * s
+    if last >= r.count and 0 not in size:
+        raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and "
+                           f"itemsize {itemsize_of(r.dt)} requiring a storage size of {(last + 1) * itemsize_of(r.dt)} "
+                           f"are out of bounds for storage of size {r.count * itemsize_of(r.dt)}")
+    copy_into(r, input)
+    region = strided_region(r, size, stride, offset)
+    check_region(src, region)
+    copy_into(region, src)
+    return _core.record(r, "AsStridedScatterBackward0", (input, src), _as_strided_scatter_backward, None,
+                        (tuple(size), tuple(stride), offset))
+
+
+FUNCTIONS = {
+    "flip": flip, "roll": roll, "tril": tril, "triu": triu, "diag_embed": diag_embed,
+    "diagonal_copy": diagonal_copy, "diagonal_scatter": diagonal_scatter, "select_scatter": select_scatter,
+    "slice_scatter": slice_scatter, "as_strided_scatter": as_strided_scatter,
+}
+METHODS = {name: FUNCTIONS[name] for name in FUNCTIONS if name != "diagonal_copy"} | {
+    "repeat": repeat, "tril_": _index.in_place(tril, "tril_"), "triu_": _index.in_place(triu, "triu_"),
+}

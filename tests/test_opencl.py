@@ -1,0 +1,552 @@
+"""The OpenCL backend against the CPU: every row of the table, layouts, reductions, copies, memory, the cache on disk.
+
+Runs on whatever OpenCL device there is; PoCL (pip install pocl-binary-distribution) makes the CPU one.  The schedule of
+the device's kind is tested in this process, the other one by a second process at the end.
+"""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from cygrad import _formula, _ops, _table, cl
+from cygrad.cl import _source
+
+try:
+    DEV = cl.device_code("opencl", 0)
+except RuntimeError as error:
+    pytest.skip(str(error), allow_module_level=True)
+
+HALF, BFLOAT16, FLOAT, DOUBLE = 6, 7, 8, 9
+NUMPY = [bool, np.uint8, np.int8, np.int16, np.int32, np.int64, np.float16, np.void, np.float32, np.float64]
+EPS = {HALF: 2.0**-10, BFLOAT16: 2.0**-7, FLOAT: 2.0**-23, DOUBLE: 2.0**-52}
+ROWS = [row for row in _table.rows() if not row.start]
+REDUCTIONS = [row for row in _table.rows() if row.start]
+# Library functions of the device may differ from libm's by their own error bound; formulas add a few roundings.
+ULPS = 8
+
+
+def host(a):
+    """A CPU tensor with the elements of a NumPy array."""
+    a = np.array(a, order="C")
+    t = _ops.empty(a.shape, NUMPY.index(a.dtype), 0)
+    memoryview(t.untyped_storage())[:] = a.tobytes()
+    return t
+
+
+def on(dev, t):
+    r = _ops.empty(t.shape, t.dtype.code, dev)
+    cl.copy(r, t)
+    return r
+
+
+def array(t):
+    """The elements as a NumPy array; bfloat16 as float32."""
+    if not t.is_cpu:
+        t = _host_of(t)
+    t = _ops.contiguous_tensor(t if t.dtype.code != BFLOAT16 else _ops.to_dtype_device(t, FLOAT, 0))
+    data = bytes(memoryview(t.untyped_storage()))[: t.numel() * t.element_size()]
+    return np.frombuffer(data, NUMPY[t.dtype.code]).reshape(t.shape)
+
+
+def _host_of(t):
+    r = _ops.empty(t.shape, t.dtype.code, 0)
+    cl.copy(r, t)
+    return r
+
+
+def draw(rng, row, code, shape):
+    """Elements from the row's domain, as a CPU tensor."""
+    if code >= HALF:
+        t = host(rng.uniform(*row.domain, shape).astype(np.float64 if code == DOUBLE else np.float32))
+        return _ops.to_dtype_device(t, code, 0)
+    if code == 0:
+        return host(rng.integers(0, 2, shape).astype(bool))
+    unsigned = code == 1 or row.name.endswith("_shift")
+    a = rng.integers(0 if unsigned else -6, 7, shape)
+    return host(np.where((a == 0) & row.zero_division, 1, a).astype(NUMPY[code]))
+
+
+def agree(actual, expected, ulps=ULPS):
+    assert actual.dtype is expected.dtype and actual.shape == expected.shape
+    code, x, y = expected.dtype.code, array(actual), array(expected)
+    if code < HALF:
+        np.testing.assert_array_equal(x, y)
+        return
+    # A half type rounds a float32 result that may differ in its last place: at most one of its own units.
+    units = ulps if code >= FLOAT else 1
+    np.testing.assert_allclose(x.astype(float), y.astype(float), rtol=units * EPS[code], atol=units * EPS[code] / 4)
+
+
+def run(row, operands, out_code, dev):
+    """The row's kernel itself, below promotion and its checks."""
+    shape = operands[0].shape
+    out = _ops.empty(shape, out_code, dev)
+    cl.elementwise(row.name, out, [on(dev, x) for x in operands], [p for _, p in row.params], operands[0].dtype.code)
+    return out
+
+
+def reference(row, operands):
+    params = tuple(p for _, p in row.params)
+    return _ops.call(_ops.OPS[row.name], tuple(operands), params or None)
+
+
+def has_kernel(row, code):
+    half = code in (HALF, BFLOAT16)
+    return row.formula("float32" if half else _formula.DTYPES[code]) is not None and (row.half or not half)
+
+
+def check_rows(rows, code):
+    rng = np.random.default_rng(code)
+    for row in rows:
+        if not has_kernel(row, code) or (row.zero_division and code < HALF):  # see test_integer_division
+            continue
+        operands = [draw(rng, row, code, (3, 50)) for _ in range(row.arity)]
+        expected = reference(row, operands)
+        agree(run(row, operands, expected.dtype.code, DEV), expected)
+
+
+def test_every_row_float32():
+    check_rows(ROWS, FLOAT)
+
+
+def test_every_row_int32():
+    check_rows(ROWS, 4)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 5, HALF, BFLOAT16, DOUBLE])
+def test_rows_of_other_dtypes(code):
+    names = "add mul div maximum eq logical_not abs sigmoid exp log floor bitwise_and bitwise_not pow sign lerp"
+    check_rows([r for r in ROWS if r.name in names.split()], code)
+
+
+def test_integer_division():
+    a, b = np.array([7, -7, 7, -7, -(2**31), 0], np.int32), np.array([2, 2, -2, -2, -1, 5], np.int32)
+    operands = [host(a), host(b)]
+    floor = run(_table.by_name["floor_divide"], operands, 4, DEV)
+    assert array(floor).tolist()[:4] == [3, -4, -4, 3]
+    assert array(run(_table.by_name["remainder"], operands, 4, DEV)).tolist() == [1, 1, -1, -1, 0, 0]
+    # Division by zero is refused above; a kernel that gets one all the same must not end the process.
+    run(_table.by_name["floor_divide"], [host(a), host(np.zeros(6, np.int32))], 4, DEV)
+    cl.synchronize(DEV)
+
+
+def test_every_gradient():
+    """Against central differences in float64 of the row itself, on the CPU."""
+    rng = np.random.default_rng(3)
+    for row in ROWS:
+        params = [p for _, p in row.params]
+        if row.kind == "bits":
+            continue
+        operands = [draw(rng, row, DOUBLE, (3, 20)) for _ in range(row.arity)]
+        values = dict(zip("abc", operands, strict=False))
+        values["y"] = reference(row, operands)
+        values["g"] = host(rng.uniform(0.5, 1.5, (3, 20)))
+        for letter, text in row.gradients.items():
+            names = _formula.names(text)
+            out = _ops.empty((3, 20), DOUBLE, DEV)
+            cl.elementwise(f"{row.name}.d{letter}", out, [on(DEV, values[n]) for n in names], params, DOUBLE)
+            k, h = "abc".index(letter), 1e-6
+            shifted = []
+            for sign in (1, -1):
+                moved = [host(array(x) + sign * h) if i == k else x for i, x in enumerate(operands)]
+                shifted.append(array(reference(row, moved)))
+            numeric = (shifted[0] - shifted[1]) / (2 * h) * array(values["g"])
+            smooth = np.abs(shifted[0] + shifted[1] - 2 * array(values["y"])) < 1e-7  # not across a kink or a step
+            np.testing.assert_allclose(array(out)[smooth], numeric[smooth], rtol=2e-5, atol=2e-5, err_msg=row.name)
+
+
+def test_nan_and_infinity():
+    a = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, np.nan, 3e38], np.float32)
+    b = np.array([1.0, np.nan, np.inf, -0.0, 0.0, np.nan, np.nan, 3e38], np.float32)
+    for name in ("add", "maximum", "minimum", "eq", "lt", "isnan", "isinf", "isfinite", "relu", "exp", "log", "sqrt"):
+        row = _table.by_name[name]
+        operands = [host(a), host(b)][: row.arity]
+        expected = reference(row, operands)
+        np.testing.assert_array_equal(array(run(row, operands, expected.dtype.code, DEV)), array(expected), name)
+
+
+# ------------------------------------------------------------------ layouts
+
+
+def strided(rng, a):
+    """A device tensor of these elements whose dimensions lie in a random order, with gaps."""
+    steps, step = [0] * a.ndim, int(rng.integers(1, 3))
+    for d in rng.permutation(a.ndim):
+        steps[d] = step
+        step *= max(a.shape[d], 1) * int(rng.choice([1, 1, 2]))
+    t = _ops.empty_strided_tensor(a.shape, steps, NUMPY.index(a.dtype), DEV)
+    cl.copy(t, host(a))
+    return t
+
+
+SHAPES = [
+    (),
+    (1,),
+    (5,),
+    (300,),
+    (0,),
+    (3, 0, 2),
+    (4, 5),
+    (1, 7),
+    (33, 9),
+    (2, 3, 4),
+    (5, 1, 40),
+    (2, 3, 2, 3),
+    (2, 1, 3, 2, 4),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_layouts(shape):
+    rng = np.random.default_rng(len(shape))
+    sub, exp = _ops.OPS["sub"], _ops.OPS["exp"]
+    for _ in range(3):
+        narrow = [1 if rng.random() < 0.4 else n for n in shape]
+        a = rng.standard_normal(shape).astype(np.float32)
+        b = rng.standard_normal(narrow[int(rng.integers(0, len(shape) + 1)) :]).astype(np.float32)
+        da, db = strided(rng, a), strided(rng, b)
+        np.testing.assert_array_equal(array(da), a)
+        np.testing.assert_array_equal(array(_ops.call(sub, (da, db))), a - b)
+        np.testing.assert_array_equal(array(_ops.call(sub, (2.5, da))), np.float32(2.5) - a)
+        np.testing.assert_allclose(array(_ops.call(exp, (da,))), np.exp(a), rtol=1e-6)
+        out = strided(rng, np.zeros(shape, np.float32))
+        _ops.call(sub, (da, db), None, out)
+        np.testing.assert_array_equal(array(out), a - b)
+        _ops.call_(sub, da, (db,))
+        np.testing.assert_array_equal(array(da), a - b)
+
+
+def test_many_elements():
+    """More than one work-item, and an end that fills none."""
+    a = np.random.default_rng(0).standard_normal(300_007).astype(np.float32)
+    t = on(DEV, host(a))
+    np.testing.assert_array_equal(array(_ops.call(_ops.OPS["mul"], (t, t))), a * a)
+    np.testing.assert_allclose(array(_ops.call(_ops.OPS["sin"], (t,))), np.sin(a), rtol=1e-6, atol=1e-7)
+
+
+def test_mixed_dtypes():
+    a, b = host(np.arange(-6, 6)), host(np.linspace(-2, 2, 12).astype(np.float32))
+    for x, y in [(a, b), (b, a), (_ops.to_dtype_device(b, HALF, 0), b), (_ops.to_dtype_device(b, BFLOAT16, 0), a)]:
+        for name in ("add", "div", "lt"):
+            agree(_ops.call(_ops.OPS[name], (on(DEV, x), on(DEV, y))), _ops.call(_ops.OPS[name], (x, y)))
+
+
+def test_where_and_fill():
+    rng = np.random.default_rng(0)
+    c, a, b = rng.random((4, 9)) < 0.5, rng.integers(-9, 9, (4, 9)), rng.integers(-9, 9, (4, 9))
+    out = _ops.empty((4, 9), 5, DEV)
+    cl.where(out, on(DEV, host(c)), on(DEV, host(a)), on(DEV, host(b)))
+    np.testing.assert_array_equal(array(out), np.where(c, a, b))
+    for code, value in [(0, True), (5, 2**62 + 1), (HALF, 0.1), (BFLOAT16, 0.1), (FLOAT, 0.1), (2, -3)]:
+        expected, actual = _ops.full((3, 5), value, code, 0), _ops.empty((3, 5), code, DEV)
+        cl.fill(actual, value)
+        agree(actual, expected, ulps=0)
+
+
+# ------------------------------------------------------------------ reductions
+
+
+def check_reduction(rng, row, a, dims):
+    t = host(a)
+    kept = [n for i, n in enumerate(a.shape) if i not in dims]
+    found = {
+        "any": np.any,
+        "all": np.all,
+        "count_nonzero": np.count_nonzero,
+        "amax": np.max,
+        "amin": np.min,
+        "sum": np.sum,
+    }
+    expected = np.asarray(found[row](a, axis=dims))
+    out_code = {"any": 0, "all": 0, "count_nonzero": 5}.get(row, t.dtype.code)
+    for x in (on(DEV, t), strided(rng, a)):
+        out = _ops.empty(kept, out_code, DEV)
+        cl.reduce(row, out, x, dims, [])
+        np.testing.assert_array_equal(array(out), expected, f"{row} {a.shape} {dims}")
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (4, 9), (3, 4, 5), (2, 3, 4, 5)], ids=str)
+def test_reductions_over_every_set_of_dimensions(shape):
+    rng = np.random.default_rng(1)
+    for k in range(len(shape) + 1):
+        for dims in itertools.combinations(range(len(shape)), k):
+            a = rng.integers(-3, 4, shape)
+            for row in ("sum", "amax"):
+                check_reduction(rng, row, a.astype(np.float32), dims)
+            check_reduction(rng, "any", a, dims)
+
+
+@pytest.mark.parametrize("shape", [(100_003,), (700, 301), (3, 40_001), (40_001, 3), (5, 2000, 7)], ids=str)
+def test_long_reductions(shape):
+    """Split over work-items, groups and a second stage; small whole numbers make every order exact."""
+    rng = np.random.default_rng(2)
+    a = rng.integers(-3, 4, shape).astype(np.float32)
+    for dims in [tuple(range(len(shape))), *((d,) for d in range(len(shape)))]:
+        for row in ("sum", "amin", "count_nonzero"):
+            check_reduction(rng, row, a, dims)
+
+
+def test_every_reduction():
+    rng = np.random.default_rng(5)
+    a = rng.uniform(0.9, 1.1, (6, 70)) * rng.choice([-1, 1], (6, 70))
+    p, m = 3.0, 0.25
+    values = {
+        "sum": a.sum(1), "nansum": a.sum(1), "prod": a.prod(1), "amax": a.max(1), "amin": a.min(1),
+        "_sumsq": (a * a).sum(1), "_sumabs": np.abs(a).sum(1), "_sumdev": ((a - m) ** 2).sum(1),
+        "_powsum": (np.abs(a) ** p).sum(1), "_absmax": np.abs(a).max(1), "_absmin": np.abs(a).min(1),
+        "any": np.ones(6, bool), "all": np.ones(6, bool),
+        "count_nonzero": np.full(6, 70), "_count_numbers": np.full(6, 70),
+    }  # fmt: skip
+    for row in REDUCTIONS:
+        code = {"bool": 0, "count": 5}.get(row.acc, FLOAT)
+        out = _ops.empty((6,), code, DEV)
+        params = [{"mean": m, "exponent": p}[n] for n, _ in row.params]
+        cl.reduce(row.name, out, on(DEV, host(a.astype(np.float32))), (1,), params)
+        np.testing.assert_allclose(array(out), values[row.name], rtol=1e-5, atol=1e-5, err_msg=row.name)
+
+
+@pytest.mark.parametrize("code", [0, 1, 5, HALF, BFLOAT16, DOUBLE])
+def test_sum_of_other_dtypes(code):
+    a = np.random.default_rng(0).integers(0, 2, (40, 70))
+    x = _ops.to_dtype_device(host(a), code, 0)
+    for dims in ((0,), (1,), (0, 1)):
+        expected = a.sum(dims)
+        out = _ops.empty(expected.shape, code if code >= HALF else 5, DEV)
+        cl.reduce("sum", out, on(DEV, x), dims, [])
+        rounded = _ops.to_dtype_device(host(np.asarray(expected)), out.dtype.code, 0)
+        np.testing.assert_array_equal(array(out), array(rounded))
+
+
+def test_empty_reductions():
+    for row, expected in (("sum", 0.0), ("prod", 1.0)):
+        out = _ops.empty((3,), FLOAT, DEV)
+        cl.reduce(row, out, _ops.empty((3, 0), FLOAT, DEV), (1,), [])
+        assert array(out).tolist() == [expected] * 3
+
+
+def test_sum_is_accurate():
+    a = np.random.default_rng(0).random(1_000_003).astype(np.float32)
+    out = _ops.empty((), FLOAT, DEV)
+    cl.reduce("sum", out, on(DEV, host(a)), (0,), [])
+    assert abs(float(array(out)) / a.astype(float).sum() - 1) < 1e-6
+
+
+def test_places_of_extremes():
+    rng = np.random.default_rng(7)
+    a = rng.integers(-4, 5, (5, 6, 30)).astype(np.float32)  # with ties: the first wins
+    a[1, 2, 3] = np.nan
+    for x in (on(DEV, host(a)), strided(rng, a)):
+        for name, find, value in (("argmax", np.argmax, np.max), ("argmin", np.argmin, np.min)):
+            for d in range(3):
+                expected = find(a, axis=d)
+                values, indices = _ops.empty(expected.shape, FLOAT, DEV), _ops.empty(expected.shape, 5, DEV)
+                cl.arg_reduce(name, values, indices, x, d)
+                np.testing.assert_array_equal(array(indices), expected)
+                np.testing.assert_array_equal(array(values), value(a, axis=d))
+            index = _ops.empty((), 5, DEV)
+            cl.arg_reduce(name, None, index, x, None)
+            assert array(index) == find(a)
+    big = rng.standard_normal(50_001).astype(np.float32)
+    index = _ops.empty((), 5, DEV)
+    cl.arg_reduce("argmax", None, index, on(DEV, host(big)), None)
+    assert array(index) == big.argmax()
+
+
+# ------------------------------------------------------------------ copies and memory
+
+
+@pytest.mark.parametrize("code", range(10))
+def test_copies_to_and_fro(code):
+    a = np.random.default_rng(code).integers(0, 2 if code == 0 else 90, (7, 11))
+    x = _ops.to_dtype_device(host(a), code, 0)
+    np.testing.assert_array_equal(array(on(DEV, x)), a)
+    big = _ops.to_dtype_device(host(np.resize(a, 100_000)), code, 0)  # beyond what is copied aside
+    np.testing.assert_array_equal(array(on(DEV, big)), np.resize(a, 100_000))
+
+
+@pytest.mark.parametrize(
+    "of, to", [(5, 8), (8, 5), (8, 6), (6, 8), (8, 7), (7, 9), (9, 8), (9, 2), (8, 0), (0, 8), (4, 6)]
+)
+def test_casts(of, to):
+    a = np.random.default_rng(of).uniform(0 if of == 0 else -50, 50, (6, 10)).round(2 if of >= HALF else 0)
+    x = _ops.to_dtype_device(host(a), of, 0)
+    expected = _ops.to_dtype_device(x, to, 0)
+    for source, target in ((DEV, DEV), (0, DEV), (DEV, 0)):
+        out = _ops.empty((6, 10), to, target)
+        cl.copy(out, on(DEV, x) if source else x)
+        agree(out, expected, ulps=0)
+
+
+def test_source_may_change_after_the_copy():
+    x = host(np.zeros(1000, np.float32))
+    t = on(DEV, x)
+    memoryview(x.untyped_storage())[:] = np.ones(1000, np.float32).tobytes()
+    assert not array(t).any()
+
+
+def test_pool():
+    before = cl.memory_allocated(DEV)
+    t = _ops.empty((1000,), FLOAT, DEV)
+    assert cl.memory_allocated(DEV) == before + 4096
+    assert cl.memory_reserved(DEV) >= cl.memory_allocated(DEV)
+    handle = t.untyped_storage().handle.int_ptr
+    del t
+    assert cl.memory_allocated(DEV) == before
+    again = _ops.empty((1000,), FLOAT, DEV)
+    assert again.untyped_storage().handle.int_ptr == handle  # the block was reused
+    assert cl.max_memory_allocated(DEV) >= before + 4096
+    del again
+    cl.synchronize(DEV)
+    cl.empty_cache()
+    assert cl.memory_reserved(DEV) >= cl.memory_allocated(DEV)
+
+
+def test_out_of_memory():
+    with pytest.raises(cl.OutOfMemoryError, match="OpenCL out of memory. Tried to allocate"):
+        _ops.empty((1 << 50,), FLOAT, DEV)
+    assert issubclass(cl.OutOfMemoryError, RuntimeError)
+
+
+def test_unknown_device():
+    with pytest.raises(RuntimeError, match="invalid device ordinal"):
+        cl.device_code("opencl", 99)
+
+
+@pytest.mark.parametrize("schedule", ["cpu", "gpu"])
+def test_no_double_where_the_device_has_none(schedule):
+    sig = _source.Signature(FLOAT, (FLOAT, FLOAT), FLOAT, (1, 1, 1), 0)
+    mode = "rows" if schedule == "cpu" else "tree"
+    texts = [
+        _source.elementwise_program("add", sig, schedule, False)[0],
+        _source.reduction_program("sum", _source.Reduction(FLOAT, None, mode, 1, 1, True), schedule, False)[0],
+        _source.join_program("sum", FLOAT, FLOAT, schedule, False)[0],
+    ]
+    for text in texts:
+        kernels = text[text.index("kernel void") :]
+        assert "double" not in kernels
+
+
+# ------------------------------------------------------------------ in processes of their own
+
+
+def python(code, **env):
+    """The output of a Python process with these environment variables."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+SUM = """
+from cygrad import _ops, cl
+x, out = _ops.full((1000,), 1.0, 8, 1), _ops.empty((), 8, 1)
+cl.reduce("sum", out, _ops.call(_ops.OPS["sigmoid"], (x,)), (0,), [])
+h = _ops.empty((), 8, 0)
+cl.copy(h, out)
+import struct
+print(round(struct.unpack("f", bytes(memoryview(h.untyped_storage())))[0], 2))
+"""
+
+
+def test_import_needs_no_opencl():
+    assert python("import cygrad.cl, sys; print('pyopencl' in sys.modules)") == ["False"]
+
+
+def test_cuda_is_a_name_for_the_chosen_device():
+    code = "from cygrad import cl; print(cl.is_available(), cl.device_count('cuda'), cl.device_code('cuda', None))"
+    available, count, number = python(code, CYGRAD_DEVICE="opencl:0")
+    assert (available, number) == ("True", "17") and int(count) == 1
+
+
+def test_launch_through_pyopencl():
+    assert python(SUM, CYGRAD_CL_LAUNCH="pyopencl") == ["731.06"]
+
+
+def test_disk_cache(tmp_path):
+    env = {"XDG_CACHE_HOME": str(tmp_path), "CYGRAD_CL_CACHE": "1"}
+    code = """
+from cygrad import _ops, cl
+x, h = _ops.full((4,), 1.5, 8, 1), _ops.empty((4,), 8, 0)
+cl.copy(h, x)
+print(memoryview(h.untyped_storage()).cast("f").tolist() == [1.5] * 4)
+"""
+    assert python(code, **env) == ["True"]
+    files = list((tmp_path / "cygrad" / "cl").glob("*.bin"))
+    assert files
+    times = [f.stat().st_mtime_ns for f in files]
+    assert python(code, **env) == ["True"]
+    assert [f.stat().st_mtime_ns for f in files] == times  # used, not made again
+    for f in files:
+        f.write_bytes(f.read_bytes()[:-100] + bytes(100))
+    assert python(code, **env) == ["True"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_fork():
+    code = (
+        SUM
+        + """
+import os
+child = os.fork()
+if child == 0:
+    try:
+        _ops.empty((3,), 8, 1)
+    except RuntimeError as error:
+        os._exit(7 if "Cannot re-initialize OpenCL in forked subprocess" in str(error) else 1)
+    os._exit(2)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    )
+    assert python(code)[-1] == "7"
+
+
+def test_two_devices():
+    if cl.device_properties(DEV).platform.name != "Portable Computing Language":
+        pytest.skip("PoCL can show one CPU as two devices")
+    code = (
+        SUM.replace(", 8, 1)", ", 8, 2)")
+        + """
+a, b = _ops.full((5,), 3.0, 8, 2), _ops.empty((5,), 8, 1)
+cl.copy(b, a)
+try:
+    _ops.call(_ops.OPS["add"], (a, b))
+except RuntimeError as error:
+    print("Expected all tensors to be on the same device" in str(error))
+"""
+    )
+    assert python(code, POCL_DEVICES="pthread pthread") == ["731.06", "True"]
+
+
+def test_the_other_schedule():
+    if os.environ.get("CYGRAD_CL_SCHEDULE"):
+        pytest.skip("this is the other schedule")
+    other = "gpu" if cl.device_properties(DEV).type & 2 else "cpu"
+    chosen = "layouts or many_elements or long_reductions or every_reduction or places or mixed"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-k", chosen, __file__],
+        env=os.environ | {"CYGRAD_CL_SCHEDULE": other}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+# ------------------------------------------------------------------ through the public interface
+
+
+def test_autograd_on_the_device():
+    import cygrad as torch
+
+    torch.manual_seed(0)
+    x, w = torch.rand(30, 7), torch.rand(7)
+    gradients = []
+    for device in ("cpu", "opencl"):
+        a, b = x.to(device).requires_grad_(), w.to(device).requires_grad_()
+        (a * b).sigmoid().sum().backward()
+        assert str(a.grad.device).startswith(device)
+        gradients.append((a.grad.cpu(), b.grad.cpu()))
+    for expected, actual in zip(*gradients, strict=True):
+        assert torch.allclose(actual, expected, rtol=1e-5, atol=1e-6)
