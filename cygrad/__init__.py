@@ -3,14 +3,16 @@
     import cygrad as torch
 
 Everything below gives the compiled core its public names: each module lists its functions (`FUNCTIONS`), tensor methods
-(`METHODS`) and properties, and `_publish` puts them here and on `Tensor`.
+(`METHODS`) and properties (`PROPERTIES`), and `_publish` puts them here and on `Tensor`.  Subpackages are imported when
+they are first used.
 """
 
 import importlib as _importlib
+import importlib.util as _importlib_util
 import math as _math
 
-from . import _core
-from ._core import (  # noqa: F401
+from . import _blas, _core, _elementwise, _ops
+from ._core import (
     DTYPES as _DTYPES,
 )
 from ._core import (
@@ -25,8 +27,9 @@ from ._core import (
     set_default_device,
     set_default_dtype,
 )
+from ._ops import can_cast, get_num_threads, promote_types, result_type, set_num_threads
 
-__version__ = "2.13.0"  # of the interface; the library's own is `cygrad.version.cygrad`
+__version__ = "2.13.0"  # of the interface that is followed; `version.cygrad` is the library's own
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
 for _d in _DTYPES:
@@ -34,18 +37,7 @@ for _d in _DTYPES:
 half, float, double = float16, float32, float64  # noqa: F821
 short, int, long = int16, int32, int64  # noqa: F821
 
-from . import _ops  # noqa: E402
-from ._ops import can_cast, get_num_threads, promote_types, result_type, set_num_threads  # noqa: E402, F401
-
-
-def _publish(module):
-    """Makes the functions and methods that a module lists public."""
-    for name, f in _listed(module, "FUNCTIONS"):
-        globals()[name] = f
-    for name, f in _listed(module, "METHODS"):
-        setattr(Tensor, name, f)
-    for name, getter in getattr(module, "PROPERTIES", {}).items():
-        setattr(Tensor, name, getter if isinstance(getter, property) else property(getter))
+_blas.load()
 
 
 def _listed(module, kind):
@@ -53,18 +45,73 @@ def _listed(module, kind):
     return found.items() if isinstance(found, dict) else [(name, getattr(module, name)) for name in found]
 
 
+def _publish(module):
+    """Makes the functions, methods and properties that a module lists public."""
+    for name, function in _listed(module, "FUNCTIONS"):
+        globals()[name] = function
+    for name, method in _listed(module, "METHODS"):
+        setattr(Tensor, name, method)
+    for name, getter in _listed(module, "PROPERTIES"):
+        setattr(Tensor, name, getter if isinstance(getter, property) else property(getter))
+
+
 Tensor.__module__ = "torch"
-
-import os as _os
-for _name in ("_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing",
-              "_products"):  # fmt: skip
-    try:
-        _publish(_importlib.import_module("." + _name, __name__))
-    except ImportError as _e:
-        if "DEVMISSING" in _os.environ: print("missing", _name, _e)
-
-from . import _elementwise, _tensor_str  # noqa: E402
-
+for _name in (
+    "_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing", "_products",
+):  # fmt: skip
+    _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():
     setattr(Tensor, _name, _operator)
-Tensor.__repr__ = Tensor.__str__ = _tensor_str._str
+
+from . import autograd, random  # noqa: E402
+from ._tensor_str import _str, get_printoptions, printoptions, set_printoptions  # noqa: E402
+from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
+from .random import (  # noqa: E402
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+
+Tensor.__repr__ = Tensor.__str__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
+
+_SUBPACKAGES = frozenset(
+    "backends cl cuda distributions fft func hub linalg nn optim overrides return_types special testing utils version"
+    " vision".split()
+)
+# What torch.x shares with torch.nn.functional.x.
+_FUNCTIONAL = frozenset(
+    """adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear
+    binary_cross_entropy_with_logits channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d
+    conv_transpose3d cosine_embedding_loss cosine_similarity ctc_loss dropout embedding embedding_bag
+    feature_alpha_dropout group_norm hinge_embedding_loss instance_norm kl_div layer_norm log_softmax
+    margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d pairwise_distance pdist pixel_shuffle
+    pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""".split()
+)
+
+
+def __getattr__(name):
+    if name in _FUNCTIONAL:
+        value = getattr(_importlib.import_module(".nn.functional", __name__), name)
+    elif name in _SUBPACKAGES and _importlib_util.find_spec(f"{__name__}.{name}"):
+        value = _importlib.import_module("." + name, __name__)
+    else:
+        raise AttributeError(f"module 'torch' has no attribute '{name}': cygrad does not have it yet")
+    globals()[name] = value
+    return value
+
+
+def _functional_method(name):
+    def method(self, *args, **kw):
+        return __getattr__(name)(self, *args, **kw)
+
+    method.__name__ = method.__qualname__ = name
+    return method
+
+
+for _name in ("softmax", "log_softmax", "prelu"):
+    setattr(Tensor, _name, _functional_method(_name))
+del _name, _operator, _d

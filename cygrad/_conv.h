@@ -219,9 +219,10 @@ static void cg_fill_##X(const cg_image *im, const T *src, T *image) \
         } \
     } \
 } \
-/* Output pixels [from, to) of the flat run, counted in tiles; `bias` has a value for every row. */ \
+/* Tiles [from, to) of the flat run of output pixels, rows [first, last); `bias` has a value for every row. */ \
 static void cg_run_##X(const cg_tiles_##X *t, const cg_product *c, const T *image, const ptrdiff_t *off, \
-                       const T *packed, const T *bias, T *out, ptrdiff_t from, ptrdiff_t to) \
+                       const T *packed, const T *bias, T *out, ptrdiff_t from, ptrdiff_t to, ptrdiff_t first, \
+                       ptrdiff_t last) \
 { \
     const ptrdiff_t flat = (c->count[1] - 1) * c->line + c->count[2], wide = (ptrdiff_t)t->vw * t->nv; \
     const ptrdiff_t per = (flat + wide - 1) / wide; \
@@ -230,8 +231,8 @@ static void cg_run_##X(const cg_tiles_##X *t, const cg_product *c, const T *imag
         const ptrdiff_t d = at / per, p = at % per * wide; \
         const ptrdiff_t n = flat - p < wide ? flat - p : wide; \
         const int nv = (int)((n + t->vw - 1) / t->vw); \
-        const T *w = packed; \
-        for (ptrdiff_t r = 0; r < c->rows; r += c->mr) { \
+        const T *w = packed + first * c->taps; \
+        for (ptrdiff_t r = first; r < last; r += c->mr) { \
             const ptrdiff_t m = c->rows - r < c->mr ? c->rows - r : c->mr; \
             t->product[m - 1][nv - 1](c->taps, image + d * c->plane + p, off, w, bias + r, tile); \
             w += m * c->taps; \
@@ -279,6 +280,18 @@ static void cg_weigh_##X(const cg_tiles_##X *t, ptrdiff_t rows, ptrdiff_t taps, 
         const ptrdiff_t m = rows - r < gr ? rows - r : gr, n = taps - k < gt ? taps - k : gt; \
         t->correlate[m - 1][n - 1](segments, seg, g + r * gstep, gstep, image, off + k, c + r * taps + k, taps); \
     } \
+} \
+/* b[k][image * run + p] = the pixels of an image as tap k sees them; y[row][image * run + p] from [image][row][run]. */ \
+static void cg_lay_out_##X(ptrdiff_t taps, ptrdiff_t rows, ptrdiff_t images, ptrdiff_t run, const T *image, \
+                           ptrdiff_t image_step, const ptrdiff_t *off, const T *spread, T *b, T *y, ptrdiff_t part, \
+                           ptrdiff_t parts) \
+{ \
+    for (ptrdiff_t k = taps * part / parts; k < taps * (part + 1) / parts; k++) \
+        for (ptrdiff_t i = 0; i < images; i++) \
+            memcpy(b + (k * images + i) * run, image + i * image_step + off[k], run * sizeof(T)); \
+    for (ptrdiff_t r = rows * part / parts; r < rows * (part + 1) / parts; r++) \
+        for (ptrdiff_t i = 0; i < images; i++) \
+            memcpy(y + (r * images + i) * run, spread + (i * rows + r) * run, run * sizeof(T)); \
 }
 CG_DEFINE(float, f32)
 CG_DEFINE(double, f64)

@@ -10,19 +10,23 @@ Design
   matrix is the buffer shifted by a constant.  A register tile of 8 channels by 48 pixels reads those shifted rows
   directly (`_conv_tiles.h`): no im2col matrix is written, and the accumulators stay in registers over all taps.
   The adjoint in the input with stride s is s**d such products, one for each residue of the input position.
-* W keeps a tile of 4 channels by 6 taps in registers while the pixels of many images run by.
+* W keeps a tile of 4 channels by 6 taps in registers while the pixels of many images run by; many channels on few
+  pixels, where that tile would be filled and emptied too often, go to BLAS.
+* Weights that do not fit the cache are read once for several images.
 * Threads share out images (or pixels of one image); a thread's sums do not depend on their number, so results are the
   same bits for any.
-Refused: im2col with BLAS (slower at few channels: it writes 25 times the input to read it once).
+Refused: im2col with BLAS throughout (slower at few channels: it writes 25 times the input to read it once).
+The file is over 800 lines because the three maps share their geometry, plans and buffers.
 """
 from cython.parallel cimport prange
 from libc.string cimport memset
 
 from cygrad import _core
 from cygrad._core cimport (
-    HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, grad_enabled, new_tensor, itemsize_of)
-from cygrad._linalg cimport as_float, need_cpu, plain, wants
-from cygrad._ops cimport copy_into, num_threads
+    INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, grad_enabled, itemsize_of)
+from cygrad._family cimport as_float, back_to, need_cpu, shaped, vector, wants
+from cygrad._linalg cimport Matrix, parallel_gemm
+from cygrad._ops cimport num_threads
 
 cdef extern from "_conv.h" nogil:
     ctypedef struct cg_segment:
@@ -52,16 +56,22 @@ cdef extern from "_conv.h" nogil:
     void cg_fill_f32(const cg_image*, const float*, float*)
     void cg_fill_f64(const cg_image*, const double*, double*)
     void cg_run_f32(const cg_tiles_f32*, const cg_product*, const float*, const Py_ssize_t*, const float*,
-                    const float*, float*, Py_ssize_t, Py_ssize_t)
+                    const float*, float*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+                    Py_ssize_t)
     void cg_run_f64(const cg_tiles_f64*, const cg_product*, const double*, const Py_ssize_t*, const double*,
-                    const double*, double*, Py_ssize_t, Py_ssize_t)
+                    const double*, double*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+                    Py_ssize_t)
     void cg_spread_f32(const float*, Py_ssize_t, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, float*)
     void cg_spread_f64(const double*, Py_ssize_t, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, double*)
     void cg_weigh_f32(const cg_tiles_f32*, Py_ssize_t, Py_ssize_t, int, int, Py_ssize_t, const cg_segment*,
                       const float*, Py_ssize_t, const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t)
     void cg_weigh_f64(const cg_tiles_f64*, Py_ssize_t, Py_ssize_t, int, int, Py_ssize_t, const cg_segment*,
                       const double*, Py_ssize_t, const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t)
+    void cg_lay_out_f32(Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const float*, Py_ssize_t, const Py_ssize_t*,
+                        const float*, float*, float*, Py_ssize_t, Py_ssize_t)
     void cg_channel_sum_f32(const float*, Py_ssize_t, Py_ssize_t, Py_ssize_t, float*)
+    void cg_lay_out_f64(Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double*, Py_ssize_t, const Py_ssize_t*,
+                        const double*, double*, double*, Py_ssize_t, Py_ssize_t)
     void cg_channel_sum_f64(const double*, Py_ssize_t, Py_ssize_t, Py_ssize_t, double*)
 
 cdef enum:
@@ -69,6 +79,8 @@ cdef enum:
     GRAIN = 1 << 19             # multiply-adds below which a second thread costs more than it saves
     CACHE = 512 << 10           # bytes of both operands that a pass of the weight gradient works on
     CHUNK = 32 << 20            # bytes of padded images kept at a time by the weight gradient
+    SHORT = 256                 # pixels of an image up to which the weight gradient goes to BLAS
+    MANY = 48                   # for as many channels and taps
 
 ctypedef fused real:
     float
@@ -108,21 +120,8 @@ cdef Geometry geometry(tuple x_shape, tuple w_shape, tuple y_shape, stride, pad,
     return g
 
 
-cdef Tensor tensor_of(tuple shape, int dt):
-    cdef Py_ssize_t[8] sizes
-    cdef int i
-    for i in range(len(shape)):
-        sizes[i] = shape[i]
-    return new_tensor(<int> len(shape), sizes, dt, 0)
-
-
-cdef Tensor scratch(Py_ssize_t count, int dt):
-    """Working memory from the caching allocator."""
-    return new_tensor(1, &count, dt, 0)
-
-
 cdef Tensor offsets(Py_ssize_t count):
-    return scratch(count, 5)        # int64
+    return vector(count, INT64)
 
 
 cdef class Product:
@@ -148,7 +147,7 @@ cdef int finish(Product p, Plan plan, Geometry g, Tensor w, Py_ssize_t row_step,
     p.tiles = p.c.count[0] * ((flat + wide - 1) // wide)
     p.work = p.c.taps * p.c.rows * p.c.count[0] * flat
     p.packed_group = p.c.rows * p.c.taps
-    p.packed = scratch(p.packed_group * g.groups, w.dt)
+    p.packed = vector(p.packed_group * g.groups, w.dt)
     for i in range(g.groups):
         if w.dt == FLOAT:
             cg_pack_f32(&p.c, <float*> data_of(w) + i * group, row_step, <Py_ssize_t*> data_of(p.at),
@@ -177,7 +176,7 @@ cdef Plan new_plan(Py_ssize_t channels, const Py_ssize_t* size):
 
 cdef Tensor input_taps(Plan plan, Geometry g):
     """Splits the padded input into phases; where each (channel, tap) finds its pixels in them."""
-    cdef Py_ssize_t cg = g.c // g.groups, c, k, position, phase, at, rest, i
+    cdef Py_ssize_t cg = g.c // g.groups, c, k, phase, at, rest, i
     cdef Py_ssize_t q[3]
     cdef Py_ssize_t phases = 1
     cdef Tensor off = offsets(cg * g.taps)
@@ -310,72 +309,100 @@ cdef struct Job:                # the C side of a Product
     const Py_ssize_t* off
     char* packed
     Py_ssize_t packed_group, tiles
+    bint by_rows                # the weights do not fit the cache: blocks of rows outside, pixels inside
 
 
-cdef void run_image(real* x, real* y, const real* bias, real* image, const cg_image* im, const Job* jobs, int n_jobs,
-                    Py_ssize_t group, Py_ssize_t part, Py_ssize_t parts, bint fill) noexcept nogil:
-    """Part `part` of `parts` of the tiles of one image and group."""
-    cdef int i
+cdef void run_job(real* y, const real* bias, const real* image, const Job* j, Py_ssize_t group, Py_ssize_t lo,
+                  Py_ssize_t hi, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """Tiles [lo, hi) of rows [first, last) of one product over one image and group."""
+    if real is float:
+        cg_run_f32(tiles_f32, &j.c, image, j.off, <float*> j.packed + group * j.packed_group, bias, y, lo, hi, first,
+                   last)
+    else:
+        cg_run_f64(tiles_f64, &j.c, image, j.off, <double*> j.packed + group * j.packed_group, bias, y, lo, hi, first,
+                   last)
+
+
+cdef void fill(const cg_image* im, const real* x, real* image) noexcept nogil:
+    if real is float:
+        cg_fill_f32(im, x, image)
+    else:
+        cg_fill_f64(im, x, image)
+
+
+cdef void images_of_thread(real* x, real* y, const real* bias, real* image, Py_ssize_t image_step, Py_ssize_t held,
+                           const cg_image* im, const Job* jobs, int n_jobs, Py_ssize_t groups, Py_ssize_t in_group,
+                           Py_ssize_t out_group, Py_ssize_t rows, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    """Images and groups [lo, hi), `held` padded images at a time; with several, each block of weights meets all."""
+    cdef Py_ssize_t start, i, r, end, step
+    cdef int k
     cdef const Job* j
-    if fill:
-        if real is float:
-            cg_fill_f32(im, x, image)
+    start = lo
+    while start < hi:
+        end = start + held if start + held < hi else hi
+        for i in range(start, end):
+            fill(im, x + i * in_group, image + (i - start) * image_step)
+        for k in range(n_jobs):
+            j = &jobs[k]
+            step = j.c.mr if j.by_rows else j.c.rows
+            r = 0
+            while r < j.c.rows:
+                for i in range(start, end):
+                    run_job(y + i * out_group, bias + i % groups * rows, image + (i - start) * image_step, j,
+                            i % groups, 0, j.tiles, r, min(r + step, j.c.rows))
+                r += step
+        start = end
+
+
+cdef void part_of_image(real* y, const real* bias, const real* image, const Job* jobs, int n_jobs, Py_ssize_t group,
+                        Py_ssize_t t, Py_ssize_t nt) noexcept nogil:
+    """Part t of nt of the rows or tiles of one image and group, whichever has the larger operand."""
+    cdef const Job* j
+    cdef Py_ssize_t blocks
+    cdef int k
+    for k in range(n_jobs):
+        j = &jobs[k]
+        if j.by_rows:
+            blocks = (j.c.rows + j.c.mr - 1) // j.c.mr
+            run_job(y, bias, image, j, group, 0, j.tiles, blocks * t // nt * j.c.mr,
+                    min(blocks * (t + 1) // nt * j.c.mr, j.c.rows))
         else:
-            cg_fill_f64(im, x, image)
-    for i in range(n_jobs):
-        j = &jobs[i]
-        if real is float:
-            cg_run_f32(tiles_f32, &j.c, image, j.off, <float*> j.packed + group * j.packed_group, bias, y,
-                       j.tiles * part // parts, j.tiles * (part + 1) // parts)
-        else:
-            cg_run_f64(tiles_f64, &j.c, image, j.off, <double*> j.packed + group * j.packed_group, bias, y,
-                       j.tiles * part // parts, j.tiles * (part + 1) // parts)
+            run_job(y, bias, image, j, group, j.tiles * t // nt, j.tiles * (t + 1) // nt, 0, j.c.rows)
 
 
-cdef void images_of_thread(real* x, real* y, const real* bias, real* image, const cg_image* im, const Job* jobs,
-                           int n_jobs, Py_ssize_t groups, Py_ssize_t in_group, Py_ssize_t out_group,
-                           Py_ssize_t rows, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(lo, hi):
-        run_image(x + i * in_group, y + i * out_group, bias + i % groups * rows, image, im, jobs, n_jobs,
-                  i % groups, 0, 1, True)
-
-
-cdef void all_images(real* x, real* y, const real* bias, real* image, Py_ssize_t image_step, const cg_image* im,
-                     const Job* jobs, int n_jobs, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t in_group,
-                     Py_ssize_t out_group, Py_ssize_t rows, int nt) noexcept nogil:
+cdef void all_images(real* x, real* y, const real* bias, real* image, Py_ssize_t image_step, Py_ssize_t held,
+                     const cg_image* im, const Job* jobs, int n_jobs, Py_ssize_t images, Py_ssize_t groups,
+                     Py_ssize_t in_group, Py_ssize_t out_group, Py_ssize_t rows, int nt) noexcept nogil:
     cdef Py_ssize_t i
     cdef int t
     if nt == 1:
-        images_of_thread(x, y, bias, image, im, jobs, n_jobs, groups, in_group, out_group, rows, 0, images)
+        images_of_thread(x, y, bias, image, image_step, held, im, jobs, n_jobs, groups, in_group, out_group, rows, 0,
+                         images)
     elif images >= nt:
         for t in prange(nt, num_threads=nt, schedule="static"):
-            images_of_thread(x, y, bias, image + t * image_step, im, jobs, n_jobs, groups, in_group, out_group, rows,
-                             images * t // nt, images * (t + 1) // nt)
+            images_of_thread(x, y, bias, image + t * held * image_step, image_step, held, im, jobs, n_jobs, groups,
+                             in_group, out_group, rows, images * t // nt, images * (t + 1) // nt)
     else:
         for i in range(images):
-            if real is float:
-                cg_fill_f32(im, x + i * in_group, image)
-            else:
-                cg_fill_f64(im, x + i * in_group, image)
+            fill(im, x + i * in_group, image)
             for t in prange(nt, num_threads=nt, schedule="static"):
-                run_image(x + i * in_group, y + i * out_group, bias + i % groups * rows, image, im, jobs, n_jobs,
-                          i % groups, t, nt, False)
+                part_of_image(y + i * out_group, bias + i % groups * rows, image, jobs, n_jobs, i % groups, t, nt)
 
 
 cdef Tensor run_plan(Plan plan, Geometry g, Tensor x, Tensor bias, tuple shape):
     """The products of `plan` over the images of x; `shape` is the result's."""
-    cdef Tensor y = tensor_of(shape, x.dt), image
+    cdef Tensor y = shaped(shape, x.dt), image
     cdef Job[64] few
     cdef Job* jobs = few
     cdef Tensor store = None
     cdef Product p
     cdef Py_ssize_t work = 0, images = g.n * g.groups, step, rows = <Py_ssize_t> shape[1] // g.groups
+    cdef Py_ssize_t held = 1, buffers, size = itemsize_of(x.dt)
     cdef int n = <int> len(plan.products), i, nt = num_threads()
     if y.count == 0:
         return y
     if n > 64:
-        store = scratch(n * sizeof(Job) // 8 + 1, DOUBLE)
+        store = vector(n * sizeof(Job) // 8 + 1, DOUBLE)
         jobs = <Job*> data_of(store)
     for i in range(n):
         p = <Product> plan.products[i]
@@ -383,25 +410,30 @@ cdef Tensor run_plan(Plan plan, Geometry g, Tensor x, Tensor bias, tuple shape):
         jobs[i].packed_group, jobs[i].tiles = p.packed_group, p.tiles
         work += p.work
     if bias is None:
-        bias = scratch(shape[1], x.dt)
+        bias = vector(shape[1], x.dt)
         memset(data_of(bias), 0, bias.count * itemsize_of(x.dt))
     if work * images < GRAIN:
         nt = 1
     step = plan.image_size + SLACK
-    image = scratch(step * (nt if images >= nt else 1), x.dt)
+    for i in range(n):
+        jobs[i].by_rows = jobs[i].packed_group * size > CACHE
+        if jobs[i].by_rows:             # then as many images as the cache holds meet a block of weights
+            held = max(1, min(2 * CACHE // (step * size), images // nt))
+    buffers = held * (nt if images >= nt else 1)
+    image = vector(step * buffers, x.dt)
     cdef char* px = data_of(x)
     cdef char* py = data_of(y)
     cdef char* pb = data_of(bias)
     cdef char* pi = data_of(image)
     cdef int dt = x.dt
-    for i in range(nt if images >= nt else 1):
-        memset(pi + ((i + 1) * step - SLACK) * itemsize_of(dt), 0, SLACK * itemsize_of(dt))
+    for i in range(buffers):
+        memset(pi + ((i + 1) * step - SLACK) * size, 0, SLACK * size)
     with nogil:
         if dt == FLOAT:
-            all_images[float](<float*> px, <float*> py, <float*> pb, <float*> pi, step, &plan.image, jobs, n, images,
-                              g.groups, plan.in_group, plan.out_group, rows, nt)
+            all_images[float](<float*> px, <float*> py, <float*> pb, <float*> pi, step, held, &plan.image, jobs, n,
+                              images, g.groups, plan.in_group, plan.out_group, rows, nt)
         else:
-            all_images[double](<double*> px, <double*> py, <double*> pb, <double*> pi, step, &plan.image, jobs, n,
+            all_images[double](<double*> px, <double*> py, <double*> pb, <double*> pi, step, held, &plan.image, jobs, n,
                                images, g.groups, plan.in_group, plan.out_group, rows, nt)
     return y
 
@@ -469,7 +501,7 @@ cdef void weigh_chunk(const Weighing* v, real* x, real* y, real* image, real* sp
 
 cdef Tensor raw_weight(Tensor x, Tensor y, Geometry g):
     """W(x, y): w[o, c, k] = sum over images and pixels p of y[o, p] * x[c, p * stride + k * dilation - pad]."""
-    cdef Tensor w = tensor_of(g.w_shape, x.dt), off, image, spread, segments, passes
+    cdef Tensor w = shaped(g.w_shape, x.dt), off, image, spread, segments, passes
     cdef Plan plan
     cdef Weighing v
     cdef Py_ssize_t cg = g.c // g.groups, og = g.o // g.groups, per, at, done, n, d, block, held, length, i
@@ -501,18 +533,20 @@ cdef Tensor raw_weight(Tensor x, Tensor y, Geometry g):
     v.gt = <int> ((v.taps + blocks - 1) // blocks)
     if g.n * g.groups * og * v.taps * g.out[0] * flat < GRAIN:
         nt = 1
+    elif g.groups == 1 and g.out[0] == 1 and v.run <= SHORT and og >= MANY and v.taps >= MANY:
+        return weight_by_blas(x, y, w, g, &v, nt)
     per = CHUNK // ((v.image_size + v.spread_size) * g.groups * size) if nt else 0
     if per < 1:
         per = 1
     if per > g.n:
         per = g.n
-    image = scratch(per * g.groups * v.image_size + SLACK, dt)
+    image = vector(per * g.groups * v.image_size + SLACK, dt)
     # What is read and not filled meets zeros of y, and must be a number for that to give zero.
     if b"\0" in plan.used:
         memset(data_of(image), 0, image.count * size)
     else:
         memset(data_of(image) + (image.count - SLACK) * size, 0, SLACK * size)
-    spread = scratch(per * g.groups * v.spread_size, dt)
+    spread = vector(per * g.groups * v.spread_size, dt)
     # A pass covers as many pixels as keep both operands in the cache; long runs are cut.
     block = CACHE // ((og + cg) * size) // vw * vw
     if block < 16 * vw:
@@ -552,6 +586,53 @@ cdef Tensor raw_weight(Tensor x, Tensor y, Geometry g):
     return w
 
 
+cdef void lay_out(const Weighing* v, int dt, char* x, char* y, char* image, char* spread, char* b, char* rows,
+                  int nt) noexcept nogil:
+    """The operands of one product for a chunk of images: what each tap sees, and y in rows of channels."""
+    cdef int t
+    for t in prange(nt, num_threads=nt, schedule="static"):
+        if dt == FLOAT:
+            prepare[float](v, <float*> x, <float*> y, <float*> image, <float*> spread, v.images * t // nt,
+                           v.images * (t + 1) // nt)
+        else:
+            prepare[double](v, <double*> x, <double*> y, <double*> image, <double*> spread, v.images * t // nt,
+                            v.images * (t + 1) // nt)
+    for t in prange(nt, num_threads=nt, schedule="static"):
+        if dt == FLOAT:
+            cg_lay_out_f32(v.taps, v.og, v.images, v.run, <float*> image, v.image_size, v.off, <float*> spread,
+                           <float*> b, <float*> rows, t, nt)
+        else:
+            cg_lay_out_f64(v.taps, v.og, v.images, v.run, <double*> image, v.image_size, v.off, <double*> spread,
+                           <double*> b, <double*> rows, t, nt)
+
+
+cdef Tensor weight_by_blas(Tensor x, Tensor y, Tensor w, Geometry g, Weighing* v, int nt):
+    """W where channels are many and pixels few: one matrix product over the pixels of all images of a chunk."""
+    cdef Py_ssize_t size = itemsize_of(x.dt), per, done = 0
+    cdef Tensor image, spread, seen, rows
+    cdef Matrix a, b
+    cdef int dt = x.dt
+    per = max(1, min(g.n, CHUNK // (v.taps * v.run * size)))
+    image = vector(per * v.image_size + SLACK, dt)
+    memset(data_of(image), 0, image.count * size)
+    spread, rows = vector(per * v.spread_size, dt), vector(per * v.spread_size, dt)
+    seen = vector(per * v.taps * v.run, dt)
+    cdef char* px = data_of(x)
+    cdef char* py = data_of(y)
+    cdef char* pi = data_of(image)
+    cdef char* ps = data_of(spread)
+    cdef char* pw = data_of(w)
+    a.at, b.at, a.transposed, b.transposed = data_of(rows), data_of(seen), False, True
+    while done < g.n:
+        v.images = min(per, g.n - done)
+        a.ld = b.ld = v.images * v.run
+        with nogil:
+            lay_out(v, dt, px + done * v.in_group * size, py + done * v.y_group * size, pi, ps, b.at, a.at, nt)
+            parallel_gemm(dt, &a, &b, v.og, v.taps, v.images * v.run, 1, 1, pw, v.taps)
+        done += v.images
+    return w
+
+
 cdef void weigh_typed(const Weighing* v, char* x, char* y, char* image, char* spread, char* w, int nt,
                       int dt) noexcept:
     with nogil:
@@ -566,15 +647,6 @@ cdef void weigh_typed(const Weighing* v, char* x, char* y, char* image, char* sp
 cdef int working_dtype(Tensor t) noexcept:
     """Half works in float; integers, exact below 2**53, in double."""
     return FLOAT if t.dt == HALF or t.dt == BFLOAT16 else DOUBLE if t.dt < HALF else t.dt
-
-
-cdef Tensor back_to(Tensor r, int dt):
-    cdef Tensor other
-    if r.dt == dt:
-        return r
-    other = new_tensor(r.nd, r.sizes, dt, 0)
-    copy_into(other, r)
-    return other
 
 
 cdef Tensor raw_forward(Tensor x, Tensor w, Tensor bias, Geometry g):
@@ -597,7 +669,7 @@ cdef Tensor channel_sum(Tensor t):
     """The sum over all dimensions but the second."""
     cdef Tensor x = as_float(t, working_dtype(t)), out
     cdef Py_ssize_t c = x.sizes[1]
-    out = new_tensor(1, &c, x.dt, 0)
+    out = vector(c, x.dt)
     cdef Py_ssize_t pixels = 0 if x.count == 0 else x.count // (x.sizes[0] * c)
     if x.dt == FLOAT:
         cg_channel_sum_f32(<float*> data_of(x), x.sizes[0], c, pixels, <float*> data_of(out))
@@ -683,7 +755,7 @@ cdef int check_operands(Tensor x, Tensor w, Tensor bias, bint transposed, Py_ssi
                                "should be the same or input should be a MKLDNN tensor and weight is a dense tensor")
         raise RuntimeError(f"expected scalar type {kinds[x.dt]} but found {kinds[w.dt]}")
     if bias is not None and bias.dt != x.dt:
-        from cygrad._linalg import C_TYPE_NAMES
+        from cygrad._family import C_TYPE_NAMES
         raise RuntimeError(f"Input type ({C_TYPE_NAMES[x.dt]}) and bias type ({C_TYPE_NAMES[bias.dt]}) should be the "
                            "same")
     if w.sizes[0] < groups:
@@ -753,8 +825,8 @@ def convolution(Tensor input not None, Tensor weight not None, Tensor bias, stri
             raise RuntimeError(f"Calculated padded input size per channel: {times(padded)}. Kernel size: "
                                f"{times(spread)}. Kernel size can't be greater than actual input size")
         out = [(padded[i] - spread[i]) // stride[i] + 1 for i in range(nd)]
-        g = geometry(tuple(input.shape), tuple(weight.shape), (input.sizes[0], weight.sizes[0], *out), stride, padding, dilation,
-                     groups)
+        g = geometry(tuple(input.shape), tuple(weight.shape), (input.sizes[0], weight.sizes[0], *out), stride, padding,
+                     dilation, groups)
         return forward(input, weight, bias, g, "ConvolutionBackward0")
     if any([output_padding[i] >= stride[i] and output_padding[i] >= dilation[i] for i in range(nd)]):
         axes = ("depth", "height", "width") if nd == 3 else ("height", "width")
@@ -767,6 +839,6 @@ def convolution(Tensor input not None, Tensor weight not None, Tensor bias, stri
     if any([n < 0 for n in out]):
         raise RuntimeError(f"Given input size per channel: {times(size)}. Calculated output size per channel: "
                            f"{times(out)}. Output size is too small")
-    g = geometry((input.sizes[0], weight.sizes[1] * groups, *out), tuple(weight.shape), tuple(input.shape), stride, padding, dilation,
-                 groups)
+    g = geometry((input.sizes[0], weight.sizes[1] * groups, *out), tuple(weight.shape), tuple(input.shape), stride,
+                 padding, dilation, groups)
     return adjoint(input, weight, bias, g, "ConvolutionBackward0")

@@ -154,5 +154,5 @@ cdef class AccumulateGrad(Node):
 
 cdef class CopySlices(Node):
     cdef Node writer
-    cdef tuple shape, stride
+    cdef object shape, stride
     cdef Py_ssize_t view_offset

@@ -45,9 +45,12 @@ cdef extern from *:
     """
     #define cg_tp_alloc(type, n) (((PyTypeObject *)(type))->tp_alloc((PyTypeObject *)(type), (n)))
     #define cg_tp_new(type, args) (((PyTypeObject *)(type))->tp_new((PyTypeObject *)(type), (args), NULL))
+    #define cg_tp_new_by(base, type, args) \\
+        (((PyTypeObject *)(base))->tp_new((PyTypeObject *)(type), (args), NULL))
     """
     object cg_tp_alloc(object type, Py_ssize_t n)
     object cg_tp_new(object type, object args)
+    object cg_tp_new_by(object base, object type, object args)
 
 
 # ------------------------------------------------------------------ dtypes
@@ -304,7 +307,8 @@ class Size(tuple):
 
 cdef object make_size(int ndim, const Py_ssize_t* shape):
     # Filled in place: Size(tuple) would build two tuples.
-    cdef object size = cg_tp_alloc(Size, ndim)
+    # `item` must be an object by declaration: as a C integer each use would make another one.
+    cdef object size = cg_tp_alloc(Size, ndim), item
     cdef int i
     for i in range(ndim):
         item = shape[i]
@@ -464,7 +468,8 @@ cdef class Tensor:
     @staticmethod
     def _make_subclass(cls, Tensor data not None, bint require_grad=False):
         """A new instance of `cls`, a subclass of Tensor, that shares the storage and version of `data`."""
-        cdef Tensor t = <Tensor> cg_tp_new(cls, ())
+        # Tensor's own __new__: that of `cls` may be the caller.
+        cdef Tensor t = <Tensor> cg_tp_new_by(Tensor, cls, ())
         assign(t, data)
         if require_grad:
             check_can_require_grad(t)
@@ -1489,3 +1494,7 @@ cdef object rebase(Tensor t, Node node):
     # The view's own grad_fn is stale from here on: bump() makes the versions differ.
     if meta.base_version == t.storage.version:
         meta.base_version = t.storage.version - 1
+
+
+def backend_loaded():
+    return _backend is not None

@@ -680,3 +680,42 @@ def _row_function(op, row):
 
 
 _namespace()
+
+
+# ---- activations and losses of nn.functional that are rows
+
+ACTIVATIONS = {}  # cygrad._nn.x: positional arguments, parameters in the row's order
+
+
+def _functional_row(name, row_name):
+    op = OPS[row_name]
+    n = _table.by_name[row_name].arity
+
+    def f(*args):
+        return call(op, args[:n], args[n:] or None)
+
+    f.__name__ = f.__qualname__ = name
+    ACTIVATIONS[name] = f
+
+
+for _n in ("threshold", "hardtanh", "elu", "leaky_relu", "silu", "mish", "softplus", "logsigmoid", "hardsigmoid",
+           "hardswish", "hardshrink", "softshrink"):  # fmt: skip
+    _functional_row(_n, _n)
+for _n in ("prelu", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits"):
+    _functional_row(_n.removesuffix("_loss"), "_" + _n)
+
+
+def _gelu(x, approximate):
+    return call(OPS["gelu" if approximate == "none" else "_gelu_tanh"], (x,))
+
+
+def _bce_with_logits(x, y, pos_weight):
+    """The fused row, or the weighted formula of PyTorch's documentation."""
+    if pos_weight is None:
+        return call(OPS["_binary_cross_entropy_with_logits"], (x, y))
+    weight = (pos_weight - 1) * y + 1
+    return (1 - y) * x + weight * call(OPS["softplus"], (-x,), (1.0, math.inf))
+
+
+ACTIVATIONS["gelu"] = _gelu
+ACTIVATIONS["binary_cross_entropy_with_logits"] = _bce_with_logits

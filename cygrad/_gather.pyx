@@ -1,18 +1,19 @@
 """gather, scatter and their kin: elements or slices chosen along one dimension by an index tensor.
 
-All of them turn the index into checked byte offsets and run the walks of `_index.pyx`.  Reductions into bool or a half
+All of them turn the index into checked byte offsets and run the walks of `_walk.pyx`.  Reductions into bool or a half
 type are done in a wider type and rounded once.
 """
 from libc.stdint cimport int64_t
 
 from cygrad._core cimport (
     BOOL, INT32, INT64, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, new_tensor, raw_view, shallow, data_of, itemsize_of,
-    wrap_dim, make_size)
-from cygrad._ops cimport clone, copy_into, to_dtype, sum_to
-from cygrad._index cimport (
-    GET, PUT, ADD, MUL, MAX, MIN, cg_offsets, need_host, zeros_of, as_index, plain, start_write, end_write,
-    move_by_table, move_rows, offset_table, finish_out, shape_text, any_needs_grad, index_select, expand_shape, c_name)
-from cygrad import _core, _index, _ops
+    wrap_dim)
+from cygrad._ops cimport clone, copy_into, to_dtype
+from cygrad._index cimport index_select, move_by_table, move_rows, offset_table
+from cygrad._walk cimport (
+    ADD, GET, MAX, MIN, MUL, PUT, any_needs_grad, as_index, cg_first_bad, cg_offsets, end_write, expand_shape, finish_out, need_host,
+    plain, shape_text, start_write, zeros_of)
+from cygrad import _core, _masked, _move, _ops, _walk
 
 cdef object _mul = _ops.OPS["mul"]
 cdef object _div = _ops.OPS["div"]
@@ -34,17 +35,16 @@ cdef int check_index(str name, Tensor index) except -1:
     return 0
 
 
-cdef Tensor table_along(Tensor indexed, int dim, Tensor index):
-    """Byte offsets along `dim` for an index of many dimensions."""
+cdef int move_along(Tensor dense, Tensor indexed, int dim, Tensor index, int op) except -1:
+    """Moves elements between `dense` and the places along `dim` of `indexed` that an index of many dimensions names."""
     cdef Tensor at = as_index(index)
-    cdef Tensor table = new_tensor(at.nd, at.sizes, INT64, 0)
-    cdef Py_ssize_t size = indexed.sizes[dim] if indexed.nd else 1
-    cdef Py_ssize_t step = indexed.strides[dim] * itemsize_of(indexed.dt) if indexed.nd else 0
-    cdef Py_ssize_t bad = cg_offsets(at.count, <int64_t*> table.storage.ptr, <int64_t*> data_of(at), size, step, False,
-                                     False)
+    cdef Py_ssize_t size = indexed.sizes[dim], bad
+    cdef const int64_t* first = <const int64_t*> data_of(at)
+    with nogil:
+        bad = cg_first_bad(at.count, first, size)
     if bad >= 0:
-        raise RuntimeError(f"index {(<int64_t*> data_of(at))[bad]} is out of bounds for dimension {dim} with size {size}")
-    return table
+        raise RuntimeError(f"index {first[bad]} is out of bounds for dimension {dim} with size {size}")
+    return move_by_table(dense, indexed, dim, at, indexed.strides[dim] * itemsize_of(indexed.dt), op)
 
 
 cdef Tensor as_one_dim(Tensor t):
@@ -69,7 +69,7 @@ cdef Tensor pad_to(Tensor t, object shape):
         if r.sizes[k] < <Py_ssize_t> shape[k]:
             rest = list(r.shape)
             rest[k] = shape[k] - rest[k]
-            r = <Tensor> _index.cat((r, zeros_of(rest, t.dt, t.dev)), k)
+            r = <Tensor> _move.cat((r, zeros_of(rest, t.dt, t.dev)), k)
     return r
 
 
@@ -98,7 +98,7 @@ def gather(Tensor input not None, dim, Tensor index not None, *, bint sparse_gra
                                    f"larger than self {shape_text(input)} apart from dimension {d}")
     r = new_tensor(index.nd, index.sizes, input.dt, 0)
     if r.count:
-        move_by_table(as_one_dim(r), a, d, table_along(a, d, i), GET)
+        move_along(as_one_dim(r), a, d, i, GET)
     if any_needs_grad((input,)):
         _core.record(r, "GatherBackward0", (input,), _gather_backward, (index,), (tuple(input.shape), d))
     return r if out is None else finish_out("gather", out, r)
@@ -155,7 +155,7 @@ cdef int scatter_into(Tensor out, int d, Tensor index, object src, int op) excep
             s = clone(shallow(s))
     else:
         s = expand_shape(<Tensor> _ops.full((), src, out.dt, 0), i.shape)
-    move_by_table(s, a, d, table_along(a, d, i), op)
+    move_along(s, a, d, i, op)
     return 0
 
 
@@ -260,7 +260,7 @@ cdef Tensor group_sizes(Tensor like, int dim, Tensor index, bint include_self):
     """How many elements each position of the result was made of, at least 1."""
     cdef Tensor n = <Tensor> _ops.full(like.shape, 1 if include_self else 0, like.dt if not is_narrow(like) else FLOAT, 0)
     scatter_into(n, dim, index, 1, ADD)
-    return n if include_self else <Tensor> _index.masked_fill(n, _ops.call(_eq, (n, 0)), 1)
+    return n if include_self else <Tensor> _masked.masked_fill(n, _ops.call(_eq, (n, 0)), 1)
 
 
 cdef int reduce_into(Tensor out, int d, Tensor index, Tensor src, str reduce, bint include_self) except -1:
@@ -298,7 +298,7 @@ def reduction_gradients(node, Tensor g, Tensor own, Tensor src, Tensor index, Te
         mine_hits = to_dtype(<Tensor> _ops.call(_eq, (own, result)), g.dt)
         hits = to_dtype(<Tensor> _ops.call(_eq, (corner(src, index), gather(result, dim, index))), g.dt)
         n = scatter_add(mine_hits, dim, index, hits)
-        share = _ops.call(_div, (g, _index.masked_fill(n, _ops.call(_eq, (n, 0)), 1)))
+        share = _ops.call(_div, (g, _masked.masked_fill(n, _ops.call(_eq, (n, 0)), 1)))
         mine = mul(share, mine_hits)
         theirs = mul(gather(share, dim, index), hits) if node.needs(1) else None
     if not include_self and node.needs(0):
@@ -315,11 +315,11 @@ cdef object product_gradient(Tensor g, Tensor own, Tensor src, Tensor index, Ten
     """g times the product of the others: by division where the element is not zero, else without the zeros."""
     src = corner(src, index)
     zero = _ops.call(_eq, (src, 0))
-    safe = _index.masked_fill(src, zero, 1)
+    safe = _masked.masked_fill(src, zero, 1)
     zeros = scatter_add(zeros_of(own.shape, g.dt, g.dev), dim, index, to_dtype(<Tensor> zero, g.dt))
     others = scatter_reduce(own, dim, index, safe, "prod", include_self=include_self)
     alone = _ops.call(_eq, (gather(zeros, dim, index), 1))
-    rest = _index.where(zero, _index.where(alone, gather(others, dim, index), 0.0),
+    rest = _masked.where(zero, _masked.where(alone, gather(others, dim, index), 0.0),
                         _ops.call(_div, (gather(result, dim, index), safe)))
     return mul(gather(g, dim, index), rest)
 
@@ -339,7 +339,7 @@ def scatter_reduce(Tensor input not None, dim, Tensor index not None, Tensor src
     return finish_out("scatter_reduce", out, r)
 
 
-scatter_reduce_ = _index.in_place(scatter_reduce, "scatter_reduce_")
+scatter_reduce_ = _walk.in_place(scatter_reduce, "scatter_reduce_")
 
 
 # ------------------------------------------------------------------ slices chosen by a 1-dim index
@@ -502,7 +502,7 @@ cdef Tensor index_fill_write(Tensor self, dim, Tensor index, object value, bint 
     out = start_write(self, inplace, (value,), &recorded)
     one = as_one_dim(out)
     at = as_index(index)
-    at = <Tensor> _index.where(_ops.call(_ops.OPS["lt"], (at, 0)), _ops.call(_ops.OPS["add"], (at, one.sizes[d])), at)
+    at = <Tensor> _masked.where(_ops.call(_ops.OPS["lt"], (at, 0)), _ops.call(_ops.OPS["add"], (at, one.sizes[d])), at)
     at = row_table("", one, d, at, IndexError)
     shape = list(one.shape)
     shape[d] = index.count
@@ -561,7 +561,7 @@ def index_reduce(Tensor input not None, dim, Tensor index not None, Tensor sourc
     return finish_out("index_reduce", out, r)
 
 
-index_reduce_ = _index.in_place(index_reduce, "index_reduce_")
+index_reduce_ = _walk.in_place(index_reduce, "index_reduce_")
 
 
 # ------------------------------------------------------------------ flat indices
@@ -590,7 +590,7 @@ cdef int move_flat(Tensor dense, Tensor flat, Tensor table, int op) except -1:
     cdef Py_ssize_t n = table.count, one = 1
     cdef Tensor a = raw_view(dense, 1, &n, &one, dense.offset), t = raw_view(table, 1, &n, &one, table.offset)
     cdef Tensor b = raw_view(flat, 1, &flat.count, &one, flat.offset)
-    return move_by_table(a, b, 0, t, op)
+    return move_by_table(a, b, 0, t, 1, op)
 
 
 def take(Tensor input not None, Tensor index not None, *, out=None):

@@ -1,7 +1,8 @@
 /* Strips of indexing: one inner run over elements, some of whose addresses come from a table of byte offsets.
  *
  * Movement is by element size, arithmetic by element type.  Operand 0 is the dense side (laid out as the index is),
- * operand 1 the indexed side, operand 2 the table: where its stride is 0 one offset serves the whole run. */
+ * operand 1 the indexed side, operand 2 the table: where its stride is 0 one offset serves the whole run.  The fourth
+ * stride is what the table's numbers are multiplied by: with it a checked index serves as a table as it stands. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -9,7 +10,7 @@
 
 typedef void (*cg_move)(ptrdiff_t n, char** p, const ptrdiff_t* s);
 
-#define CG_OFFSET(i) (*(const int64_t*)(p[2] + (i) * s[2]))
+#define CG_OFFSET(i) (*(const int64_t*)(p[2] + (i) * s[2]) * s[3])
 
 #define CG_MOVES(T)                                                                                                   \
     static void cg_get_##T(ptrdiff_t n, char** p, const ptrdiff_t* s)                                                 \
@@ -145,6 +146,19 @@ static void cg_mask_positions(ptrdiff_t n, const char* mask, int64_t* out)
     for (; i < n; i++)
         if (mask[i])
             *out++ = i;
+}
+
+/* The place of the first index out of range, or -1. */
+static ptrdiff_t cg_first_bad(ptrdiff_t n, const int64_t* index, int64_t size)
+{
+    int bad = 0;
+    for (ptrdiff_t j = 0; j < n; j++)
+        bad |= (uint64_t)index[j] >= (uint64_t)size;
+    if (bad)
+        for (ptrdiff_t j = 0; j < n; j++)
+            if ((uint64_t)index[j] >= (uint64_t)size)
+                return j;
+    return -1;
 }
 
 /* table[j] (+)= index[j]*step, with negative positions counted from the end where `wraps`.

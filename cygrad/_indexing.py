@@ -3,8 +3,8 @@
 import array
 import itertools
 
-from cygrad import _core, _gather, _index, _move, _ops, _scan, _sort
-from cygrad._index import cat, stack
+from cygrad import _core, _gather, _index, _masked, _move, _ops, _scan, _sort, _walk
+from cygrad._move import cat, stack
 
 Tensor = _core.Tensor
 INT64 = _core.DTYPE_BY_NAME["int64"]
@@ -89,7 +89,8 @@ def block_diag(*tensors):
         r[row : row + n, column : column + m] = t.detach()
         corners.append((row, column, n, m))
         row, column = row + n, column + m
-    return _core.record(r, "BlockDiagBackward0", tensors, _block_diag_backward, None, (corners, [(t.shape, t.dtype) for t in tensors]))
+    like = [(t.shape, t.dtype) for t in tensors]
+    return _core.record(r, "BlockDiagBackward0", tensors, _block_diag_backward, None, (corners, like))
 
 
 def _block_diag_backward(node, g):
@@ -220,7 +221,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
             raise RuntimeError("Repeats must be non-negative")
         if dim is None:
             input, dim = input.reshape((-1,)), 0
-        dim = _index.positive_dim(dim, input.ndim)
+        dim = _walk.positive_dim(dim, input.ndim)
         shape = list(input.shape)
         wide = input.unsqueeze(dim + 1).expand(shape[: dim + 1] + [repeats] + shape[dim + 1 :])
         shape[dim] *= repeats
@@ -281,7 +282,7 @@ def rot90(input, k=1, dims=(0, 1)):
         raise RuntimeError(
             f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
         )
-    dims = tuple(_index.positive_dim(d, input.ndim) for d in dims)
+    dims = tuple(_walk.positive_dim(d, input.ndim) for d in dims)
     k %= 4
     if k == 1:
         r = _move.flip(input.detach(), (dims[1],)).transpose(*dims)
@@ -332,7 +333,7 @@ def diag(input, diagonal=0, *, out=None):
     if input.ndim not in (1, 2):
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
     r = _move.diag_embed(input, diagonal) if input.ndim == 1 else _move.diagonal_copy(input, diagonal)
-    return _index.store(out, r, "diag")
+    return _walk.store(out, r, "diag")
 
 
 def diagflat(input, offset=0):
@@ -355,7 +356,7 @@ def take_along_dim(input, indices, dim=None, *, out=None):
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
             f"but got {input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
         )
-    dim = _index.positive_dim(dim, input.ndim)
+    dim = _walk.positive_dim(dim, input.ndim)
     a, b = list(input.shape), list(indices.shape)
     if input.ndim:
         a[dim] = b[dim] = 1
@@ -393,17 +394,17 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
         elements = _ops.full((), elements, _code(test_elements))
     if not isinstance(test_elements, Tensor):
         r = _op("ne" if invert else "eq", elements, test_elements)
-        return _index.store(out, r, "isin")
+        return _walk.store(out, r, "isin")
     elements, test_elements = elements.detach(), test_elements.detach()
     if test_elements.numel() == 0:
-        return _index.store(out, _ops.full(elements.shape, invert, _BOOL), "isin")
+        return _walk.store(out, _ops.full(elements.shape, invert, _BOOL), "isin")
     common = _ops.promote_types(elements.dtype, test_elements.dtype)
     elements, test_elements = elements.to(common), test_elements.to(common)
     ordered = _sort.sort(test_elements.reshape((-1,)), 0)[0]
     at = _sort.searchsorted(ordered, elements)
-    at = _index.where(_op("lt", at, ordered.numel()), at, ordered.numel() - 1)
+    at = _masked.where(_op("lt", at, ordered.numel()), at, ordered.numel() - 1)
     found = _op("eq", _gather.take(ordered, at), elements)
-    return _index.store(out, _op("logical_not", found) if invert else found, "isin")
+    return _walk.store(out, _op("logical_not", found) if invert else found, "isin")
 
 
 def unravel_index(indices, shape):
@@ -420,7 +421,7 @@ def unravel_index(indices, shape):
     return tuple(reversed(coordinates))
 
 
-_COMPILED = (_index, _gather, _move, _sort, _scan)
+_COMPILED = (_index, _masked, _gather, _move, _sort, _scan)
 
 FUNCTIONS = {name: f for module in _COMPILED for name, f in module.FUNCTIONS.items()} | {
     "hstack": hstack, "vstack": vstack, "row_stack": vstack, "dstack": dstack, "column_stack": column_stack,

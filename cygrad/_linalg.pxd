@@ -9,10 +9,6 @@ cdef struct Matrix:         # a matrix as BLAS reads it
 cdef enum:
     PARALLEL = 1 << 20      # multiply-adds below which a second thread costs more than it saves
 
-cdef int need_cpu(str name, Tensor a, Tensor b=*, Tensor c=*) except -1
-cdef Tensor plain(Tensor t)
-cdef Tensor as_float(Tensor t, int dt)
-cdef bint wants(Tensor a)
 cdef Tensor transposed(Tensor t)
 cdef void gemm(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, double alpha,
                double beta, char* c, Py_ssize_t ldc) noexcept nogil

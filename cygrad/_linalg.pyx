@@ -1,4 +1,4 @@
-"""Matrix products on the CPU.
+"""Matrix products on the CPU.  (Over 800 lines: the products share the description of operands, and the batch.)
 
 Design
 ------
@@ -18,11 +18,13 @@ from libc.stdlib cimport malloc, free
 from libc.string cimport memset, memcpy
 
 from cygrad import _core
+from cygrad._family import C_TYPE_NAMES
 from cygrad._core cimport (
-    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS, Tensor, attach, data_of,
-    grad_enabled, grad_required, itemsize_of, make_size, new_tensor, new_view, raw_view, shallow,
+    BOOL, UINT8, INT8, INT16, INT32, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS, Tensor, attach, data_of, grad_enabled,
+    grad_required, itemsize_of, new_tensor, raw_view, shallow,
 )
-from cygrad._ops cimport contiguous, copy_into, fill, num_threads, sum_to, expand_to
+from cygrad._family cimport as_float, back_to, need_cpu, plain, wants
+from cygrad._ops cimport copy_into, expand_to, num_threads, sum_to
 
 cdef extern from "cblas.h" nogil:
     ctypedef enum CBLAS_ORDER:
@@ -58,47 +60,8 @@ cdef extern from "_linalg.h" nogil:
 
 scipy_openblas_set_num_threads(1)
 
-C_TYPE_NAMES = ("bool", "unsigned char", "signed char", "short int", "int", "long int", "c10::Half", "c10::BFloat16",
-                "float", "double")
 
-
-# ------------------------------------------------------------------ helpers that all families share
-
-cdef int need_cpu(str name, Tensor a, Tensor b=None, Tensor c=None) except -1:
-    """Refuses tensors that are not in host memory: this family has CPU kernels only."""
-    cdef Tensor t = a
-    if a.dev == 0 and (b is None or b.dev == 0) and (c is None or c.dev == 0):
-        return 0
-    if b is not None and b.dev != 0:
-        t = b
-    if c is not None and c.dev != 0:
-        t = c
-    raise NotImplementedError(f"{name} on device '{t.device}' is not implemented yet")
-
-
-cdef Tensor plain(Tensor t):
-    """The elements of `t` in row-major order, outside the graph."""
-    cdef Tensor r
-    if t.contiguous:
-        return t
-    r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
-    copy_into(r, t)
-    return r
-
-
-cdef Tensor as_float(Tensor t, int dt):
-    """`t` in another dtype, contiguous, outside the graph; `t` itself where it is that already."""
-    cdef Tensor r
-    if t.dt == dt:
-        return plain(t)
-    r = new_tensor(t.nd, t.sizes, dt, t.dev)
-    copy_into(r, t)
-    return r
-
-
-cdef bint wants(Tensor t):
-    return t is not None and grad_enabled() and t.dt >= HALF and grad_required(t)
-
+# ------------------------------------------------------------------ C level
 
 cdef Tensor transposed(Tensor t):
     """The last two dimensions exchanged; recorded only where recording is on."""
@@ -113,43 +76,6 @@ cdef Tensor transposed(Tensor t):
     strides[nd - 2], strides[nd - 1] = t.strides[nd - 1], t.strides[nd - 2]
     return raw_view(t, nd, sizes, strides, t.offset)
 
-
-cdef Tensor tensor_argument(str function, str argument, int position, object x):
-    if isinstance(x, Tensor):
-        return <Tensor> x
-    raise TypeError(f"{function}(): argument '{argument}' (position {position}) must be Tensor, not "
-                    f"{type(x).__name__}")
-
-
-cpdef object deliver(object out, Tensor result):
-    """`result`, written to `out` where the caller gave one."""
-    cdef Tensor o
-    if out is None:
-        return result
-    if not isinstance(out, Tensor):
-        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
-    o = <Tensor> out
-    if o.dt != result.dt:
-        raise RuntimeError(f"Expected out tensor to have dtype {C_TYPE_NAMES[result.dt]}, but got "
-                           f"{C_TYPE_NAMES[o.dt]} instead")
-    if wants(o) or wants(result):
-        raise RuntimeError("out=... arguments don't support automatic differentiation, but one of the arguments "
-                           "requires grad.")
-    if o.shape != result.shape:
-        if o.count:
-            import warnings
-            warnings.warn(
-                f"An output with one or more elements was resized since it had shape {list(o.shape)}, which does not "
-                f"match the required output shape {list(result.shape)}. This behavior is deprecated, and in a future "
-                "PyTorch release outputs will not be resized unless they have zero elements. You can explicitly reuse "
-                "an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).", UserWarning,
-                stacklevel=3)
-        o.resize_(result.shape)
-    o.copy_(result)
-    return o
-
-
-# ------------------------------------------------------------------ C level
 
 cdef bint describe(Tensor t, Matrix* m) noexcept:
     """Whether BLAS can read the last two dimensions of `t` where they are."""
@@ -287,18 +213,12 @@ cdef int check_dtype(str kernel, Tensor a, Tensor b) except -1:
     return 0
 
 
-cdef Tensor narrow_result(Tensor r, int dt):
-    cdef Tensor small = new_tensor(r.nd, r.sizes, dt, r.dev)
-    copy_into(small, r)
-    return small
-
-
 cdef Tensor product(Tensor a, Tensor b, Tensor c, double alpha, double beta):
     """alpha * a @ b + beta * c of matrices (or batches of one shape); c broadcasts and may be None.  Not recorded."""
     cdef Py_ssize_t[MAX_DIMS] sizes
     cdef Py_ssize_t[MAX_DIMS] index
     cdef Py_ssize_t m = a.sizes[a.nd - 2], k = a.sizes[a.nd - 1], n = b.sizes[b.nd - 1]
-    cdef Py_ssize_t batch = 1, i, j, oa, ob
+    cdef Py_ssize_t batch = 1, i, oa, ob
     cdef Py_ssize_t one[2]
     cdef Py_ssize_t* at = one
     cdef int nd = a.nd if a.nd > b.nd else b.nd, d, sa, sb
@@ -307,8 +227,8 @@ cdef Tensor product(Tensor a, Tensor b, Tensor c, double alpha, double beta):
     cdef Matrix x, y
     cdef Tensor out
     if a.dt == HALF or a.dt == BFLOAT16:
-        return narrow_result(product(as_float(a, FLOAT), as_float(b, FLOAT), None if c is None else
-                                     as_float(c, FLOAT), alpha, beta), a.dt)
+        return back_to(product(as_float(a, FLOAT), as_float(b, FLOAT), None if c is None else as_float(c, FLOAT),
+                               alpha, beta), a.dt)
     if m > 0x7fffffff or n > 0x7fffffff or k > 0x7fffffff:
         raise RuntimeError("cygrad: a matrix dimension above 2**31 - 1 is not supported by the BLAS interface")
     sa, sb = nd - a.nd, nd - b.nd
@@ -429,7 +349,7 @@ cpdef Tensor column_sum(Tensor t):
     """The sum over the first dimension of a matrix; not recorded."""
     cdef Tensor x = plain(t), out
     if t.dt == HALF or t.dt == BFLOAT16:
-        return narrow_result(column_sum(as_float(t, FLOAT)), t.dt)
+        return back_to(column_sum(as_float(t, FLOAT)), t.dt)
     out = new_tensor(1, x.sizes + 1, x.dt, 0)
     if x.dt == FLOAT:
         cg_column_sum_f32(x.sizes[0], x.sizes[1], <float*> data_of(x), <float*> data_of(out))
@@ -539,7 +459,6 @@ def _dot_backward(node, g):
 
 cdef Tensor dot_product(Tensor a, Tensor b, str name):
     cdef Tensor r
-    cdef Matrix x, y
     if a.nd != 1 or b.nd != 1:
         raise RuntimeError(f"1D tensors expected, but got {a.nd}D and {b.nd}D tensors")
     if a.dt != b.dt:
@@ -675,7 +594,8 @@ cpdef Tensor matmul(Tensor a, Tensor b):
         r = reshaped(r, a.nd + b.nd - 2, sizes)
     cdef bint wa = wants(a), wb = wants(b)
     if wa or wb:
-        attach(r, name, (a, b), _matmul_backward, (a if wb else None, b if wa else None), (tuple(a.shape), tuple(b.shape)))
+        attach(r, name, (a, b), _matmul_backward, (a if wb else None, b if wa else None),
+               (tuple(a.shape), tuple(b.shape)))
     return r
 
 
@@ -746,7 +666,8 @@ cpdef Tensor linear(Tensor input, Tensor weight, Tensor bias=None):
     cdef bint wx = wants(input), ww = wants(weight), wb = wants(bias)
     if wx or ww or wb:
         if bias is None:
-            name = "MmBackward0" if input.nd == 2 else "SqueezeBackward4" if input.nd == 1 else "UnsafeViewBackward0"
+            name = "MmBackward0" if input.nd == 2 else \
+                "SqueezeBackward4" if input.nd == 1 else "UnsafeViewBackward0"
         else:
             name = "AddmmBackward0" if input.nd == 2 else "ViewBackward0"
         if bias is None and input.nd == 2:
@@ -900,3 +821,15 @@ cpdef Tensor addmv(Tensor c, Tensor a, Tensor v, double beta, double alpha):
     r = reshaped(product(a, as_column(v), start, alpha, beta), 1, size)
     return attach(r, "AddmvBackward0", (c, a, v), _addmv_backward,
                   (a if wants(v) else None, v if wants(a) else None), (alpha, beta, tuple(c.shape)))
+
+
+def operator_matmul(a, b):
+    """a @ b."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return matmul(<Tensor> a, <Tensor> b)
+    return NotImplemented
+
+
+def operator_rmatmul(a, b):
+    """b @ a where b is no tensor."""
+    return operator_matmul(b, a)

@@ -1,10 +1,11 @@
-"""Elements moved to places known beforehand: flip, roll, repeat, tril and triu, diagonals, and regions replaced."""
+"""Elements moved to places known beforehand: cat and stack, flip, roll, repeat, triangles, diagonals, regions."""
 from cygrad._core cimport (
-    HALF, MAX_DIMS, Tensor, new_tensor, raw_view, shallow, data_of, itemsize_of, wrap_dim, make_size)
-from cygrad._ops cimport GRAIN, num_threads, clone, copy_into, to_dtype, sum_to
-from cygrad._index cimport (
-    finish_out, narrow_raw, need_host, plain, select_of, shape_text, slice_of, strided_region, zeros_of)
-from cygrad import _core, _index, _ops
+    MAX_DIMS, Tensor, attach, data_of, itemsize_of, new_tensor, raw_view, same_shape, shallow, wrap_dim)
+from cygrad._ops cimport GRAIN, clone, copy_into, num_threads, result_dtype, to_dtype
+from cygrad._walk cimport (
+    View, any_needs_grad, drop_dim, finish_out, insert_dim, load_view, narrow_raw, need_host, plain, select_of,
+    shape_text, slice_of, strided_region, zeros_of)
+from cygrad import _core, _ops, _walk
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
@@ -14,6 +15,127 @@ cdef tuple as_dims(object dims):
     if len(dims) == 1 and isinstance(dims[0], (tuple, list)):
         dims = dims[0]
     return tuple(dims)
+
+
+# ------------------------------------------------------------------ cat and stack
+
+cdef tuple checked_tensors(str name, object tensors, str argument="tensors"):
+    if isinstance(tensors, Tensor) or not isinstance(tensors, (list, tuple)):
+        raise TypeError(f"{name}(): argument '{argument}' (position 1) must be tuple of Tensors, not "
+                        f"{type(tensors).__name__}")
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
+    return tuple(tensors)
+
+
+def _cat_backward(node, Tensor g):
+    dim, lengths, dts = node.args
+    grads = []
+    start = 0
+    for i, (length, dt) in enumerate(zip(lengths, dts)):
+        if not node.needs(i):
+            grads.append(None)
+        elif length < 0:                # an empty 1-dim tensor, which fits any shape
+            grads.append(zeros_of((0,), dt, g.dev))
+        else:
+            grads.append(to_dtype(slice_of(g, dim, start, length, 1), dt))
+        start += max(length, 0)
+    return tuple(grads)
+
+
+def cat(tensors, dim=0, *, axis=None, out=None):
+    """Joins tensors along a dimension they have; the other sizes are equal, dtypes are promoted."""
+    cdef tuple given = checked_tensors("cat", tensors)
+    cdef Tensor t, first = None, r
+    cdef int dt, d = 0, i, n = <int> len(given), k
+    cdef Py_ssize_t total = 0, start = 0
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef list lengths = []
+    cdef bint flat = True
+    if not n:
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    if axis is not None:
+        dim = axis
+    for i in range(n):
+        t = <Tensor> given[i]
+        if t.nd == 0:
+            raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
+        if first is None and not (t.nd == 1 and t.count == 0):
+            first = t
+    if first is None:
+        first = <Tensor> given[0]
+    d = wrap_dim(dim, first.nd)
+    dt = (<Tensor> given[0]).dt
+    for i in range(n):
+        t = <Tensor> given[i]
+        if t.dev != first.dev:
+            raise RuntimeError("Expected all tensors to be on the same device, but found at least two devices, "
+                               f"{first.device} and {t.device}!")
+        if t.dt != dt:
+            dt = result_dtype(given)
+        if t.nd == 1 and t.count == 0 and first.nd != 1:
+            lengths.append(-1)
+            continue
+        if t.nd != first.nd:
+            raise RuntimeError(f"Tensors must have same number of dimensions: got {first.nd} and {t.nd}")
+        for k in range(t.nd):
+            if k != d and t.sizes[k] != first.sizes[k]:
+                raise RuntimeError(f"Sizes of tensors must match except in dimension {d}. Expected size "
+                                   f"{first.sizes[k]} but got size {t.sizes[k]} for tensor number {i} in the list.")
+        lengths.append(t.sizes[d])
+        total += t.sizes[d]
+    for k in range(first.nd):
+        sizes[k] = first.sizes[k]
+    sizes[d] = total
+    r = new_tensor(first.nd, sizes, dt, first.dev)
+    for i in range(n):
+        t = <Tensor> given[i]
+        if t.count:
+            copy_into(narrow_raw(r, d, start, t.sizes[d]), t)
+            start += t.sizes[d]
+        elif lengths[i] > 0:
+            start += lengths[i]
+    if any_needs_grad(given):
+        attach(r, "CatBackward0", given, _cat_backward, None, (d, lengths, [(<Tensor> t).dt for t in given]))
+    return r if out is None else finish_out("cat", out, r)
+
+
+def _stack_backward(node, Tensor g):
+    dim, dts = node.args
+    return tuple([to_dtype(select_of(g, dim, i), dts[i]) if node.needs(i) else None for i in range(len(dts))])
+
+
+def stack(tensors, dim=0, *, out=None):
+    """Joins tensors of one shape along a new dimension."""
+    cdef tuple given = checked_tensors("stack", tensors)
+    cdef Tensor t, first, r
+    cdef int n = <int> len(given), d, i, k, dt
+    cdef View v
+    if not n:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    first = <Tensor> given[0]
+    d = wrap_dim(dim, first.nd + 1)
+    dt = first.dt
+    for i in range(1, n):
+        t = <Tensor> given[i]
+        if not same_shape(t, first):
+            raise RuntimeError(f"stack expects each tensor to be equal size, but got {shape_text(first)} at entry 0 and "
+                               f"{shape_text(t)} at entry {i}")
+        if t.dt != dt:
+            dt = result_dtype(given)
+    load_view(&v, first)
+    insert_dim(&v, d)
+    v.sizes[d] = n
+    r = new_tensor(v.nd, v.sizes, dt, first.dev)
+    for i in range(n):
+        load_view(&v, r)
+        v.offset = i * v.strides[d]
+        drop_dim(&v, d)
+        copy_into(raw_view(r, v.nd, v.sizes, v.strides, v.offset), <Tensor> given[i])
+    if any_needs_grad(given):
+        attach(r, "StackBackward0", given, _stack_backward, None, (d, [(<Tensor> t).dt for t in given]))
+    return r if out is None else finish_out("stack", out, r)
 
 
 # ------------------------------------------------------------------ flip, roll, repeat
@@ -363,10 +485,14 @@ def as_strided_scatter(Tensor input not None, Tensor src not None, size, stride,
 
 
 FUNCTIONS = {
+    "cat": cat, "concat": cat, "concatenate": cat, "stack": stack,
     "flip": flip, "roll": roll, "tril": tril, "triu": triu, "diag_embed": diag_embed,
     "diagonal_copy": diagonal_copy, "diagonal_scatter": diagonal_scatter, "select_scatter": select_scatter,
     "slice_scatter": slice_scatter, "as_strided_scatter": as_strided_scatter,
 }
-METHODS = {name: FUNCTIONS[name] for name in FUNCTIONS if name != "diagonal_copy"} | {
-    "repeat": repeat, "tril_": _index.in_place(tril, "tril_"), "triu_": _index.in_place(triu, "triu_"),
+METHODS = {
+    name: FUNCTIONS[name] for name in FUNCTIONS
+    if name not in ("cat", "concat", "concatenate", "stack", "diagonal_copy")
+} | {
+    "repeat": repeat, "tril_": _walk.in_place(tril, "tril_"), "triu_": _walk.in_place(triu, "triu_"),
 }

@@ -3,20 +3,11 @@
 Arguments are PyTorch's.  Sizes of windows may be ints or tuples, one per spatial dimension.
 """
 
+from cygrad import _pool
 from cygrad._conv import convolution
 from cygrad._linalg import linear
-from cygrad._norm import (
-    batch_norm,
-    cross_entropy,
-    embedding,
-    group_norm,
-    layer_norm,
-    log_softmax,
-    mse_loss,
-    nll_loss,
-    softmax,
-)
-from cygrad import _pool
+from cygrad._loss import cross_entropy, embedding, log_softmax, mse_loss, nll_loss, softmax
+from cygrad._norm import batch_norm, group_norm, layer_norm
 
 __all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "batch_norm", "convolution", "cross_entropy",
            "embedding", "group_norm", "layer_norm", "linear", "log_softmax", "max_pool", "mse_loss", "nll_loss",

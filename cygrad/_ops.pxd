@@ -61,7 +61,7 @@ cdef Tensor to_dtype(Tensor t, int dt)
 cdef Tensor clone(Tensor t)
 cdef int copy_into(Tensor dst, Tensor src) except -1
 cdef int fill(Tensor t, object value) except -1
-cdef Tensor sum_to(Tensor g, tuple shape)
+cdef Tensor sum_to(Tensor g, object shape)
 cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint inplace)
 cdef int promote(int a, int b) noexcept nogil
 cdef int result_dtype(tuple operands) except -1

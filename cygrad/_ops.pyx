@@ -1100,7 +1100,7 @@ def copy_(Tensor self not None, Tensor src not None, non_blocking=False):
     return self
 
 
-cdef Tensor sum_to(Tensor g, tuple shape):
+cdef Tensor sum_to(Tensor g, object shape):
     """Sums a gradient over the dimensions that broadcasting added; differentiable."""
     cdef Py_ssize_t n = len(shape)
     cdef int i, shift = g.nd - <int> n

@@ -6,7 +6,7 @@ and returns False, and the caller takes the composite form (`optim/_composite.py
 from cython.parallel cimport prange
 from libc.math cimport pow, sqrt
 
-from cygrad._core cimport FLOAT, DOUBLE, Tensor, data_of, itemsize_of, new_tensor
+from cygrad._core cimport FLOAT, DOUBLE, Tensor, data_of, new_tensor
 from cygrad._ops cimport num_threads
 
 cdef extern from "_optim.h" nogil:
@@ -34,7 +34,6 @@ cdef struct Adam:
 cdef bint suits(object x, Tensor like):
     """Whether a tensor is laid out as `like`, which is None for the parameter itself."""
     cdef Tensor t
-    cdef int i
     if not isinstance(x, Tensor):
         return False
     t = <Tensor> x

@@ -8,10 +8,9 @@ from libc.stdint cimport int64_t
 
 from cygrad import _core
 from cygrad._core cimport (
-    BOOL, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS, Tensor, attach, data_of, grad_enabled, itemsize_of,
-    make_size, new_tensor)
-from cygrad._linalg cimport as_float, need_cpu, wants
-from cygrad._ops cimport copy_into, num_threads
+    BOOL, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, itemsize_of)
+from cygrad._family cimport as_float, back_to, need_cpu, shaped, wants
+from cygrad._ops cimport num_threads
 
 cdef extern from "_pool.h" nogil:
     ctypedef struct cg_pool:
@@ -102,25 +101,8 @@ cdef void all_planes(int what, int dt, Pool pool, Tensor x, Tensor y, Tensor at)
             plane(what, dt, p, inside, outside, px, py, pat, i)
 
 
-cdef Tensor shaped(tuple shape, int dt):
-    cdef Py_ssize_t[MAX_DIMS] sizes
-    cdef int i
-    for i in range(len(shape)):
-        sizes[i] = shape[i]
-    return new_tensor(<int> len(shape), sizes, dt, 0)
-
-
 cdef int working_dtype(int dt) noexcept:
     return FLOAT if dt == HALF or dt == BFLOAT16 else INT64 if dt < HALF else dt
-
-
-cdef Tensor back_to(Tensor r, int dt):
-    cdef Tensor other
-    if r.dt == dt:
-        return r
-    other = new_tensor(r.nd, r.sizes, dt, 0)
-    copy_into(other, r)
-    return other
 
 
 # ------------------------------------------------------------------ arguments
@@ -155,7 +137,7 @@ cdef Pool make_pool(str function, Tensor x, kernel, stride, padding, dilation, b
     """The windows, after PyTorch's checks of the arguments."""
     cdef Pool pool = Pool.__new__(Pool)
     cdef int nd, i, j
-    cdef Py_ssize_t k, s, p, d, n, out, lead = 1
+    cdef Py_ssize_t k, s, p, d, n, out
     # One kernel size for all dimensions leaves their number to the name of the function.
     nd = int(function[len(function) - 2])
     pool.nd = nd
@@ -165,8 +147,8 @@ cdef Pool make_pool(str function, Tensor x, kernel, stride, padding, dilation, b
     padding, dilation = listed(function, "padding", padding, nd), listed(function, "dilation", dilation, nd)
     if x.nd != nd + 1 and x.nd != nd + 2:
         if nd == 1 and is_max:
-            raise RuntimeError("max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for "
-                               f"input, but got:{list(x.shape)}")
+            raise RuntimeError("max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size "
+                               f"for input, but got:{list(x.shape)}")
         if nd == 1:
             raise RuntimeError(f"Expected 2 to 3 dimensions, but got {x.nd}-dimensional tensor for argument #1 'self' "
                                f"(while checking arguments for {function})")
@@ -200,8 +182,8 @@ cdef Pool make_pool(str function, Tensor x, kernel, stride, padding, dilation, b
                                f"pad={p}, kernel_size={k} and dilation={d}")
     for i in range(1 if x.nd == nd + 2 else 0, x.nd):
         if x.sizes[i] == 0:
-            raise RuntimeError(f"Expected {nd + 1}D or {nd + 2}D (batch mode) tensor with optional 0 dim batch size for "
-                               f"input, but got:{list(x.shape)}")
+            raise RuntimeError(f"Expected {nd + 1}D or {nd + 2}D (batch mode) tensor with optional 0 dim batch size "
+                               f"for input, but got:{list(x.shape)}")
     for i in range(3):
         j = i - (3 - nd)
         pool.c.size[i] = x.sizes[x.nd - nd + j] if j >= 0 else 1
@@ -260,8 +242,8 @@ cdef Pool make_adaptive(str function, Tensor x, out_size):
                            f"{list(x.shape)}")
     for i in range(1 if x.nd == nd + 2 else 0, x.nd):
         if x.sizes[i] == 0:
-            raise RuntimeError(f"{function}(): Expected input to have non-zero size for non-batch dimensions, but input "
-                               f"has sizes {list(x.shape)} with dimension {i} being empty")
+            raise RuntimeError(f"{function}(): Expected input to have non-zero size for non-batch dimensions, but "
+                               f"input has sizes {list(x.shape)} with dimension {i} being empty")
     out_size = tuple([x.sizes[x.nd - nd + i] if n is None else n for i, n in enumerate(out_size)])
     if average and min(out_size) < 0:
         raise RuntimeError(f"{function}: elements of output_size must be greater than or equal to 0 but received "

@@ -3,10 +3,9 @@
 The functions work on every device that has bmm, and differentiate as often as it does.
 """
 
-import cygrad
-
+from cygrad import _linalg
 from cygrad._core import Tensor
-
+from cygrad._family import deliver as _deliver
 
 # ---------------------------------------------------------------- einsum
 
@@ -97,8 +96,8 @@ def _contract(a, b, la, lb, kept):
     inner = [x for x in shared if x not in kept]
     rows = [x for x in la if x not in lb]
     cols = [x for x in lb if x not in la]
-    sizes = dict(zip(la, a.shape))
-    for x, n in zip(lb, b.shape):
+    sizes = dict(zip(la, a.shape, strict=True))
+    for x, n in zip(lb, b.shape, strict=True):
         if sizes.get(x, 1) == 1:        # a size of 1 broadcasts
             sizes[x] = n
 
@@ -114,7 +113,7 @@ def _contract(a, b, la, lb, kept):
             shape.append(n)
         return t.reshape(shape)
 
-    product = cygrad.bmm(arranged(a, la, batch, rows, inner), arranged(b, lb, batch, inner, cols))
+    product = _linalg.bmm(arranged(a, la, batch, rows, inner), arranged(b, lb, batch, inner, cols))
     labels = batch + rows + cols
     return product.reshape([sizes[x] for x in labels]), labels
 
@@ -142,7 +141,7 @@ def einsum(*args):
         raise RuntimeError(f"einsum(): {few} operands were provided than specified in the equation")
     # Ellipsis dimensions get labels of their own, numbered from the right so that they broadcast.
     ellipsis = 0
-    for i, (t, labels) in enumerate(zip(operands, inputs)):
+    for i, (t, labels) in enumerate(zip(operands, inputs, strict=True)):
         n = t.dim() - (len(labels) - (_ELLIPSIS in labels))
         if n < 0 or (n and _ELLIPSIS not in labels):
             raise RuntimeError(
@@ -169,12 +168,12 @@ def einsum(*args):
                 raise RuntimeError(f"einsum(): output subscript {x} does not appear in the equation for any input "
                                    "operand")
     sizes = {}
-    for i, (t, labels) in enumerate(zip(operands, inputs)):
-        for x, n in zip(labels, t.shape):
+    for i, (t, labels) in enumerate(zip(operands, inputs, strict=True)):
+        for x, n in zip(labels, t.shape, strict=True):
             if n != 1 and sizes.setdefault(x, n) != n:
-                raise RuntimeError(f"einsum(): subscript {x} has size {n} for operand {i} which does not broadcast with "
-                                   f"previously seen size {sizes[x]}")
-    pairs = [_diagonalised(t, labels) for t, labels in zip(operands, inputs)]
+                raise RuntimeError(f"einsum(): subscript {x} has size {n} for operand {i} which does not broadcast "
+                                   f"with previously seen size {sizes[x]}")
+    pairs = [_diagonalised(t, labels) for t, labels in zip(operands, inputs, strict=True)]
     result, labels = pairs[0]
     for i, (t, more) in enumerate(pairs[1:], 1):
         kept = set(output).union(*(x for _, x in pairs[i + 1:]))
@@ -203,7 +202,7 @@ def tensordot(a, b, dims=2, out=None):
         of_a, of_b = list(range(-dims, 0)), list(range(dims))
     if len(of_a) != len(of_b):
         raise RuntimeError("both dimension lists should have same length")
-    for i, j in zip(of_a, of_b):
+    for i, j in zip(of_a, of_b, strict=True):
         n, m = a.shape[i], b.shape[j]
         if n != m and n != 1 and m != 1:
             raise RuntimeError(f"contracted dimensions need to match, but first has size {n} in dim {i} and second has "
@@ -222,14 +221,8 @@ def tensordot(a, b, dims=2, out=None):
         rows *= a.shape[d]
     for d in rest_b:
         cols *= b.shape[d]
-    result = cygrad.mm(a.permute(rest_a + of_a).reshape(rows, inner), b.permute(of_b + rest_b).reshape(inner, cols))
+    result = _linalg.mm(a.permute(rest_a + of_a).reshape(rows, inner), b.permute(of_b + rest_b).reshape(inner, cols))
     return _deliver(out, result.reshape(shape))
-
-
-def _deliver(out, result):
-    from cygrad import _linalg
-
-    return _linalg.deliver(out, result)
 
 
 def inner(input, other, *, out=None):
@@ -250,8 +243,6 @@ def outer(input, vec2, *, out=None):
     return _deliver(out, input.view(-1, 1) * vec2)
 
 
-ger = outer
-
 
 def kron(input, other, *, out=None):
     """Kronecker's product: every element of input times all of other."""
@@ -259,7 +250,7 @@ def kron(input, other, *, out=None):
     a = (1,) * (n - input.dim()) + tuple(input.shape)
     b = (1,) * (n - other.dim()) + tuple(other.shape)
     product = (input.reshape([s for x in a for s in (x, 1)]) * other.reshape([s for y in b for s in (1, y)]))
-    return _deliver(out, product.reshape([x * y for x, y in zip(a, b)]))
+    return _deliver(out, product.reshape([x * y for x, y in zip(a, b, strict=True)]))
 
 
 def _best_order(sizes):
@@ -300,7 +291,7 @@ def multi_dot(tensors, *, out=None):
     def product(i, j):
         if i == j:
             return tensors[i]
-        return cygrad.mm(product(i, cut[i][j]), product(cut[i][j] + 1, j))
+        return _linalg.mm(product(i, cut[i][j]), product(cut[i][j] + 1, j))
 
     result = product(0, len(tensors) - 1)
     if first:
@@ -325,33 +316,68 @@ def _argument(name, argument, position, x):
         raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(x).__name__}")
 
 
-def _binary(name, first, second):
-    """The public function of a compiled product of two tensors."""
-    from cygrad import _linalg
+def _careful(kernel, argument, input, other, out):
+    """A product whose arguments are not plainly two tensors and no `out`."""
+    _argument(kernel.__name__, "input", 1, input)
+    _argument(kernel.__name__, argument, 2, other)
+    return _deliver(out, kernel(input, other))
 
-    kernel = getattr(_linalg, name)
 
-    def function(*args, out=None, **named):
-        if named or len(args) != 2:
-            args = (*args, *(named[x] for x in (first, second)[len(args):] if x in named))
-            missing = (first, second)[len(args):]
-            if missing:
-                raise TypeError(f"{name}() missing {len(missing)} required positional arguments: "
-                                + ", ".join(f'"{m}"' for m in missing))
-        for i, (x, argument) in enumerate(zip(args, (first, second))):
-            _argument(name, argument, i + 1, x)
-        result = kernel(*args)
-        return result if out is None else _deliver(out, result)
+def mm(input, mat2, *, out=None):
+    """The matrix product of input (n, m) and mat2 (m, p)."""
+    if out is None and isinstance(input, Tensor) and isinstance(mat2, Tensor):
+        return _linalg.mm(input, mat2)
+    return _careful(_linalg.mm, "mat2", input, mat2, out)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = kernel.__doc__
-    return function
+
+def bmm(input, mat2, *, out=None):
+    """The matrix products of input (b, n, m) and mat2 (b, m, p), one per batch entry."""
+    if out is None and isinstance(input, Tensor) and isinstance(mat2, Tensor):
+        return _linalg.bmm(input, mat2)
+    return _careful(_linalg.bmm, "mat2", input, mat2, out)
+
+
+def mv(input, vec, *, out=None):
+    """The product of a matrix (n, m) and a vector (m)."""
+    if out is None and isinstance(input, Tensor) and isinstance(vec, Tensor):
+        return _linalg.mv(input, vec)
+    return _careful(_linalg.mv, "vec", input, vec, out)
+
+
+def dot(input, tensor, *, out=None):
+    """The sum of the products of two vectors of one length."""
+    return _careful(_linalg.dot, "tensor", input, tensor, out)
+
+
+def vdot(input, other, *, out=None):
+    """As dot, with the conjugate of the first vector: the same for real numbers."""
+    return _careful(_linalg.vdot, "other", input, other, out)
+
+
+def matmul(input, other, *, out=None):
+    """The product of vectors, matrices or batches of matrices; batch dimensions broadcast."""
+    if out is None and isinstance(input, Tensor) and isinstance(other, Tensor):
+        return _linalg.matmul(input, other)
+    return _careful(_linalg.matmul, "other", input, other, out)
+
+
+def _scaled_in_place(name):
+    function = globals()[name]
+
+    def method(self, a, b, *, beta=1, alpha=1):
+        result = function(self, a, b, beta=beta, alpha=alpha)
+        if result.shape != self.shape:
+            raise RuntimeError(f"Bad in-place call: input tensor size {list(self.shape)} and output tensor size "
+                               f"{list(result.shape)} should match")
+        return self.copy_(result)
+
+    method.__name__ = name + "_"
+    method.__doc__ = f"`{name}` in place."
+    return method
 
 
 def _scaled(name, first, second):
     """The public function of beta * input + alpha * product."""
-    from cygrad import _linalg
-
     kernel = getattr(_linalg, name)
 
     def function(input, a, b, *, beta=1, alpha=1, out=None):
@@ -365,12 +391,6 @@ def _scaled(name, first, second):
     return function
 
 
-mm = _binary("mm", "input", "mat2")
-bmm = _binary("bmm", "input", "mat2")
-mv = _binary("mv", "input", "vec")
-dot = _binary("dot", "input", "tensor")
-vdot = _binary("vdot", "input", "other")
-matmul = _binary("matmul", "input", "other")
 addmm = _scaled("addmm", "mat1", "mat2")
 addmv = _scaled("addmv", "mat", "vec")
 addbmm = _scaled("addbmm", "batch1", "batch2")
@@ -391,8 +411,8 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
     return _deliver(out, (input if beta == 1 else input * beta) + product)
 
 
-FUNCTIONS = ("mm", "bmm", "mv", "dot", "vdot", "matmul", "addmm", "addmv", "addbmm", "baddbmm", "addr", "outer", "ger",
-             "inner", "kron", "tensordot", "einsum", "chain_matmul")
-METHODS = ("mm", "bmm", "mv", "dot", "vdot", "matmul", "addmm", "addmv", "addbmm", "baddbmm", "addr", "outer", "ger",
-           "inner", "kron")
-INPLACE = ("addmm", "addmv", "addbmm", "baddbmm", "addr")
+_BOTH = (mm, bmm, mv, dot, vdot, matmul, addmm, addmv, addbmm, baddbmm, addr, outer, inner, kron)
+FUNCTIONS = {f.__name__: f for f in (*_BOTH, tensordot, einsum, chain_matmul)} | {"ger": outer}
+METHODS = {f.__name__: f for f in _BOTH} | {
+    name + "_": _scaled_in_place(name) for name in ("addmm", "addmv", "addbmm", "baddbmm", "addr")
+} | {"ger": outer, "__matmul__": _linalg.operator_matmul, "__rmatmul__": _linalg.operator_rmatmul}

@@ -12,8 +12,9 @@ from cygrad._core cimport (
     grad_enabled, BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, new_tensor, shallow, data_of,
     wrap_dim, as_dtype_code)
 from cygrad._ops cimport GRAIN, num_threads, to_dtype
-from cygrad._index cimport need_host, zeros_of, plain, finish_out, any_needs_grad, slice_of
-from cygrad import _core, _gather, _index, _move, _ops, _sort
+from cygrad._walk cimport any_needs_grad, finish_out, need_host, plain, slice_of, zeros_of
+from cygrad import _core, _gather, _masked, _move, _ops, _walk
+from cygrad._return_types import named
 
 cdef enum:
     SUM = 0
@@ -44,8 +45,6 @@ cdef double log_add(double a, double b) noexcept nogil:
 
 cdef void scan_columns(int op, const number* x, number* y, Py_ssize_t n, Py_ssize_t inner, int columns) noexcept nogil:
     """Running sums, products or logarithms of sums of `columns` neighbouring columns."""
-    cdef Py_ssize_t i
-    cdef int j
     if number is int64_t:
         whole_columns(op, x, y, n, inner, columns)
     else:
@@ -71,6 +70,12 @@ cdef void float_columns(int op, const number* x, number* y, Py_ssize_t n, Py_ssi
     cdef Py_ssize_t i
     cdef int j
     cdef double acc[COLUMNS]
+    cdef double total = 0
+    if columns == 1 and op == SUM:      # the usual case, along the last dimension
+        for i in range(n):
+            total += x[i * inner]
+            y[i * inner] = <number> total
+        return
     for j in range(columns):
         acc[j] = 0 if op == SUM else 1 if op == PRODUCT else -INFINITY
     for i in range(n):
@@ -207,7 +212,7 @@ cdef Tensor cumprod_gradient(Tensor x, Tensor g, int dim):
                 slice_of(x, dim, k + 1, n - k - 1, 1), dim))).sum(dim, keepdim=True)))
         parts.append(call("mul", (before, after)))
         before = call("mul", (before, slice_of(x, dim, k, 1, 1)))
-    return <Tensor> _index.cat(parts, dim)
+    return <Tensor> _move.cat(parts, dim)
 
 
 def _cumprod_backward(node, Tensor g):
@@ -216,13 +221,13 @@ def _cumprod_backward(node, Tensor g):
     dim, dt = node.args
     x = to_dtype(<Tensor> x, g.dt)
     zero = call("eq", (x, 0))
-    usual = call("div", (reverse_cumsum(call("mul", (g, cumprod(x, dim))), dim), _index.masked_fill(x, zero, 1)))
+    usual = call("div", (reverse_cumsum(call("mul", (g, cumprod(x, dim))), dim), _masked.masked_fill(x, zero, 1)))
     if bool(zero.any().item()):
         if grad_enabled():              # to be differentiated again: the sums as they stand
             return to_dtype(cumprod_gradient(x, g, dim), dt)
         first = call("logical_and", (zero, call("eq", (cumsum(zero, dim), 1))))
-        without = cumprod(_index.masked_fill(x, first, 1), dim)
-        usual = _index.where(first, reverse_cumsum(call("mul", (g, without)), dim), usual)
+        without = cumprod(_masked.masked_fill(x, first, 1), dim)
+        usual = _masked.where(first, reverse_cumsum(call("mul", (g, without)), dim), usual)
     return to_dtype(usual, dt)
 
 
@@ -248,7 +253,7 @@ def _logcumsumexp_backward(node, Tensor g):
     grads = []
     for sign in (1, -1):
         part = call("mul", (g, sign))
-        logs = _index.where(call("gt", (part, 0)), call("log", (part,)), float("-inf"))
+        logs = _masked.where(call("gt", (part, 0)), call("log", (part,)), float("-inf"))
         back = _move.flip(logcumsumexp(_move.flip(call("sub", (logs, y)), (dim,)), dim), (dim,))
         grads.append(call("exp", (call("add", (back, x)),)))
     return call("sub", (grads[0], grads[1]))
@@ -285,7 +290,7 @@ cdef object running_extreme(int op, str name, str node, Tensor x, dim, object ou
         _core.record((values, index), node, (x,), _extreme_backward, (index,), (tuple(x.shape), d))
     if out is not None:
         values, index = finish_out(name, out[0], values), finish_out(name, out[1], index)
-    return _sort.named(name, ("values", "indices"), (values, index))
+    return named(name if out is None else name + "_out", ("values", "indices"), (values, index))
 
 
 def cummax(Tensor input not None, dim, *, out=None):
@@ -312,7 +317,7 @@ def diff(Tensor input not None, Py_ssize_t n=1, dim=-1, prepend=None, append=Non
     d = wrap_dim(dim, x.nd)
     parts = [p for p in (prepend, x, append) if p is not None]
     if len(parts) > 1:
-        x = <Tensor> _index.cat(parts, d)
+        x = <Tensor> _move.cat(parts, d)
     for _ in range(n):
         k = x.sizes[d] - 1 if x.sizes[d] else 0
         high, low = slice_of(x, d, 1 if x.sizes[d] else 0, k, 1), slice_of(x, d, 0, k, 1)
@@ -370,5 +375,5 @@ FUNCTIONS = {
 }
 METHODS = {
     "cumsum": cumsum, "cumprod": cumprod, "logcumsumexp": logcumsumexp, "cummax": cummax, "cummin": cummin,
-    "diff": diff, "cumsum_": _index.in_place(cumsum, "cumsum_"), "cumprod_": _index.in_place(cumprod, "cumprod_"),
+    "diff": diff, "cumsum_": _walk.in_place(cumsum, "cumsum_"), "cumprod_": _walk.in_place(cumprod, "cumprod_"),
 }

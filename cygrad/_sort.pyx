@@ -9,12 +9,14 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 from cygrad._core cimport (
-    BOOL, UINT8, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS, Tensor, new_tensor, raw_view, shallow, data_of,
-    itemsize_of, wrap_dim, make_size, default_dtype_code)
-from cygrad._ops cimport GRAIN, num_threads, to_dtype, copy_into, fill
-from cygrad._index cimport (
-    need_host, zeros_of, plain, finish_out, shape_text, any_needs_grad, index_select, unsqueeze_one)
-from cygrad import _core, _gather, _index, _ops
+    BOOL, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, Tensor, data_of, default_dtype_code, itemsize_of, new_tensor,
+    raw_view, shallow, wrap_dim)
+from cygrad._ops cimport GRAIN, fill, num_threads, to_dtype
+from cygrad._index cimport index_select
+from cygrad._walk cimport (
+    any_needs_grad, finish_out, need_host, plain, select_of, shape_text, slice_of, unsqueeze_one, zeros_of)
+from cygrad import _core, _gather, _masked, _ops
+from cygrad._return_types import named
 
 cdef extern from "_sort.h" nogil:
     int cg_lines(int op, int dt, int itemsize, Py_ssize_t lo, Py_ssize_t hi, Py_ssize_t n, Py_ssize_t k, Py_ssize_t nth,
@@ -32,12 +34,6 @@ cdef enum:
     MEDIAN = 3
     NANMEDIAN = 4
     MODE = 5
-
-
-def named(str op, tuple fields, tuple values):
-    """A result with named fields: torch.return_types.<op>."""
-    from cygrad import _return_types
-    return _return_types.make(op, fields)(values)
 
 
 def call(str op, *operands):
@@ -130,8 +126,8 @@ cdef object chosen(str op, str node, Tensor x, Tensor values, Tensor index, int 
 cdef object finish_pair(str op, object out, object result):
     if out is None:
         return result
-    return named(op, ("values", "indices"), (finish_out(op, out[0], <Tensor> result[0]),
-                                             finish_out(op, out[1], <Tensor> result[1])))
+    pair = finish_out(op, out[0], <Tensor> result[0]), finish_out(op, out[1], <Tensor> result[1])
+    return named(op + "_out", ("values", "indices"), pair)
 
 
 cdef int check_nonempty(str name, Tensor x, int dim) except -1:
@@ -307,7 +303,7 @@ def _quantile(str name, Tensor x, q, dim, bint keepdim, str interpolation, bint 
         ranks = call("mul", flat_q, n - 1).expand(lines + (m,))
         # A line with a NaN (which is sorted to the end) is NaN at every rank.
         bad = call("isnan", slice_last(shallow(<Tensor> ordered), n - 1))
-        ranks = _index.where(bad, _ops.full((), n - 1, x.dt, 0), ranks)
+        ranks = _masked.where(bad, _ops.full((), n - 1, x.dt, 0), ranks)
     if interpolation == "nearest":
         ranks = call("round", ranks)
     elif interpolation == "lower":
@@ -319,7 +315,7 @@ def _quantile(str name, Tensor x, q, dim, bint keepdim, str interpolation, bint 
     if interpolation in ("linear", "midpoint"):
         weights = _ops.full(ranks.shape, 0.5, x.dt, 0) if interpolation == "midpoint" else call("sub", ranks, below)
         if interpolation == "midpoint":
-            weights = _index.where(call("eq", ranks, below), 0.0, weights)
+            weights = _masked.where(call("eq", ranks, below), 0.0, weights)
         above = to_dtype(<Tensor> call("ceil", ranks), INT64)
         result = call("lerp", result, _gather.gather(ordered, -1, above), weights)
     # from (lines, m) to (m, lines), with the dimension put back where it is kept
@@ -327,12 +323,12 @@ def _quantile(str name, Tensor x, q, dim, bint keepdim, str interpolation, bint 
     if keepdim:
         result = result.reshape((m,) + (1,) * nd) if dim is None else unsqueeze_one(<Tensor> result, d + 1)
     if qt.nd == 0:
-        result = _index.select_of(result, 0, 0)
+        result = select_of(<Tensor> result, 0, 0)
     return finish_out(name, out, <Tensor> result)
 
 
 cdef Tensor slice_last(Tensor t, Py_ssize_t i):
-    return _index.slice_of(t, t.nd - 1, i, 1, 1)
+    return slice_of(t, t.nd - 1, i, 1, 1)
 
 
 def quantile(Tensor input not None, q, dim=None, bint keepdim=False, *, str interpolation="linear", out=None):

@@ -28,8 +28,8 @@ def test_windows(seed, nd, dtype):
     size = [rng.choice([4, 5, 8, 13]) for _ in range(nd)]
     # Rounded, so that there are ties.
     x = np.random.default_rng(seed).standard_normal((rng.choice([1, 3]), 2, *size)).round(1).astype(dtype)
-    kernel, stride, padding, dilation, ceil = random_window(rng, nd) if seed else ([2] * nd, [2] * nd, [0] * nd, [1] * nd,
-                                                                                   False)
+    plain = ([2] * nd, [2] * nd, [0] * nd, [1] * nd, False)
+    kernel, stride, padding, dilation, ceil = random_window(rng, nd) if seed else plain
     theirs = functions("max", nd)
     try:
         values, indices = theirs(to_peer(x), kernel, stride, padding, dilation, ceil, return_indices=True)

@@ -258,7 +258,7 @@ cdef class Device:
         self.release_staged(ever)
 
     cdef void release_staged(self, Py_ssize_t ever) noexcept:
-        """Frees the copies that were queued when `staged_ever` was `ever`; another thread may have queued more since."""
+        """Frees what was queued when `staged_ever` was `ever`; another thread may have queued more since."""
         cdef int i, n = <int> (ever - (self.staged_ever - self.n_staged))
         if n <= 0:
             return
@@ -279,7 +279,7 @@ cdef class Device:
                                             dst_offset=offset)
             return 0
         if nbytes <= STAGED:
-            if self.n_staged == 1024 or self.staged_bytes > MAX_STAGED:
+            while self.n_staged == 1024 or self.staged_bytes > MAX_STAGED:
                 self.finish()
             copy = malloc(nbytes)
             if copy != NULL:
@@ -649,8 +649,8 @@ def elementwise(str name, Tensor out not None, list operands, list params, int c
             add_long(&a, (<Tensor> x).offset)
         else:
             add_number(&a, compute, x)
-    for x in params:
-        add_number(&a, compute, x)
+    for i, x in enumerate(params):
+        add_number(&a, compute, default_param(name, i) if x is None else x)
     add_long(&a, n)
     if device.cpu:
         chunk = min(max(ceil_div(n * rows, 4 * device.units), 4096), 65536) // 64 * 64
@@ -673,6 +673,12 @@ def elementwise(str name, Tensor out not None, list operands, list params, int c
         launch(device, <Kernel> kernel, &a, ceil_div(n, chunk), ceil_div(rows, block) if rank else 1, 1)
     else:
         launch(device, <Kernel> kernel, &a, ceil_div(n * rows, GROUP) * GROUP, 1, GROUP)
+
+
+cdef object default_param(str name, int i):
+    """What the table gives for a parameter that was not given; NaN where it gives nothing, as on the CPU."""
+    default = _table.by_name[name.partition(".d")[0]].params[i][1]
+    return float("nan") if default is None else default
 
 
 cdef inline int way_of(Py_ssize_t stride) noexcept:
@@ -748,7 +754,7 @@ cdef Tensor host_copy(Tensor t, int dt):
 
 
 def copy(Tensor dst not None, Tensor src not None):
-    """The elements of `src`, which has dst's shape, cast to dst's dtype; at least one of them is on an OpenCL device."""
+    """The elements of `src`, which has dst's shape, cast to dst's dtype; one of them at least is on an OpenCL device."""
     cdef Device device
     cdef Tensor t
     cdef Py_ssize_t size

@@ -73,7 +73,8 @@ def _builtins(compute):
     f = "f" if compute == FLOAT else ""
     lines = ["#if defined(__clang__) && !defined(CG_PLAIN)\n", *(f"#define m_{n} __builtin_{n}{f}\n" for n in INLINE)]
     lines += ["#else\n", *(f"#define m_{n} {n}\n" for n in INLINE), "#endif\n"]
-    lines += [f"#define m_{n} {n}\n" for n in sorted({"erf", *_formula.LIBM.values()} - set(INLINE))]
+    called = set(re.findall(r"\bM\((\w+)\)", _scalar_h()))
+    lines += [f"#define m_{n} {n}\n" for n in sorted(called - set(INLINE))]
     return "".join(lines)
 
 
@@ -220,20 +221,29 @@ def find(name, compute):
     return row.operands, row.formula(DTYPES[compute]), row.params, row.kind == "test"
 
 
-def companions(name, sig):
-    """The rows that share the program of `name`: same number of operands, same kind of result."""
+# What a formula may call and still share a program: the others cost more to compile than a program does.
+LIGHT = {"where", "isnan", "abs", "sign", "maximum", "minimum", "clamp", "sqrt", "floor", "exp", "sigmoid"}
 
-    def fits(other):
+
+def companions(name, sig):
+    """The rows in the program of `name`, itself first: with it those light ones that have the same number of operands
+    and the same kind of result (gradients apart), if it is one of them."""
+
+    def light(other):
         args, text, _, test = find(other, sig.compute)
-        return text is not None and len(args) == len(sig.operands) and test == want
+        fits = text is not None and len(args) == len(sig.operands) and test == want
+        fits = fits and (".d" in other) == (".d" in name)
+        rare = other in EXTRA or _table.by_name[other.partition(".d")[0]].rare
+        return fits and not rare and _formula.functions(text) <= LIGHT
 
     want = find(name, sig.compute)[3]
-    names = [*EXTRA]
+    if not light(name):
+        return [name]
+    names = []
     for row in _table.rows():
         if not row.start:
             names += [row.name, *(f"{row.name}.d{x}" for x in row.gradients)]
-    chosen = [n for n in names if n != name and fits(n)]
-    return [name, *chosen]
+    return [name, *(n for n in names if n != name and light(n))]
 
 
 def elementwise_kernel(name, sig, schedule):
@@ -249,7 +259,7 @@ def elementwise_kernel(name, sig, schedule):
     header = [f"global {storage(sig.out)} *o_, long oo_"]
     for x, d in zip(args, sig.operands, strict=True):
         header.append(f"{t} {x}_" if d == SCALAR else f"global const {storage(d)} *{x}_, long o{x}_")
-    header += [f"{t} {p}_" for p, _ in params] + ["long n_"]
+    header += [f"{t} {p}_p" for p, _ in params] + ["long n_"]
     header += ["long chunk_"] if schedule == "cpu" else []
     if sig.rank:
         header += ["long rows_"] + (["long block_"] if schedule == "cpu" else [])
@@ -257,7 +267,8 @@ def elementwise_kernel(name, sig, schedule):
     for x, _, w in tensors:
         header += [f"long s{x}_"] if w == STRIDED else []
         header += [f"long s{x}{k}_" for k in range(sig.rank)]
-    declare = "".join(f"    const {t} {x} = {x}_;\n" for x in [*numbers, *(p for p, _ in params)])
+    values = {x: x + "_" for x in numbers} | {p: p + "_p" for p, _ in params}
+    declare = "".join(f"    const {t} {x} = {value};\n" for x, value in values.items())
 
     def index(x, way):
         inner = {BROADCAST: "", UNIT: " + i_", STRIDED: f" + i_*s{x}_"}[way]
@@ -307,7 +318,7 @@ def elementwise_kernel(name, sig, schedule):
             return f"({v})({load(d, x + '_', index(x, w), sig.compute)})"
 
         lines = [f"const {v} {x} = {read(x, d, w)};" for x, d, w in tensors[1:]]
-        lines += [f"const {v} {x} = ({v})({x}_);" for x in [*numbers, *(p for p, _ in params)]]
+        lines += [f"const {v} {x} = ({v})({value});" for x, value in values.items()]
         value = _formula.to_c(text, "cl", DTYPES[sig.compute])
         at = f"o_ + {index('o', UNIT)}"
         lines.append(f"*(global uchar{n}u *)({at}) = convert_uchar{n}(({value}) & 1);" if test else
@@ -330,8 +341,9 @@ def elementwise_kernel(name, sig, schedule):
 def elementwise_program(name, sig, schedule, fp64):
     """(source, row names) of the program that holds `name`."""
     names = companions(name, sig)
-    text = prelude(schedule, fp64, sig.compute)
-    return text + "".join(elementwise_kernel(n, sig, schedule) for n in names), names
+    kernels = "".join(elementwise_kernel(n, sig, schedule) for n in names)
+    helpers = re.search(r"\b(cg_(?!store_bf16)|m_)\w+\(", kernels)  # a plain copy is spared their compilation
+    return prelude(schedule, fp64, sig.compute if helpers else None) + kernels, names
 
 
 # ------------------------------------------------------------------ reductions
@@ -379,6 +391,13 @@ def _dims(first, names, kind, row, size):
     return (f"{kind} u_ = ({kind})({row}); " + " ".join(lines)) if lines else ""
 
 
+def _reduction_text(text, dtype):
+    """A reduction's formula; read with vectors too, so of the helpers only abs, which OpenCL has for both."""
+    if _formula.functions(text) - {"where", "isnan", "abs", "pow"}:
+        raise _formula.FormulaError(f"{text!r} calls a function that reduction kernels do not have")
+    return _formula.to_c(text, "cl", DTYPES[dtype]).replace("cg_abs(", "fabs(")
+
+
 def reduction_kernel(row, sig, schedule, fp64):
     """One reduction kernel.  Arguments: output, its offset, x, its offset, the parameters, then longs:
     outs (outputs), block (outputs per work-item), splits, chunk (what one split takes of the reduced index space),
@@ -389,16 +408,14 @@ def reduction_kernel(row, sig, schedule, fp64):
     element = acc if row.acc in ("wide", "same") else FLOAT if sig.x in (HALF, BFLOAT16) else sig.x
     out = acc if sig.out is None else sig.out
     t, e = ctype(acc), ctype(element)
-    start, step, join = (_formula.to_c(x, "cl", DTYPES[acc]) for x in (row.start, row.step, row.join))
-    if _formula.functions(row.step) - {"where", "isnan", *_formula.LIBM}:
-        raise _formula.FormulaError(f"reduction {row.name} calls a scalar helper, which its kernel does not include")
+    start, step, join = (_reduction_text(x, acc) for x in (row.start, row.step, row.join))
     narrow = row.narrow and sig.x in (HALF, BFLOAT16, FLOAT) and acc >= FLOAT
     header = [f"global {storage(out)} *o_", "long oo_", f"global const {storage(sig.x)} *x_", "long xo_"]
-    header += [f"{t} {p}_" for p, _ in row.params] + ["long outs_", "long block_", "long splits_", "long chunk_"]
+    header += [f"{t} {p}_p" for p, _ in row.params] + ["long outs_", "long block_", "long splits_", "long chunk_"]
     header += [f"long {n}{k}_" for n in ("kd", "kx", "ko") for k in range(sig.kept)]
     header += [f"long {n}{k}_" for n in ("rd", "rx") for k in range(sig.reduced)]
     head = f"kernel void {kernel_name(row.name)}({', '.join(header)})\n{{\n"
-    head += "".join(f"    const {t} {p} = {p}_;\n" for p, _ in row.params)
+    head += "".join(f"    const {t} {p} = {p}_p;\n" for p, _ in row.params)
     total = " * ".join(f"rd{k}_" for k in range(sig.reduced)) or "1"
     head += f"    const long total_ = {total};\n"
     stride = "" if sig.unit else "*rx0_"
@@ -448,7 +465,7 @@ def reduction_kernel(row, sig, schedule, fp64):
         get = load_vector(sig.x, "x_ + at_ + i_ + {k}", acc).format
         declare = " ".join(f"{v} v{k}_ = ({v})({start});" for k in range(4))
         # The scalar names p, a and q of the formula are vectors here, and so are its parameters.
-        splat = "".join(f"const {v} {p} = ({v})({p}_); " for p, _ in row.params)
+        splat = "".join(f"const {v} {p} = ({v})({p}_p); " for p, _ in row.params)
         steps = " ".join(f"{{ const {v} p = v{k}_, a = {get(k=n * k)}; v{k}_ = {step}; }}" for k in range(4))
         vector = f"for (; i_ + {4 * n} <= e_; i_ += {4 * n}) {{ {splat}{steps} }}\n"
         if narrow:

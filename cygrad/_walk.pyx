@@ -1,0 +1,413 @@
+"""Walks over strided operands, views by one step, and the frame of operators that write: what data movement shares.
+
+* A walk visits up to four operands together; one of them may be a table of byte offsets (`_index.h`).  It is cut over
+  threads along a dimension in which no two positions share an element, so results do not depend on their number.
+* `start_write` and `end_write` frame an operator that overwrites part of a tensor, out of place and in place.
+"""
+from cython.parallel cimport prange
+
+from cygrad._core cimport (
+    BOOL, HALF, INT64, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required, itemsize_of,
+    make_size, new_tensor, new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
+from cygrad._ops cimport GRAIN, clone, copy_into, expand_to, num_threads
+from cygrad import _core, _ops
+
+
+# ------------------------------------------------------------------ walks
+
+cdef int log2_size(int dt) noexcept nogil:
+    cdef int n = itemsize_of(dt)
+    return 0 if n == 1 else 1 if n == 2 else 2 if n == 4 else 3
+
+
+cdef void merge_walk(Walk* w) noexcept nogil:
+    """Drops dimensions of size 1 and joins neighbours that are one run for every operand."""
+    cdef int i, k, last = -1
+    for i in range(w.nd):
+        if w.sizes[i] == 1:
+            continue
+        if last >= 0 and w.safe[last] == w.safe[i]:
+            for k in range(w.n):
+                if w.strides[k][last] != w.strides[k][i] * w.sizes[i]:
+                    break
+            else:
+                w.sizes[last] *= w.sizes[i]
+                for k in range(w.n):
+                    w.strides[k][last] = w.strides[k][i]
+                continue
+        last += 1
+        w.sizes[last], w.safe[last] = w.sizes[i], w.safe[i]
+        for k in range(w.n):
+            w.strides[k][last] = w.strides[k][i]
+    w.nd = last + 1
+
+
+cdef void walk_part(const Walk* whole, int cut, Py_ssize_t lo, Py_ssize_t hi, cg_move f) noexcept nogil:
+    """Positions lo..hi of dimension `cut`, all of the others."""
+    cdef Py_ssize_t[MAX_DIMS] index
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef char* at[WALK_OPERANDS]
+    cdef Py_ssize_t steps[WALK_OPERANDS]
+    cdef int i, k, last = whole.nd - 1
+    cdef Py_ssize_t inner
+    for k in range(whole.n):
+        at[k] = whole.ptr[k]
+        if last >= 0:
+            at[k] += lo * whole.strides[k][cut]
+        steps[k] = whole.strides[k][last] if last >= 0 else 0
+    if whole.n == 3:
+        steps[3] = whole.scale
+    for i in range(whole.nd):
+        index[i] = 0
+        sizes[i] = hi - lo if i == cut else whole.sizes[i]
+    inner = sizes[last] if last >= 0 else 1
+    while True:
+        f(inner, at, steps)
+        for i in range(last - 1, -1, -1):
+            index[i] += 1
+            for k in range(whole.n):
+                at[k] += whole.strides[k][i]
+            if index[i] < sizes[i]:
+                break
+            index[i] = 0
+            for k in range(whole.n):
+                at[k] -= sizes[i] * whole.strides[k][i]
+        else:
+            return
+
+
+cdef void run_walk(Walk* w, cg_move f) noexcept nogil:
+    """Calls the strip `f` on all of the walk, on several threads where that pays."""
+    cdef int i, cut = 0, parts, t
+    cdef Py_ssize_t size, share
+    if w.count == 0:
+        return
+    merge_walk(w)
+    parts = num_threads()
+    if parts > 1 and w.count >= GRAIN:
+        if parts > w.count // (GRAIN // 2):
+            parts = <int> (w.count // (GRAIN // 2))
+        cut = -1
+        for i in range(w.nd):
+            if w.safe[i] and (cut < 0 or w.sizes[i] > w.sizes[cut]):
+                cut = i
+                if w.sizes[i] >= 4 * parts:
+                    break
+        if cut >= 0 and w.sizes[cut] > 1:
+            size = w.sizes[cut]
+            if parts > size:
+                parts = <int> size
+            share = (size + parts - 1) // parts
+            for t in prange(parts, schedule="static", num_threads=parts):
+                if t * share < size:
+                    walk_part(w, cut, t * share, min(size, (t + 1) * share), f)
+            return
+        cut = 0
+    walk_part(w, cut, 0, w.sizes[0] if w.nd else 1, f)
+
+
+# ------------------------------------------------------------------ helpers of this family
+
+cdef int need_host(str name, Tensor t) except -1:
+    """These loops read host memory."""
+    if t.dev:
+        raise NotImplementedError(f"cygrad: '{name}' is not implemented on device '{t.device}'")
+    return 0
+
+
+cdef str shape_text(Tensor t):
+    return str(list(make_size(t.nd, t.sizes)))
+
+
+cdef Tensor zeros_of(object shape, int dt, int dev):
+    return <Tensor> _ops.full(shape, 0, dt, dev)
+
+
+cdef tuple broadcast_of(tuple tensors):
+    """The shape that all of the tensors broadcast to."""
+    cdef list sizes = []
+    cdef Tensor t
+    cdef Py_ssize_t i, at
+    for x in tensors:
+        t = <Tensor> x
+        while len(sizes) < t.nd:
+            sizes.insert(0, 1)
+    for x in tensors:
+        t = <Tensor> x
+        for i in range(t.nd - 1, -1, -1):
+            at = i + len(sizes) - t.nd
+            if t.sizes[i] != 1 and t.sizes[i] != sizes[at]:
+                if sizes[at] != 1:
+                    raise RuntimeError(f"The size of tensor a ({sizes[at]}) must match the size of tensor b "
+                                       f"({t.sizes[i]}) at non-singleton dimension {at}")
+                sizes[at] = t.sizes[i]
+    return tuple(sizes)
+
+
+cdef Tensor plain(Tensor t):
+    """Contiguous elements without history."""
+    cdef Tensor r
+    if t.contiguous:
+        return t
+    r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
+    copy_into(r, t)
+    return r
+
+
+cdef Tensor as_index(Tensor index):
+    """An index as contiguous int64."""
+    cdef Tensor r
+    if index.dt == INT64 and index.contiguous:
+        return index
+    r = new_tensor(index.nd, index.sizes, INT64, index.dev)
+    copy_into(r, index)
+    return r
+
+
+cdef bint any_needs_grad(tuple inputs):
+    if not grad_enabled():
+        return False
+    for x in inputs:
+        if x is not None and grad_required(<Tensor> x):
+            return True
+    return False
+
+
+cdef object finish_out(str name, object out, Tensor r):
+    """Stores a result in `out=`, resized to fit; returns what the operator returns."""
+    cdef Tensor o
+    if out is None:
+        return r
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    o = <Tensor> out
+    if grad_enabled() and (r.history is not None or o.needs_grad):
+        raise RuntimeError(f"{name}(): functions with out=... arguments don't support automatic differentiation, but "
+                           "one of the arguments requires grad.")
+    if not _ops.can_cast(r.dtype, o.dtype):
+        raise RuntimeError(f"{name}(): Expected out tensor to have dtype {r.dtype}, but got {o.dtype} instead"
+                           if r.dt == INT64 or r.dt == BOOL else
+                           f"result type {_core.SCALAR_TYPE_NAMES[r.dt]} can't be cast to the desired output type "
+                           f"{_core.SCALAR_TYPE_NAMES[o.dt]}")
+    if not same_shape(o, r):
+        o.resize_(make_size(r.nd, r.sizes))
+    copy_into(o, r)
+    bump(o)
+    return o
+
+
+def store(out, Tensor r not None, str name):
+    """finish_out for operators written in Python."""
+    return finish_out(name, out, r)
+
+
+def positive_dim(dim, int nd):
+    """A dimension counted from the front, checked."""
+    return wrap_dim(dim, nd)
+
+
+cdef Tensor start_write(Tensor self, bint inplace, tuple others, bint* recorded):
+    """The tensor an operator that overwrites part of `self` works on: a copy, or `self` checked for writing."""
+    cdef Tensor r
+    cdef int i
+    recorded[0] = False
+    if not inplace:
+        r = clone(shallow(self))
+        return r
+    for i in range(self.nd):
+        if self.strides[i] == 0 and self.sizes[i] > 1:
+            raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a "
+                               "single memory location. Please clone() the tensor before performing the operation.")
+    recorded[0] = _core.prepare_inplace(self, *others)
+    return self
+
+
+cdef Tensor end_write(Tensor out, bint inplace, bint recorded, str name, tuple inputs, object function, tuple saved,
+                      tuple args):
+    """Records the write: as the history of a new tensor, or as the new history of the one written."""
+    if not inplace:
+        return attach(out, name, inputs, function, saved, args)
+    if recorded:
+        node = _core.new_function_node(node_type(name, _core.FunctionNode), "", inputs)
+        _core.set_function(node, function, 1)
+        _core.set_args(node, args)
+        if saved is not None:
+            _core.set_saved(node, saved, ())
+        rebase(out, node)
+    bump(out)
+    return out
+
+
+cpdef Tensor rewrite(Tensor self, object function, tuple args, dict kwargs):
+    """The in-place twin of an operator: `self` takes the elements and the history of `function(self, *args)`."""
+    cdef Tensor source = self, r
+    cdef bint recorded = _core.prepare_inplace(self, *args)
+    if recorded:                        # what the operator saves must outlive the write
+        source = clone(shallow(self))
+        if grad_required(self):
+            set_history(source, current_grad_fn(self), self.output_nr)
+    r = <Tensor?> function(source, *args, **kwargs)
+    if not same_shape(r, self):
+        raise RuntimeError(f"output with shape {shape_text(self)} doesn't match the broadcast shape {shape_text(r)}")
+    copy_into(self, r)
+    if recorded and r.history is not None:
+        rebase(self, r.history)
+    bump(self)
+    return self
+
+
+def in_place(function, str name):
+    """The method `name` that does `function` in place."""
+    def f(self, *args, **kwargs):
+        return rewrite(<Tensor?> self, function, args, kwargs)
+    f.__name__ = f.__qualname__ = name
+    f.__doc__ = f"{name.rstrip('_')} in place."
+    return f
+
+
+# ------------------------------------------------------------------ views by one step
+
+cdef void load_view(View* v, Tensor t) noexcept:
+    cdef int i
+    v.nd, v.offset = t.nd, t.offset
+    for i in range(t.nd):
+        v.sizes[i] = t.sizes[i]
+        v.strides[i] = t.strides[i]
+
+
+cdef void drop_dim(View* v, int dim) noexcept:
+    cdef int i
+    v.nd -= 1
+    for i in range(dim, v.nd):
+        v.sizes[i] = v.sizes[i + 1]
+        v.strides[i] = v.strides[i + 1]
+
+
+cdef int insert_dim(View* v, int dim) except -1:
+    cdef int i
+    if v.nd >= MAX_DIMS:
+        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
+    for i in range(v.nd, dim, -1):
+        v.sizes[i] = v.sizes[i - 1]
+        v.strides[i] = v.strides[i - 1]
+    v.strides[dim] = v.sizes[dim + 1] * v.strides[dim + 1] if dim < v.nd else 1
+    v.sizes[dim] = 1
+    v.nd += 1
+    return 0
+
+
+cdef Tensor place(Tensor g, object shape, int dim, Py_ssize_t start, Py_ssize_t step, bint selects):
+    """Zeros of `shape` with `g` in a slice (or at one position) of `dim`; the adjoint of taking that slice."""
+    cdef Tensor r = zeros_of(shape, g.dt, g.dev)
+    cdef View v
+    load_view(&v, r)
+    v.offset += start * v.strides[dim]
+    if selects:
+        drop_dim(&v, dim)
+    else:
+        v.sizes[dim] = g.sizes[dim]
+        v.strides[dim] *= step
+    copy_into(raw_view(r, v.nd, v.sizes, v.strides, v.offset), g)
+    return attach(r, "SelectBackwardBackward0" if selects else "SliceBackwardBackward0", (g,), _place_backward, None,
+                  (dim, start, g.sizes[dim] if not selects else 0, step, selects))
+
+
+def _place_backward(node, Tensor g):
+    dim, start, length, step, selects = node.args
+    return select_of(g, dim, start) if selects else slice_of(g, dim, start, length, step)
+
+
+def _select_backward(node, Tensor g):
+    shape, dim, i = node.args
+    return place(g, shape, dim, i, 1, True)
+
+
+def _slice_backward(node, Tensor g):
+    shape, dim, start, step = node.args
+    return place(g, shape, dim, start, step, False)
+
+
+def _unsqueeze_backward(node, Tensor g):
+    return squeeze_one(g, node.args[0])
+
+
+def _alias_backward(node, g):
+    return g
+
+
+cdef Tensor squeeze_one(Tensor t, int dim):
+    cdef View v
+    load_view(&v, t)
+    drop_dim(&v, dim)
+    return attach(new_view(t, v.nd, v.sizes, v.strides, v.offset), "SqueezeBackward1", (t,), _squeeze_one_backward, None,
+                  (dim,))
+
+
+def _squeeze_one_backward(node, Tensor g):
+    return unsqueeze_one(g, node.args[0])
+
+
+cdef Tensor unsqueeze_one(Tensor t, int dim):
+    cdef View v
+    load_view(&v, t)
+    insert_dim(&v, dim)
+    return attach(new_view(t, v.nd, v.sizes, v.strides, v.offset), "UnsqueezeBackward0", (t,), _unsqueeze_backward, None,
+                  (dim,))
+
+
+cpdef Tensor select_of(Tensor t, int dim, Py_ssize_t i):
+    """Position `i` (in range) of dimension `dim`, as a view."""
+    cdef View v
+    cdef Tensor r
+    load_view(&v, t)
+    v.offset += i * v.strides[dim]
+    drop_dim(&v, dim)
+    r = new_view(t, v.nd, v.sizes, v.strides, v.offset)
+    if t.dt >= HALF and grad_enabled() and grad_required(t):
+        attach(r, "SelectBackward0", (t,), _select_backward, None, (make_size(t.nd, t.sizes), dim, i))
+    return r
+
+
+cpdef Tensor slice_of(Tensor t, int dim, Py_ssize_t start, Py_ssize_t length, Py_ssize_t step):
+    """`length` positions of dimension `dim` from `start` on, as a view."""
+    cdef View v
+    cdef Tensor r
+    load_view(&v, t)
+    v.offset += start * v.strides[dim]
+    v.sizes[dim] = length
+    v.strides[dim] *= step
+    r = new_view(t, v.nd, v.sizes, v.strides, v.offset)
+    if t.dt >= HALF and grad_enabled() and grad_required(t):
+        attach(r, "SliceBackward0", (t,), _slice_backward, None, (make_size(t.nd, t.sizes), dim, start, step))
+    return r
+
+
+cdef Tensor alias_of(Tensor t):
+    return attach(new_view(t, t.nd, t.sizes, t.strides, t.offset), "AliasBackward0", (t,), _alias_backward, None, ())
+
+
+cdef Tensor narrow_raw(Tensor t, int dim, Py_ssize_t start, Py_ssize_t length):
+    """A slice without history: a region to be written."""
+    cdef Tensor r = raw_view(t, t.nd, t.sizes, t.strides, t.offset + start * t.strides[dim])
+    cdef int i
+    r.sizes[dim] = length
+    r = raw_view(t, r.nd, r.sizes, r.strides, r.offset)
+    return r
+
+
+cpdef Tensor strided_region(Tensor t, shape, stride, Py_ssize_t offset):
+    """The elements `offset` elements past the first of `t`, strided, without history: a region to be written."""
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef Py_ssize_t[MAX_DIMS] strides
+    cdef int i
+    for i in range(<int> len(shape)):
+        sizes[i], strides[i] = shape[i], stride[i]
+    return raw_view(t, <int> len(shape), sizes, strides, t.offset + offset)
+
+
+cdef Tensor expand_shape(Tensor t, object shape):
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int i
+    for i in range(<int> len(shape)):
+        sizes[i] = shape[i]
+    return expand_to(t, <int> len(shape), sizes)

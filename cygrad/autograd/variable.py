@@ -1,0 +1,29 @@
+"""`Variable`, from before tensors recorded by themselves."""
+
+import warnings
+
+from .._core import Tensor
+
+__all__ = ["Variable"]
+
+
+class _VariableMeta(type):
+    def __instancecheck__(cls, other):
+        return isinstance(other, Tensor)
+
+
+class Variable(metaclass=_VariableMeta):
+    """Variable(data, requires_grad=False) is `data.detach()`, recording if asked to; every tensor is an instance."""
+
+    def __new__(cls, data=None, requires_grad=False, volatile=None, name=None):
+        if data is None:
+            return Tensor()
+        if not isinstance(data, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
+        if volatile is not None:
+            warnings.warn(
+                "volatile was removed and now has no effect. Use `with torch.no_grad():` instead.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return data.detach().requires_grad_(requires_grad)
