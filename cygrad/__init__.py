@@ -57,7 +57,7 @@ def _publish(module):
 
 Tensor.__module__ = "torch"
 for _name in (
-    "_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing", "_products",
+    "_ops", "_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing", "_products",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():
@@ -76,7 +76,7 @@ from .random import (  # noqa: E402
     set_rng_state,
 )
 
-Tensor.__repr__ = Tensor.__str__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
+Tensor.__repr__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
 
 _SUBPACKAGES = frozenset(
     "backends cl cuda distributions fft func hub linalg nn optim overrides return_types special testing utils version"

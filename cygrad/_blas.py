@@ -1,8 +1,8 @@
 """Finds OpenBLAS before `_linalg` and `_conv` are imported, which are linked to it.
 
-An installed wheel finds the library by its own path, beside itself.  Where cygrad and scipy-openblas32 lie in different
-places (an editable install, one of the two in the user's site) the library is loaded from here first: the linker then
-takes the one of that name that the process already has.
+An installed wheel finds the library beside itself.  Where cygrad and scipy-openblas32 lie in
+different places (an editable install, one of the two in the user's site) the library is loaded from
+here first: the dynamic linker then takes the one of that name that the process already has.
 """
 
 import os

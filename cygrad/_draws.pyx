@@ -353,10 +353,7 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     r = make(t.nd, t.sizes, t.dt, 0)
     _random.bernoulli_tensor(g, <size_t> data_of(r), r.count, r.dt, <size_t> data_of(probability), probability.dt)
     if out is not None:
-        fitted("bernoulli", out, t.shape, None)
-        copy_into(<Tensor> out, r)
-        bump(<Tensor> out)
-        return out
+        return deliver("bernoulli", out, r)
     return attach(r, "BernoulliBackward0", (t,), _zero_gradient, None, ())
 
 
@@ -367,17 +364,32 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     if t.nd not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
     samples = whole("multinomial", "num_samples", 2, num_samples)
+    if not t.contiguous and not replacement and 0 < samples <= t.sizes[t.nd - 1] and t.dt >= HALF:
+        # The draws follow the memory of the weights, which the kernel takes row by row.
+        r = ranked(g, shallow(t), samples)
+        return r if out is None else deliver("multinomial", out, r)
     t = contiguous(shallow(t))
     rows = t.sizes[0] if t.nd == 2 else 1
     r = _ops.empty((*t.shape[:-1], max(samples, 0)), INT64)
     _random.multinomial(g, <size_t> data_of(r), <size_t> data_of(t), rows, t.sizes[t.nd - 1], t.dt, samples,
                         bool(replacement))
-    if out is None:
-        return r
-    fitted("multinomial", out, r.shape, None)
-    copy_into(<Tensor> out, r)
-    bump(<Tensor> out)
-    return out
+    return r if out is None else deliver("multinomial", out, r)
+
+
+cdef Tensor deliver(str function, object out, Tensor r):
+    cdef Tensor o = fitted(function, out, r.shape, None)
+    copy_into(o, r)
+    bump(o)
+    return o
+
+
+cdef Tensor ranked(Stream g, Tensor weights, Py_ssize_t samples):
+    """The places of the largest weights / exponential(1)."""
+    if not bool((weights >= 0).all()) or bool((weights == float("inf")).any()):
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    cdef Tensor q = empty_in_format(weights, weights.dt, 0, PRESERVE)
+    draw(q, lambda p, n, strided: _random.exponential(g, p, n, q.dt, 1))
+    return <Tensor> (weights / q).topk(samples).indices
 
 
 def poisson(input, generator=None):

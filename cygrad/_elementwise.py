@@ -637,15 +637,12 @@ OPERATORS = _operators()
 
 
 def _select(condition, a, b):
+    """where() of formulas: a condition on numbers alone is a bool."""
+    import cygrad
+
     if isinstance(condition, bool):
         condition = _ops.full((), condition, 0)
-    return FUNCTIONS_WHERE(condition, a, b)
-
-
-def FUNCTIONS_WHERE(condition, a, b):
-    from ._index import where
-
-    return where(condition, a, b)
+    return cygrad.where(condition, a, b)
 
 
 def _number_or_tensor(name, scalar):

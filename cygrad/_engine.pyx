@@ -502,7 +502,8 @@ cdef int propagate(Run run, bint retain_graph, dict targets, set wanted, dict ca
         if node.pre_hooks is not None:
             grads = run_pre_hooks(node, grads)
         # --- a leaf
-        if isinstance(node, AccumulateGrad):
+        n = len(node.nexts)
+        if n == 0 and isinstance(node, AccumulateGrad):
             g = <Tensor> grads[0]
             grads = None
             if g is not None:
@@ -526,7 +527,6 @@ cdef int propagate(Run run, bint retain_graph, dict targets, set wanted, dict ca
         # --- where its results go
         if results is None:
             continue
-        n = len(node.nexts)
         if isinstance(results, Tensor):
             if n:
                 nxt = <Node> node.nexts[0]

@@ -104,5 +104,6 @@ cpdef object deliver(object out, Tensor result):
                 "an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).", UserWarning,
                 stacklevel=3)
         o.resize_(result.shape)
-    o.copy_(result)
+    copy_into(o, result)
+    o.storage.version += 1
     return o

@@ -11,8 +11,8 @@ from cygrad._core cimport (
 from cygrad._ops cimport clone, copy_into, to_dtype
 from cygrad._index cimport index_select, move_by_table, move_rows, offset_table
 from cygrad._walk cimport (
-    ADD, GET, MAX, MIN, MUL, PUT, any_needs_grad, as_index, cg_first_bad, cg_offsets, end_write, expand_shape, finish_out, need_host,
-    plain, shape_text, start_write, zeros_of)
+    ADD, GET, MAX, MIN, MUL, PUT, any_needs_grad, as_index, cg_first_bad, cg_offsets, end_write, expand_shape,
+    finish_out, need_host, plain, shape_text, start_write, zeros_of)
 from cygrad import _core, _masked, _move, _ops, _walk
 
 cdef object _mul = _ops.OPS["mul"]
@@ -30,7 +30,7 @@ cdef str type_name(Tensor t):
 
 
 cdef int check_index(str name, Tensor index) except -1:
-    if index.dt != INT64 and index.dt != INT32:
+    if index.count and index.dt != INT64 and index.dt != INT32:
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     return 0
 
@@ -134,8 +134,8 @@ cdef int check_scatter(str name, Tensor self, int d, Tensor index, object src) e
         if i.sizes[k] > s.sizes[k]:
             fits = False
     if not fits:
-        raise RuntimeError(f"Expected index {shape_text(index)} to be no larger than self {shape_text(self)} apart from "
-                           f"dimension {d} and to be no larger size than src {shape_text(<Tensor> src)}")
+        raise RuntimeError(f"Expected index {shape_text(index)} to be no larger than self {shape_text(self)} apart "
+                           f"from dimension {d} and to be no larger size than src {shape_text(<Tensor> src)}")
     return 0
 
 
@@ -182,7 +182,8 @@ cdef Tensor scatter_write(Tensor self, dim, Tensor index, object src, object val
     if src is None:
         src = value
     if not isinstance(src, (Tensor, float, int)):
-        raise TypeError("scatter() received an invalid combination of arguments: 'src' must be Tensor, or 'value' Number")
+        raise TypeError("scatter() received an invalid combination of arguments: 'src' must be Tensor, or "
+                        "'value' Number")
     if reduce is not None:
         if reduce not in ("add", "multiply"):
             raise RuntimeError("reduce argument must be either add or multiply.")
@@ -258,7 +259,8 @@ cdef object neutral(str reduce, int dt):
 
 cdef Tensor group_sizes(Tensor like, int dim, Tensor index, bint include_self):
     """How many elements each position of the result was made of, at least 1."""
-    cdef Tensor n = <Tensor> _ops.full(like.shape, 1 if include_self else 0, like.dt if not is_narrow(like) else FLOAT, 0)
+    cdef int dt = FLOAT if is_narrow(like) else like.dt
+    cdef Tensor n = <Tensor> _ops.full(like.shape, 1 if include_self else 0, dt, 0)
     scatter_into(n, dim, index, 1, ADD)
     return n if include_self else <Tensor> _masked.masked_fill(n, _ops.call(_eq, (n, 0)), 1)
 
@@ -394,8 +396,8 @@ cdef Tensor index_add_write(Tensor self, dim, Tensor index, Tensor source, alpha
     if index.dt != INT64 and index.dt != INT32:
         raise RuntimeError(f"index_add_(): Expected dtype int32/int64 for index but got: {type_name(index)}")
     if self.dt != source.dt:
-        raise RuntimeError(f"index_add_(): self ({type_name(self)}) and source ({type_name(source)}) must have the same "
-                           "scalar type")
+        raise RuntimeError(f"index_add_(): self ({type_name(self)}) and source ({type_name(source)}) must have the "
+                           "same scalar type")
     check_source("index_add_()", self, d, index, source, RuntimeError(
         f"index_add_(): Number of indices ({index.count}) should be equal to source.size(dim): "
         f"({source.sizes[d] if source.nd else 1}), for dim: {d}"))

@@ -27,7 +27,8 @@ from cygrad import _core, _ops
 
 # ------------------------------------------------------------------ what an index may be
 
-cdef object BAD_INDEX = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
+cdef object BAD_INDEX = ("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
+                         "indices")
 
 
 cdef bint is_tuple_like(object index):

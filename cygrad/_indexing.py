@@ -206,9 +206,9 @@ def _long(numbers):
 # ------------------------------------------------------------------ repeating
 
 
-def tile(input, *dims):
-    """repeat(), with the shorter of dims and input's shape padded by ones in front."""
-    dims = tuple(_given(dims))
+def tile(input, *times, dims=None):
+    """repeat(), with the shorter of the times (or dims) and input's shape padded by ones in front."""
+    dims = tuple(_given(times) if dims is None else dims)
     return _move.repeat(input, (1,) * (input.ndim - len(dims)) + dims)
 
 
@@ -364,6 +364,8 @@ def take_along_dim(input, indices, dim=None, *, out=None):
     of, at = list(shape), list(shape)
     if input.ndim:
         of[dim], at[dim] = input.shape[dim], indices.shape[dim]
+        if indices.numel() and indices.min().item() < 0:
+            indices = _masked.where(_op("lt", indices, 0), _op("add", indices, input.shape[dim]), indices)
     return _gather.gather(input.expand(of), dim, indices.expand(at), out=out)
 
 

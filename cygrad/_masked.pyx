@@ -214,8 +214,8 @@ cdef Tensor scatter_masked(Tensor self, Tensor mask, Tensor source, bint inplace
     cg_expands[log2_size(out.dt)](m.count, data_of(work), data_of(s), data_of(m))
     if work is not out:
         copy_into(out, work)
-    return end_write(out, inplace, recorded, "MaskedScatterBackward0", (base, source), _masked_scatter_backward, (mask,),
-                     (source.shape,))
+    return end_write(out, inplace, recorded, "MaskedScatterBackward0", (base, source), _masked_scatter_backward,
+                     (mask,), (source.shape,))
 
 
 def masked_scatter(Tensor input not None, Tensor mask not None, Tensor source not None):

@@ -120,8 +120,8 @@ def stack(tensors, dim=0, *, out=None):
     for i in range(1, n):
         t = <Tensor> given[i]
         if not same_shape(t, first):
-            raise RuntimeError(f"stack expects each tensor to be equal size, but got {shape_text(first)} at entry 0 and "
-                               f"{shape_text(t)} at entry {i}")
+            raise RuntimeError(f"stack expects each tensor to be equal size, but got {shape_text(first)} at entry 0 "
+                               f"and {shape_text(t)} at entry {i}")
         if t.dt != dt:
             dt = result_dtype(given)
     load_view(&v, first)
@@ -144,17 +144,19 @@ def _flip_backward(node, Tensor g):
     return flip(g, node.args)
 
 
-def flip(Tensor input not None, *dims):
-    """A copy with the order along each of `dims` reversed."""
+def flip(Tensor input not None, *axes, dims=None):
+    """A copy with the order along each of `dims` (given one by one or in a sequence) reversed."""
     cdef Py_ssize_t[MAX_DIMS] strides
     cdef Py_ssize_t offset = input.offset
     cdef Tensor r
     cdef int i, d
     cdef tuple turned
     cdef set seen = set()
-    if not dims:
+    if dims is not None:
+        axes = (dims,) if isinstance(dims, int) else (tuple(dims),)
+    if not axes:
         raise TypeError("flip() missing 1 required positional arguments: \"dims\"")
-    turned = tuple([wrap_dim(k, input.nd) for k in as_dims(dims)])
+    turned = tuple([wrap_dim(k, input.nd) for k in as_dims(axes)])
     for k in turned:
         if k in seen:
             raise RuntimeError(f"dim {k} appears multiple times in the list of dims")
@@ -240,18 +242,19 @@ def _repeat_backward(node, Tensor g):
     return g.sum(summed) if summed else g
 
 
-def repeat(Tensor input not None, *repeats):
-    """A copy of `input` laid out repeats[i] times along each dimension; new dimensions lead."""
+def repeat(Tensor input not None, *times, repeats=None):
+    """A copy of `input` laid out times[i] (or repeats[i]) times along each dimension; new dimensions lead."""
     cdef Py_ssize_t[MAX_DIMS] sizes
     cdef Py_ssize_t[MAX_DIMS] both
     cdef Py_ssize_t[MAX_DIMS] to
     cdef Py_ssize_t[MAX_DIMS] of
-    cdef tuple times
     cdef int i, nd, lead, k = 0
     cdef Tensor r
-    if not repeats:
+    if repeats is not None:
+        times = (tuple(repeats),)
+    if not times:
         raise TypeError("repeat() missing 1 required positional arguments: \"repeats\"")
-    times = as_dims(repeats)
+    times = as_dims(times)
     nd = <int> len(times)
     lead = nd - input.nd
     if lead < 0:
@@ -427,7 +430,8 @@ def select_scatter(Tensor input not None, Tensor src not None, dim, Py_ssize_t i
     if input.nd == 0:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
     if index < -input.sizes[d] or index >= input.sizes[d]:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {shape_text(input)} at dimension {d}")
+        raise IndexError(f"select(): index {index} out of range for tensor of size {shape_text(input)} at "
+                         f"dimension {d}")
     if index < 0:
         index += input.sizes[d]
     r = clone(shallow(input))

@@ -45,6 +45,7 @@ cdef class Op:
     cdef const cg_op* c                     # forward kernels
     cdef int n_params
     cdef bint row_guarded                   # integer division: the divisor is looked at first
+    cdef bint no_ints, no_half              # dtypes that PyTorch has no kernel for
     cdef list node_types                      # by which operands are Python numbers
     cdef int grad_mode[3]                   # NONE, ZERO, MISSING, IDENTITY, TEXT
     cdef list grads                         # Op of each fused gradient, or None

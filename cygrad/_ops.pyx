@@ -405,11 +405,13 @@ cdef class ElementwiseNode(Node):
 
     cdef object apply(self, list grads):
         cdef Tensor g = <Tensor> grads[0]
-        cdef list result = []
         cdef int i
-        for i in range(self.op.arity):
-            result.append(None if self.nexts[i] is None else self.gradient(i, g))
-        return result
+        if self.op.arity == 1:
+            return self.gradient(0, g)
+        if self.op.arity == 2:
+            return (None if self.nexts[0] is None else self.gradient(0, g),
+                    None if self.nexts[1] is None else self.gradient(1, g))
+        return [None if self.nexts[i] is None else self.gradient(i, g) for i in range(self.op.arity)]
 
     cdef Tensor gradient(self, int i, Tensor g):
         cdef Op op = self.op
@@ -432,18 +434,64 @@ cdef class ElementwiseNode(Node):
                         names["gabcy"[j]] = self.number(j) if t is None else t
                 r = <Tensor?> op.grad_functions[i](names)
             else:
-                operands = [g] if op.needs[i] & 1 else []
-                for j in range(1, 5):
-                    if op.needs[i] >> j & 1:
-                        t = self.operand(j)
-                        operands.append(self.number(j) if t is None else t)
-                r = run_raw(<Op> op.grads[i], tuple(operands), self.params, g.dt, g.dt, g)
+                r = self.fast_gradient(i, g)
+                if r is None:
+                    operands = [g] if op.needs[i] & 1 else []
+                    for j in range(1, 5):
+                        if op.needs[i] >> j & 1:
+                            t = self.operand(j)
+                            operands.append(self.number(j) if t is None else t)
+                    r = run_raw(<Op> op.grads[i], tuple(operands), self.params, g.dt, g.dt, g)
         else:
             raise NotImplementedError(op.row.missing or f"derivative for aten::{op.name} is not implemented")
         if self.shapes is not None:
             r = sum_to(r, self.shapes[i])
         if r.dt != self.dts[i]:
             r = to_dtype(r, self.dts[i])
+        return r
+
+    cdef Tensor fast_gradient(self, int i, Tensor g):
+        """The kernel called once, where it reads small contiguous tensors of g's shape and type; else None."""
+        cdef Op op = <Op> self.op.grads[i]
+        cdef int needs = self.op.needs[i], j, k = 1, kind
+        cdef char* ptr[MAX_OPERANDS]
+        cdef Py_ssize_t stride[MAX_OPERANDS]
+        cdef char numbers[MAX_OPERANDS][8]
+        cdef cg_param[6] q
+        cdef cg_param number
+        cdef SavedTensor s
+        cdef Tensor t, r
+        if g.dt < FLOAT or g.dev or g.count >= GRAIN or not g.contiguous or op.c.k[g.dt] == NULL:
+            return None
+        if needs & 1:
+            ptr[1] = data_of(g)
+            stride[1] = itemsize_of(g.dt)
+            k = 2
+        for j in range(1, 5):
+            if needs >> j & 1:
+                s = self.saved_a if j == 1 else self.saved_b if j == 2 else self.saved_c if j == 3 else self.saved_y
+                if s is None:
+                    if self.freed:
+                        raise RuntimeError(_core.FREED_MESSAGE)
+                    kind = number_param(self.number(j), &number)
+                    store_param(g.dt, &number, kind == 2, numbers[k])
+                    ptr[k] = numbers[k]
+                    stride[k] = 0
+                else:
+                    if s.unpack is not None:        # nothing would keep what it gives
+                        return None
+                    t = s.get(self)
+                    if t.dt != g.dt or t.dev or not t.contiguous or not same_shape(t, g):
+                        return None
+                    ptr[k] = data_of(t)
+                    stride[k] = itemsize_of(g.dt)
+                k += 1
+        if op.n_params:
+            fill_params(op, self.params, q, g.dt)
+        r = new_tensor(g.nd, g.sizes, g.dt, 0)
+        ptr[0] = data_of(r)
+        stride[0] = itemsize_of(g.dt)
+        op.c.k[g.dt](g.count, ptr, stride, q)
         return r
 
     cdef void release(self):
@@ -471,8 +519,8 @@ cdef Tensor zeros_like(Tensor t):
 
 
 cdef object kernel_missing(Op op, int dt):
-    if dt == BOOL and op.row.bool_error:
-        return RuntimeError(op.row.bool_error)
+    if op.row.error:
+        return RuntimeError(op.row.error)
     return NotImplementedError(f"\"{op.row.label}\" not implemented for '{_core.SCALAR_TYPE_NAMES[dt]}'")
 
 
@@ -721,8 +769,9 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
     elif op.kind == KIND_BITS and dt >= HALF:
         raise kernel_missing(op, dt)
     result = BOOL if op.kind == KIND_TEST else compute
-    if op.c.k[FLOAT if compute == HALF or compute == BFLOAT16 else compute] == NULL:
-        raise kernel_missing(op, compute)
+    if op.c.k[FLOAT if compute == HALF or compute == BFLOAT16 else compute] == NULL or \
+            (dt < HALF and op.no_ints) or (op.no_half and (compute == HALF or compute == BFLOAT16)):
+        raise kernel_missing(op, dt)
     if dt < HALF and op.row.zero_division:
         check_zero_division(operands[1])
     nd = broadcast_dims(operands, sizes)
@@ -1126,6 +1175,7 @@ cdef Op make_op(object row, dict kernels):
     op.c = &cg_ops[<int> kernels[row.name]]
     op.n_params = len(row.params)
     op.row_guarded = row.zero_division
+    op.no_ints, op.no_half = row.ints is False and row.kind == "float", not row.half
     op.node_types, op.grads, op.grad_functions = [None] * 8, [None] * 3, [None] * 3
     for i, (_, default) in enumerate(row.params):
         op.defaults[i].f = float("nan") if default is None else default
@@ -1306,3 +1356,28 @@ def number_of(str function, str argument, int position, x):
 
 def as_number_or_none(x):
     return as_number(x)
+
+
+def _zero_backward(node, g):
+    return zeros_like(<Tensor> g)
+
+
+def zero_(Tensor self not None):
+    """Fills with zeros in place."""
+    recorded = _core.prepare_inplace(self)
+    fill(self, 0)
+    if recorded:
+        node = _core.new_function_node(node_type("ZeroBackward0", _core.FunctionNode), "", (self,))
+        _core.set_function(node, _zero_backward, 1)
+        rebase(self, node)
+    bump(self)
+    return self
+
+
+def fill_function(Tensor input not None, value):
+    """A tensor of the input's shape and dtype filled with `value` (a number or a 0-dim tensor)."""
+    return fill_(clone_tensor(input), value)
+
+
+FUNCTIONS = {"fill": fill_function, "fill_": fill_, "zero_": zero_}
+METHODS = {"copy_": copy_, "fill_": fill_, "zero_": zero_}

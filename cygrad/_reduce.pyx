@@ -10,6 +10,8 @@ Design
   shape and strides alone, never on the number of threads, so the bits of a result do not either.
 * Accumulators are double or int64 (extremes: the input's type) and become the result's type once.  A mean, a square
   root or a root is taken of the accumulator, before that.
+
+Longer than 800 lines: the functions at the end are thin and share the plan's helpers.
 """
 from cython.parallel cimport prange
 from libc.math cimport pow, sqrt
@@ -18,12 +20,12 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
-    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS, Tensor, attach, as_dtype_code, bump,
-    data_of, grad_enabled, grad_required, itemsize_of, make_size, new_tensor, raw_view, same_shape, shallow,
+    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS, Tensor, attach, as_dtype_code,
+    bump, data_of, grad_enabled, grad_required, itemsize_of, make_size, new_tensor, raw_view, same_shape, shallow,
     wrap_dim)
 from cygrad._ops cimport (
-    BLOCK, GRAIN, cast_kernel, cg_cast, cg_kernel, cg_param, cg_reduction, contiguous, copy_into, fill, num_threads,
-    reduction_kernels, sum_to, to_dtype)
+    BLOCK, GRAIN, cast_kernel, cg_kernel, cg_param, cg_reduction, contiguous, copy_into, num_threads, reduction_kernels,
+    sum_to, to_dtype)
 from cygrad import _core, _ops
 
 cdef enum:
@@ -358,8 +360,8 @@ cdef int run_fold(Fold* f) except -1 nogil:
     return 0
 
 
-cdef int reduce_into(const cg_reduction* r, Tensor out, Tensor x, unsigned long long mask, const cg_param* q, int finish,
-                     double value, Tensor means) except -1:
+cdef int reduce_into(const cg_reduction* r, Tensor out, Tensor x, unsigned long long mask, const cg_param* q,
+                     int finish, double value, Tensor means) except -1:
     """Reduces host tensor `x` over the dimensions in `mask` into contiguous `out`."""
     cdef Fold f
     plan(&f, x, out, mask)
@@ -471,6 +473,8 @@ cdef unsigned long long dim_mask(str name, object dim, Tensor x, bint empty_is_a
 
 
 cdef object bad_dim(str name, dim, d):
+    if name == "sum":
+        return TypeError(no_match(name, d))
     return TypeError(f"{name}(): argument 'dim' must be tuple of ints, not {type(d).__name__}")
 
 
@@ -615,7 +619,8 @@ cdef Tensor reduce_sum(Tensor x, unsigned long long mask, bint keepdim):
 cdef str no_match(str name, object dim):
     kind = type(dim).__name__
     return (f"{name}() received an invalid combination of arguments - got ({kind}), but expected one of:\n"
-            " * (*, torch.dtype dtype = None)\n * (tuple of ints dim, bool keepdim = False, *, torch.dtype dtype = None)\n")
+            " * (*, torch.dtype dtype = None)\n"
+            " * (tuple of ints dim, bool keepdim = False, *, torch.dtype dtype = None)\n")
 
 
 def sum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, keepdims=None):
@@ -663,8 +668,8 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, kee
     return stored("mean", out, r)
 
 
-def reduce_raw(str name, Tensor x not None, unsigned long long mask, bint keepdim, int dt, str finish="", double value=1,
-               param=None, Tensor means=None):
+def reduce_raw(str name, Tensor x not None, unsigned long long mask, bint keepdim, int dt, str finish="",
+               double value=1, param=None, Tensor means=None):
     """A row of the table without history, for composites.
 
     finish: "" the accumulator, "divide" by value, "root" of acc / value, "power" acc ** value; means: float64, of the
@@ -952,8 +957,7 @@ cdef object wrong_extreme(str name, object got):
 
 cdef object max_or_min(str row, str name, str both, object input, object dim, object keepdim, object other, object out):
     cdef Tensor x = checked(name, input)
-    if isinstance(dim, Tensor) and other is None and not ((<Tensor> dim).nd == 0 and (<Tensor> dim).dt == INT64
-                                                          and x.nd and out is not None):
+    if isinstance(dim, Tensor) and other is None:
         other = dim
     if other is not None:
         return _ops.call(_ops.OPS[both], (x, other), None, out)

@@ -191,7 +191,7 @@ def _var_gradient(g, x, mask, keepdim, dof):
 
 
 def _std_gradient(g, y):
-    return (g / (y * 2)).masked_fill(y == 0, 0)
+    return cygrad.where(y == 0, 0.0, g / (y * 2))
 
 
 def _var_backward(node, g):
@@ -309,7 +309,7 @@ def _norm_gradient(g, x, y, p, mask, keepdim):
     if p == 1:
         return g * x.sgn()
     if p == 2:
-        return (x * (g / y)).masked_fill(y == 0, 0)
+        return cygrad.where(y == 0, 0.0, x * (g / y))
     size = x.abs()
     if math.isinf(p):
         hits = (size == y).to(x.dtype).detach()
@@ -319,7 +319,7 @@ def _norm_gradient(g, x, y, p, mask, keepdim):
         r = x * size**(p - 2) * (g / y ** (p - 1))
     else:
         r = x.sgn() * size ** (p - 1) * (g * y ** (1 - p))
-    return r.masked_fill((x == 0) if p < 2 else (y == 0), 0)
+    return cygrad.where((x if p < 2 else y) == 0, 0.0, r)
 
 
 def _norm_backward(node, g):
@@ -469,7 +469,7 @@ def logsumexp(input, dim, keepdim=False, *, out=None):
         y = y.to(cygrad.get_default_dtype())
     if _extent(mask, y):
         top = reduce_raw("amax", y, mask, True, y.dtype.code)
-        top = top.masked_fill(top.abs() == math.inf, 0)
+        top = cygrad.where(top.abs() == math.inf, 0.0, top)
         total = reduce_raw("sum", (y - top).exp(), mask, keepdim, _wide(y))
         r = (total.log() + top.reshape(total.shape)).to(y.dtype)
     else:

@@ -9,8 +9,8 @@ from libc.math cimport exp, log1p, INFINITY
 from libc.stdint cimport int64_t
 
 from cygrad._core cimport (
-    grad_enabled, BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, new_tensor, shallow, data_of,
-    wrap_dim, as_dtype_code)
+    BFLOAT16, BOOL, DOUBLE, FLOAT, HALF, INT16, INT32, INT64, INT8, UINT8, Tensor, as_dtype_code, data_of, grad_enabled,
+    new_tensor, shallow, wrap_dim)
 from cygrad._ops cimport GRAIN, num_threads, to_dtype
 from cygrad._walk cimport any_needs_grad, finish_out, need_host, plain, slice_of, zeros_of
 from cygrad import _core, _gather, _masked, _move, _ops, _walk
@@ -315,6 +315,8 @@ def diff(Tensor input not None, Py_ssize_t n=1, dim=-1, prepend=None, append=Non
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     d = wrap_dim(dim, x.nd)
+    if n == 0:                          # PyTorch joins nothing then
+        return finish_out("diff", out, _ops.clone_tensor(x))
     parts = [p for p in (prepend, x, append) if p is not None]
     if len(parts) > 1:
         x = <Tensor> _move.cat(parts, d)
@@ -322,8 +324,6 @@ def diff(Tensor input not None, Py_ssize_t n=1, dim=-1, prepend=None, append=Non
         k = x.sizes[d] - 1 if x.sizes[d] else 0
         high, low = slice_of(x, d, 1 if x.sizes[d] else 0, k, 1), slice_of(x, d, 0, k, 1)
         x = call("logical_xor", (high, low)) if x.dt == BOOL else call("sub", (high, low))
-    if n == 0:
-        x = _ops.clone_tensor(x)
     return finish_out("diff", out, x)
 
 

@@ -283,8 +283,8 @@ def _quantile(str name, Tensor x, q, dim, bint keepdim, str interpolation, bint 
     if x.dt != qt.dt:
         raise RuntimeError("quantile() q tensor must be same dtype as the input tensor")
     if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
-        raise RuntimeError("quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
-                           f"{interpolation}")
+        raise RuntimeError("quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but "
+                           f"got {interpolation}")
     if isinstance(q, Tensor) and not bool(call("logical_and", call("ge", qt, 0), call("le", qt, 1)).all().item()):
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
     d = 0 if dim is None else wrap_dim(dim, nd)
@@ -320,7 +320,7 @@ def _quantile(str name, Tensor x, q, dim, bint keepdim, str interpolation, bint 
         result = call("lerp", result, _gather.gather(ordered, -1, above), weights)
     # from (lines, m) to (m, lines), with the dimension put back where it is kept
     result = result.permute([len(lines)] + list(range(len(lines))))
-    if keepdim:
+    if keepdim and nd:
         result = result.reshape((m,) + (1,) * nd) if dim is None else unsqueeze_one(<Tensor> result, d + 1)
     if qt.nd == 0:
         result = select_of(<Tensor> result, 0, 0)
@@ -506,12 +506,13 @@ def searchsorted(Tensor sorted_sequence not None, input, *, bint out_int32=False
                            f"{v.nd}) numel({v.count})")
     if a.nd != 1:
         if not isinstance(input, Tensor):
-            raise RuntimeError("torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension "
-                               f"is 1, but we got boundaries tensor dim({a.nd}) and input value's dim(0) numel(1)")
+            raise RuntimeError("torch.searchsorted(): input value can be a scalar only when boundaries tensor "
+                               f"dimension is 1, but we got boundaries tensor dim({a.nd}) and input value's dim(0) "
+                               "numel(1)")
         if a.nd != v.nd or tuple(a.shape)[:a.nd - 1] != tuple(v.shape)[:v.nd - 1]:
             raise RuntimeError("torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
-                               "dimensions of boundaries tensor and input value tensor must match, but we got boundaries "
-                               f"tensor {shape_text(a)} and input value tensor {shape_text(v)}")
+                               "dimensions of boundaries tensor and input value tensor must match, but we got "
+                               f"boundaries tensor {shape_text(a)} and input value tensor {shape_text(v)}")
     return finish_out("searchsorted", out, search(a, v, right, <Tensor> sorter, INT32 if out_int32 else INT64))
 
 

@@ -339,8 +339,8 @@ cdef Tensor squeeze_one(Tensor t, int dim):
     cdef View v
     load_view(&v, t)
     drop_dim(&v, dim)
-    return attach(new_view(t, v.nd, v.sizes, v.strides, v.offset), "SqueezeBackward1", (t,), _squeeze_one_backward, None,
-                  (dim,))
+    return attach(new_view(t, v.nd, v.sizes, v.strides, v.offset), "SqueezeBackward1", (t,), _squeeze_one_backward,
+                  None, (dim,))
 
 
 def _squeeze_one_backward(node, Tensor g):
@@ -351,8 +351,8 @@ cdef Tensor unsqueeze_one(Tensor t, int dim):
     cdef View v
     load_view(&v, t)
     insert_dim(&v, dim)
-    return attach(new_view(t, v.nd, v.sizes, v.strides, v.offset), "UnsqueezeBackward0", (t,), _unsqueeze_backward, None,
-                  (dim,))
+    return attach(new_view(t, v.nd, v.sizes, v.strides, v.offset), "UnsqueezeBackward0", (t,), _unsqueeze_backward,
+                  None, (dim,))
 
 
 cpdef Tensor select_of(Tensor t, int dim, Py_ssize_t i):

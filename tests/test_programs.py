@@ -1,6 +1,6 @@
 """Whole programs, as a tutorial's reader would write them: they say `import torch` and must print what PyTorch prints.
 
-Each `programs/NAME.py` has `programs/NAME.txt`, the text that PyTorch 2.13 printed. Written anew, with PyTorch installed:
+Each `programs/NAME.py` has `programs/NAME.txt`, the text that PyTorch 2.13 printed. With PyTorch installed, anew:
 
     python tests/test_programs.py [NAME ...]
 """

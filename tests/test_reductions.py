@@ -77,6 +77,16 @@ def same(f, *tensors, what=None, **kw):
         check(f(cygrad, *[twin(t) for t in tensors]), want, what, **kw)
 
 
+def call(name, *args, **kwargs):
+    """The function `name` (of linalg, after a dot) with these arguments, for `same`."""
+    module, _, function = name.rpartition(".")
+
+    def f(t, a):
+        return getattr(getattr(t, module) if module else t, function)(a, *args, **kwargs)
+
+    return f
+
+
 def draw(rng, dtype, max_dims=4, sizes=(1, 2, 3, 5, 8, 17, 40)):
     nd = rng.randint(0, max_dims)
     shape = [rng.choice(sizes if nd < 4 else [1, 2, 3, 8]) for _ in range(nd)]
@@ -105,20 +115,19 @@ def test_random_shapes(dtype):
             if dtype == "bool" and name in ("amax", "amin") and not nd:
                 continue
             if name != "logsumexp" or dims:
-                same(lambda t, a: getattr(t, name)(a, dims, keepdim=keep), x, what=what)
+                same(call(name, dims, keepdim=keep), x, what=what)
         for name in ("max", "min", "argmax", "argmin", "prod", "any", "all"):
             what = (name, dtype, tuple(x.shape), x.stride(), one, keep)
             if dtype == "float16" and name == "prod":
                 continue  # overflows
-            same(lambda t, a: getattr(t, name)(a, one, keep), x, what=what)
+            same(call(name, one, keep), x, what=what)
         for name in ("sum", "max", "min", "argmax", "argmin", "any", "all", "count_nonzero", "aminmax"):
-            same(lambda t, a: getattr(t, name)(a), x, what=(name, dtype, tuple(x.shape)))
+            same(call(name), x, what=(name, dtype, tuple(x.shape)))
         for name in ("var_mean", "std_mean"):
-            same(lambda t, a: getattr(t, name)(a, dims, correction=0), x, what=(name, dtype, x.shape))
+            same(call(name, dims, correction=0), x, what=(name, dtype, x.shape))
         for p in (2, 1, 0, 3, 1.5, math.inf, -math.inf, -1):
             if dtype in FLOATS and p != -1:
-                same(lambda t, a: t.linalg.vector_norm(a, p, dims, keep) if hasattr(t, "linalg") else
-                     t.norm(a, p, dims, keep), x, what=("norm", p, dtype, tuple(x.shape), dims))  # fmt: skip
+                same(call("norm", p, dims, keep), x, what=("norm", p, dtype, tuple(x.shape), dims))
 
 
 @pytest.mark.parametrize("shape", [(300000,), (3, 200000), (200000, 3), (700, 700), (5, 100, 4, 300), (1200, 1, 600)])
@@ -133,12 +142,12 @@ def test_large(shape):
             wide = y.double() if dtype != "int32" else y
             check(twin(y).sum(dim).to(cygrad.float64), wide.sum(dim).double(), what,
                   rtol=2e-3 if dtype == "float16" else 1e-4)  # fmt: skip
-            same(lambda t, a: t.amax(a, dim if dim is not None else ()), y, what=what)
+            same(call("amax", () if dim is None else dim), y, what=what)
             if dtype != "int32":
                 check(twin(y).var(dim).to(cygrad.float64), wide.var(dim), what,
                       rtol=2e-3 if dtype == "float16" else 1e-5)  # fmt: skip
             if not isinstance(dim, tuple):
-                same(lambda t, a: t.argmax(a, dim), y, what=what)
+                same(call("argmax", dim), y, what=what)
 
 
 def test_threads_do_not_change_bits():
@@ -285,9 +294,11 @@ CALLS = [
     (XI, lambda t, x: x.mean()), (B, lambda t, x: x.mean()), (XI, lambda t, x: x.mean(dtype=t.float32)),
     (X, lambda t, x: x.mean(dtype=t.int64)), (X, lambda t, x: x.mean([0, 1], True)),
     *[(e, lambda t, x, n=n: getattr(x, n)()) for e in (E, E2) for n in
-      ("sum", "mean", "prod", "max", "min", "amax", "amin", "argmax", "argmin", "aminmax", "any", "all", "var", "norm")],
+      ("sum", "mean", "prod", "max", "min", "amax", "amin", "argmax", "argmin", "aminmax", "any", "all", "var",
+       "norm")],
     *[(E2, lambda t, x, n=n, d=d: getattr(x, n)(d)) for d in (0, 1) for n in
-      ("sum", "mean", "prod", "max", "min", "amax", "amin", "argmax", "argmin", "any", "all", "logsumexp", "var", "std")],
+      ("sum", "mean", "prod", "max", "min", "amax", "amin", "argmax", "argmin", "any", "all", "logsumexp", "var",
+       "std")],
     (E2, lambda t, x: x.aminmax(dim=1)), (U8, lambda t, x: x.any()), (U8, lambda t, x: x.all(0)),
     (X, lambda t, x: x.any(dim=())), (X, lambda t, x: x.all(dim=[])), (X, lambda t, x: x.any((0, 1))),
     (B, lambda t, x: x.argmax()), (B, lambda t, x: x.max(0)), (B, lambda t, x: x.amax()), (B, lambda t, x: x.prod()),
@@ -306,7 +317,8 @@ CALLS = [
     (X, lambda t, x: x.var(False)), (X, lambda t, x: x.var([0, 1])), (X, lambda t, x: x.var((0, 1), True, True)),
     (X, lambda t, x: x.var(dim=None, correction=2, keepdim=True)), (X, lambda t, x: x.std(0, unbiased=True)),
     (X, lambda t, x: x.norm("foo")), (XI, lambda t, x: x.norm()), (X, lambda t, x: x.norm(dim=(0, 1))),
-    (X, lambda t, x: x.norm(2, -1, True)), (X, lambda t, x: t.norm(x, 1, None)), (X, lambda t, x: x.norm(dtype=t.int64)),
+    (X, lambda t, x: x.norm(2, -1, True)), (X, lambda t, x: t.norm(x, 1, None)),
+    (X, lambda t, x: x.norm(dtype=t.int64)),
     (E, lambda t, x: x.norm(INF)), (E2, lambda t, x: x.norm(-1, dim=1)), (E2, lambda t, x: x.norm(INF, dim=0)),
     (torch.ones(2, 2, 2), lambda t, x: t.norm(x, dim=(0, 1, 2))), (H, lambda t, x: x.norm()),
     (X, lambda t, x: x.double().norm(dtype=t.float32)), (X, lambda t, x: t.norm(x, 2, dtype=t.float64)),
@@ -321,7 +333,8 @@ CALLS = [
     (B, lambda t, x: t.isclose(x, x)), (X, lambda t, x: t.trace(x)), (E, lambda t, x: t.trace(x)),
     (XI, lambda t, x: t.trace(x)), (B.reshape(1, 2), lambda t, x: t.trace(x)), (X, lambda t, x: t.cov(x)),
     (X, lambda t, x: t.cov(x, correction=0)), (X, lambda t, x: t.cov(x[0])), (XI, lambda t, x: t.cov(x)),
-    (X, lambda t, x: t.cov(x, fweights=t.tensor([1, 2, 3]))), (X, lambda t, x: t.cov(x, aweights=t.tensor([1.0, 2, 3]))),
+    (X, lambda t, x: t.cov(x, fweights=t.tensor([1, 2, 3]))),
+    (X, lambda t, x: t.cov(x, aweights=t.tensor([1.0, 2, 3]))),
     (X, lambda t, x: t.cov(x, fweights=t.tensor([1, 2, 3]), aweights=t.tensor([1.0, 2, 3]))),
     (X, lambda t, x: t.cov(x, fweights=t.tensor([1.0, 2, 3]))), (X, lambda t, x: t.cov(x, fweights=t.tensor([1, 2]))),
     (X, lambda t, x: t.cov(x, correction=5)), (X, lambda t, x: t.corrcoef(x)), (X, lambda t, x: t.corrcoef(x[0])),

@@ -92,7 +92,7 @@ def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_un
         if g is None:
             continue
         if g.dim() == 0 or g.shape[1:] != out.shape:
-            row = g.shape[1:]
+            row = g.shape[2:]  # as PyTorch prints it
             raise RuntimeError(
                 "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
                 "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
@@ -117,11 +117,6 @@ def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_un
         for i in range(n)
     ]
     return tuple([None if column[0] is None else stack(column) for column in zip(*runs, strict=True)])
-
-
-def _is_checkpoint_valid():
-    """Whether the backward pass under way goes to all leaves (and not to chosen inputs)."""
-    return _engine.reaches_all_leaves()
 
 
 Tensor.backward = _engine.tensor_backward

@@ -1,8 +1,8 @@
 """Checkpoints: what a function saved for the backward pass is thrown away, and computed again when it is needed."""
 
+import collections
 import contextlib
 import warnings
-import weakref
 
 from .. import _core, _engine
 from .._core import Tensor
@@ -176,6 +176,10 @@ def _taken_grad(x):
 # ---- the other way: hooks on what is saved
 
 
+# The last tensors given out: a node may ask for one several times, all in a row.
+_given = collections.deque(maxlen=4)
+
+
 class _Frame:
     """One call of a checkpointed function: what it saved, and how to compute that again."""
 
@@ -184,26 +188,33 @@ class _Frame:
         self.check_metadata = check_metadata
         self.early_stop = early_stop
         self.debug = debug
-        self.slots = []  # weakrefs of the places of saved tensors, in the order of saving
+        self.count = 0  # of tensors saved
         self.metadata = []
-        self.recomputed = {}  # backward run -> tensors by position, None once given out
+        self.recomputed = {}  # backward pass -> tensors by position, None once given out
 
     def hooks(self):
         def pack(tensor):
-            slot = _Slot(len(self.slots))
-            self.slots.append(weakref.ref(slot))
             self.metadata.append(_metadata(tensor))
-            return slot
+            self.count += 1
+            return self.count - 1
 
-        def unpack(slot):
+        def unpack(position):
             run = _engine.current_run()
+            key = (self, run, position)
             if run < 0:  # saved_tensors of a node read by hand
-                return self.compute()[slot.position]
-            if run not in self.recomputed:
+                return self.compute()[position]
+            for recent, tensor in _given:
+                if recent == key:
+                    return tensor
+            tensors = self.recomputed.get(run)
+            if tensors is None or tensors[position] is None:
                 for old in [r for r in self.recomputed if not _engine.is_active(r)]:
                     del self.recomputed[old]
-                self.recomputed[run] = self.compute()
-            return self.recomputed[run][slot.position]
+                tensors = self.recomputed[run] = self.compute()
+            tensor = tensors[position]
+            tensors[position] = None
+            _given.append((key, tensor))
+            return tensor
 
         return saved_tensors_hooks(pack, unpack)
 
@@ -213,7 +224,7 @@ class _Frame:
 
         def pack(tensor):
             found.append(tensor.detach())
-            if self.early_stop and len(found) == len(self.slots):
+            if self.early_stop and len(found) == self.count:
                 raise _Complete
             return tensor.detach()
 
@@ -230,10 +241,10 @@ class _Frame:
 
     def check(self, found):
         listing = self.listing(found) if self.debug else ""
-        if len(found) != len(self.slots):
+        if len(found) != self.count:
             raise CheckpointError(
                 "torch.utils.checkpoint: A different number of tensors was saved during the original forward and "
-                f"recomputation.\nNumber of tensors saved during forward: {len(self.slots)}\nNumber of tensors saved "
+                f"recomputation.\nNumber of tensors saved during forward: {self.count}\nNumber of tensors saved "
                 f"during recomputation: {len(found)}.\n{listing or _TIP}"
             )
         if not self.check_metadata:
@@ -253,15 +264,6 @@ class _Frame:
         lines = ["", "Saved in the forward pass:", *map(str, self.metadata)]
         lines += ["Saved in the recomputation:", *[str(_metadata(t)) for t in found], ""]
         return "\n".join(lines)
-
-
-class _Slot:
-    """Stands for a tensor that was not kept."""
-
-    __slots__ = ("position", "__weakref__")
-
-    def __init__(self, position):
-        self.position = position
 
 
 def _metadata(tensor):

@@ -1,7 +1,7 @@
+# ruff: noqa: UP
 """Datasets of our own, samplers, batches in a seeded order, collating, worker processes."""
 
 import numpy as np
-
 import torch
 from torch.utils.data import (
     BatchSampler,
@@ -101,8 +101,8 @@ def main():
     print(list(WeightedRandomSampler([0.1, 0.9, 0.4, 0.7, 3.0, 0.6], 5, replacement=True)))
     print(list(BatchSampler(SequentialSampler(range(5)), batch_size=2, drop_last=False)))
     print([b.tolist() for b in DataLoader(range(10), sampler=RandomSampler(range(10)), batch_size=3)])
-    print([b for b in DataLoader(range(4), batch_size=2, collate_fn=list)])
-    print([b for b in DataLoader(range(3), batch_size=None)])
+    print(list(DataLoader(range(4), batch_size=2, collate_fn=list)))
+    print(list(DataLoader(range(3), batch_size=None)))
 
     images = torch.stack([sample[0] for sample in trainset])
     print(images.shape, images.mean(dim=(0, 2, 3)), images.std(dim=(0, 2, 3)))

@@ -122,7 +122,6 @@ CALLS = {
     "clamp": lambda: f23.clamp(),
     "device": lambda: torch.ones(2, device="nowhere"),
     "no attribute": lambda: f23.shapes,
-    "module attribute": lambda: torch.zerros,
     "type": lambda: f23.type("no.Such"),
     # autograd
     "no grad_fn": lambda: torch.ones(1).backward(),

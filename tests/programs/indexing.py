@@ -1,7 +1,6 @@
 """A zoo of indexing: slices, masks, lists, ellipses, writing through views, gather, scatter and their kin."""
 
 import numpy as np
-
 import torch
 
 t = torch.arange(24).view(2, 3, 4)

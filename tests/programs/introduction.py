@@ -1,3 +1,4 @@
+# ruff: noqa: UP
 """A first look: tensors from factories, seeded random numbers, arithmetic, then LeNet on a blank image."""
 
 import torch

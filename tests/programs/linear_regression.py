@@ -1,7 +1,7 @@
+# ruff: noqa: UP
 """A line through noisy points: a bare loop with autograd, losses kept in NumPy; then Linear and an optimiser."""
 
 import numpy as np
-
 import torch as t
 
 t.manual_seed(1000)
@@ -44,7 +44,7 @@ print(np.round(losses[:5], 3), losses.mean().round(3), losses.argmax())
 # The gradients written out.
 t.manual_seed(1000)
 w, b = t.rand(1, 1), t.zeros(1, 1)
-for ii in range(500):
+for _ in range(500):
     x, y = get_fake_data(batch_size=32)
     y_pred = x.mm(w) + b.expand_as(y)
     loss = 0.5 * (y_pred - y) ** 2

@@ -1,7 +1,6 @@
 """NumPy arrays and tensors: shared memory, dtypes, scalars, copies, what refuses."""
 
 import numpy as np
-
 import torch
 
 array = np.ones((2, 3))

@@ -1,3 +1,4 @@
+# ruff: noqa: UP
 """How tensors of every kind print: precision, scientific form, summaries, suffixes, print options."""
 
 import torch

@@ -1,3 +1,4 @@
+# ruff: noqa: UP
 """The two-layer network as a Sequential, stepped by hand and by the optimisers of torch.optim."""
 
 from collections import OrderedDict

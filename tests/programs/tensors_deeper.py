@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-
 import torch
 
 x = torch.empty(3, 4)

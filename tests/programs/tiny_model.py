@@ -1,3 +1,4 @@
+# ruff: noqa: UP
 """One training batch watched closely: weights before, gradients after backward, weights after the step."""
 
 import torch

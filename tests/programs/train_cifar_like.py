@@ -1,3 +1,4 @@
+# ruff: noqa: UP
 """A convolutional classifier trained on small made-up colour images: loss prints, then accuracy by class."""
 
 import torch

@@ -1,3 +1,4 @@
+# ruff: noqa: UP
 """The same two-layer network four times: gradients by hand, Variable, a Module with outside weights, no_grad."""
 
 import torch
@@ -79,7 +80,7 @@ for epoch in range(epoch_n):
 x, y, w1, w2 = draw()
 w1.requires_grad_(True)
 w2.requires_grad_(True)
-for epoch in range(epoch_n):
+for _ in range(epoch_n):
     loss = (x.mm(w1).relu().mm(w2) - y).pow(2).sum()
     loss.backward()
     with torch.no_grad():

@@ -1,0 +1,266 @@
+"""Random tensors: the numbers, layouts, gradients and errors of PyTorch."""
+
+import copy
+import pickle
+
+import pytest
+
+import cygrad
+
+torch = pytest.importorskip("torch")
+
+FLOATS = ["float16", "bfloat16", "float32", "float64"]
+SIZES = [(), (0,), (1,), (3,), (15,), (16,), (17,), (2, 3), (7, 5, 4), (100, 33)]
+
+
+def same(f, *, seed=7, twice=True):
+    """`f(library)` gives the same tensor in both, and leaves the streams at the same place."""
+    got = []
+    for lib in (cygrad, torch):
+        lib.manual_seed(seed)
+        results = [f(lib) for _ in range(1 + twice)]
+        got.append([(t.dtype, tuple(t.shape), t.stride(), t.tolist()) for t in results] + [lib.randint(1 << 40, ()).item()])
+    mine, theirs = got
+    assert repr(mine) == repr(theirs)
+
+
+def error(f):
+    """`f(library)` raises the same error in both."""
+    errors = []
+    for lib in (cygrad, torch):
+        with pytest.raises(Exception) as info:  # noqa: PT011
+            f(lib)
+        errors.append((info.type, str(info.value)))
+    assert errors[0] == errors[1]
+
+
+def test_known_numbers():
+    cygrad.manual_seed(1729)
+    assert repr(cygrad.rand(2, 2)) == "tensor([[0.3126, 0.3791],\n        [0.3087, 0.0736]])"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_rand_and_randn(size, dtype):
+    same(lambda lib: lib.rand(size, dtype=getattr(lib, dtype)))
+    same(lambda lib: lib.randn(size, dtype=getattr(lib, dtype)))
+    same(lambda lib: lib.normal(2.0, 3.0, size, dtype=getattr(lib, dtype)))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "int64", *FLOATS])
+def test_integers(dtype):
+    same(lambda lib: lib.randint(100, (5, 7), dtype=getattr(lib, dtype)))
+    same(lambda lib: lib.randint(3, 90, (5,), dtype=getattr(lib, dtype)))
+    same(lambda lib: lib.randperm(50, dtype=getattr(lib, dtype)))
+    same(lambda lib: lib.randint_like(lib.ones(3, 4, dtype=getattr(lib, dtype)), 17))
+    same(lambda lib: lib.empty(9, dtype=getattr(lib, dtype)).random_())
+    same(lambda lib: lib.empty(9, dtype=getattr(lib, dtype)).random_(5))
+    same(lambda lib: lib.empty(9, dtype=getattr(lib, dtype)).random_(2, 5))
+    same(lambda lib: lib.empty(20, dtype=getattr(lib, dtype)).bernoulli_(0.3))
+    same(lambda lib: lib.empty(20, dtype=getattr(lib, dtype)).geometric_(0.3))
+
+
+LAYOUTS = {
+    "transposed": lambda lib, d: lib.zeros(6, 7, dtype=d).t(),
+    "permuted": lambda lib, d: lib.zeros(3, 4, 5, dtype=d).permute(2, 0, 1),
+    "sliced": lambda lib, d: lib.zeros(6, 8, dtype=d)[::2, 1::3],
+    "column": lambda lib, d: lib.zeros(30, 3, dtype=d)[:, 1],
+    "row": lambda lib, d: lib.zeros(3, 30, dtype=d)[1],
+    "channels_last": lambda lib, d: lib.zeros(2, 3, 4, 5, dtype=d).contiguous(memory_format=lib.channels_last),
+}
+IN_PLACE = {
+    "uniform_": (-1, 2), "normal_": (1, 2), "exponential_": (2,), "cauchy_": (0, 1), "log_normal_": (0, 1),
+    "geometric_": (0.4,), "bernoulli_": (0.4,), "random_": (9,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", IN_PLACE)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_in_place_of_any_layout(name, layout, dtype):
+    same(lambda lib: getattr(LAYOUTS[layout](lib, getattr(lib, dtype)), name)(*IN_PLACE[name]))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_like(layout):
+    for f in ("rand_like", "randn_like"):
+        same(lambda lib: getattr(lib, f)(LAYOUTS[layout](lib, lib.float32)))
+    same(lambda lib: lib.randint_like(LAYOUTS[layout](lib, lib.float32), 2, 50))
+    same(lambda lib: lib.bernoulli(LAYOUTS[layout](lib, lib.float32) + 0.5))
+    same(lambda lib: LAYOUTS[layout](lib, lib.float32).bernoulli_(0.5 + LAYOUTS[layout](lib, lib.float32)))
+    same(lambda lib: lib.dropout(LAYOUTS[layout](lib, lib.float32) + 1, 0.4, True))
+
+
+def test_tensor_arguments():
+    same(lambda lib: lib.normal(lib.arange(20.0), lib.arange(20.0) / 3))
+    same(lambda lib: lib.normal(lib.arange(20.0), 0.5))
+    same(lambda lib: lib.normal(2.0, lib.arange(5.0)))
+    same(lambda lib: lib.normal(lib.arange(3.0)[:, None], lib.arange(4.0)))
+    same(lambda lib: lib.normal(lib.arange(3.0, dtype=lib.float64)))
+    same(lambda lib: lib.empty(5, 4).bernoulli_(lib.arange(4.0) / 4))
+    same(lambda lib: lib.empty(5).bernoulli_(lib.tensor(0.5)))
+    same(lambda lib: lib.bernoulli(lib.arange(5.0, dtype=lib.float64) / 5))
+    same(lambda lib: lib.bernoulli(lib.ones(9), 0.25))
+    same(lambda lib: lib.poisson(lib.arange(30.0)))
+    same(lambda lib: lib.binomial(lib.full((9,), 20.0), lib.tensor(0.3)))
+    same(lambda lib: lib._standard_gamma(lib.arange(1.0, 9)))
+
+
+def test_multinomial():
+    same(lambda lib: lib.multinomial(lib.arange(1.0, 9), 3))
+    same(lambda lib: lib.multinomial(lib.arange(1.0, 9).reshape(2, 4), 9, replacement=True))
+    same(lambda lib: lib.multinomial(lib.arange(1.0, 9, dtype=lib.float64).reshape(2, 4).t(), 2))
+    same(lambda lib: lib.arange(1.0, 9).multinomial(1, True))
+
+
+def test_generators():
+    def f(lib):
+        g = lib.Generator().manual_seed(3)
+        return lib.cat([lib.rand(2, generator=g), lib.randn(3, generator=g), lib.empty(2).normal_(generator=g),
+                        lib.randperm(4, generator=g).float(), lib.randint(9, (2,), generator=g).float()])  # fmt: skip
+
+    same(f)
+    g = cygrad.Generator()
+    assert g.device == cygrad.device("cpu")
+    assert g.initial_seed() == torch.Generator().initial_seed()
+    assert g.manual_seed(-1).initial_seed() == 2**64 - 1
+
+
+def test_state_is_pytorchs():
+    cygrad.manual_seed(11)
+    torch.manual_seed(11)
+    cygrad.randn(5)
+    torch.randn(5)
+    state = cygrad.get_rng_state()
+    assert state.dtype == cygrad.uint8 and state.shape == (5056,)
+    assert state.tolist() == torch.get_rng_state().tolist()
+    expected = cygrad.rand(3).tolist()
+    other = torch.Generator()
+    other.set_state(torch.tensor(state.tolist(), dtype=torch.uint8))
+    assert torch.rand(3, generator=other).tolist() == expected
+    cygrad.set_rng_state(state)
+    assert cygrad.rand(3).tolist() == expected
+    error(lambda lib: lib.Generator().set_state(3))
+    error(lambda lib: lib.Generator().set_state(lib.zeros(3)))
+    error(lambda lib: lib.Generator().set_state(lib.zeros(3, dtype=lib.uint8)))
+
+
+def test_generators_are_copied_and_pickled():
+    g = cygrad.Generator().manual_seed(5)
+    cygrad.rand(3, generator=g)
+    for other in (pickle.loads(pickle.dumps(g)), copy.deepcopy(g), g.clone_state()):
+        assert type(other) is cygrad.Generator
+        assert other.get_state().tolist() == g.get_state().tolist()
+
+
+def test_fork_rng():
+    cygrad.manual_seed(0)
+    with cygrad.random.fork_rng():
+        first = cygrad.rand(3).tolist()
+    assert cygrad.rand(3).tolist() == first
+    assert isinstance(cygrad.seed(), int)
+    assert cygrad.manual_seed(2.5) is cygrad.default_generator and cygrad.initial_seed() == 2
+
+
+def test_options_and_out():
+    t = cygrad.rand(2, requires_grad=True)
+    assert t.requires_grad and t.is_leaf
+    out = cygrad.empty(3)
+    assert cygrad.randn(3, out=out) is out
+    same(lambda lib: lib.rand(3, out=lib.empty(3)))
+    same(lambda lib: lib.rand(size=(2, 3)))
+
+
+def test_gradients():
+    for draw in ("normal_", "uniform_", "exponential_", "bernoulli_", "random_", "cauchy_", "log_normal_"):
+        names = []
+        for lib in (cygrad, torch):
+            x = lib.ones(3, requires_grad=True)
+            y = getattr(x * 2, draw)()
+            y.sum().backward()
+            assert x.grad.tolist() == [0, 0, 0]
+            names.append(type(y.grad_fn).__name__)
+        assert names[0] == names[1]
+    mean = cygrad.zeros(3, requires_grad=True)
+    drawn = cygrad.normal(mean, cygrad.ones(3))
+    assert type(drawn.grad_fn).__name__ == "NormalBackward3"
+    drawn.sum().backward()
+    assert mean.grad.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8, 1.0, 0.0])
+def test_dropout(dtype, p):
+    def f(lib, part):
+        x = lib.arange(1, 41, dtype=getattr(lib, dtype)).reshape(5, 8).requires_grad_()
+        y = lib.dropout(x, p, True)
+        (g,) = lib.autograd.grad(y, x, y.detach())
+        return (y.detach(), g)[part]
+
+    same(lambda lib: f(lib, 0))
+    same(lambda lib: f(lib, 1))
+
+
+def test_dropout_kinds():
+    x = cygrad.ones(4)
+    assert cygrad.dropout(x, 0.5, False) is x and cygrad.dropout(x, 0, True) is x
+    y = cygrad.dropout(cygrad.ones(4, requires_grad=True), 0.5, True)
+    assert type(y.grad_fn).__name__ == "MulBackward0"
+    same(lambda lib: lib.dropout_(lib.arange(30.0), 0.3, True))
+    same(lambda lib: lib.feature_dropout(lib.ones(3, 4, 2, 2), 0.3, True))
+    x = cygrad.arange(1.0, 9, dtype=cygrad.float64).requires_grad_()
+    state = cygrad.get_rng_state()
+
+    def f(x):
+        cygrad.set_rng_state(state)
+        return cygrad.dropout(x * x, 0.5, True).sum()
+
+    (g,) = cygrad.autograd.grad(f(x), x, create_graph=True)
+    (gg,) = cygrad.autograd.grad(g.sum(), x)
+    assert set(gg.tolist()) <= {0.0, 4.0}
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda lib: lib.rand(2, dtype=lib.int64),
+        lambda lib: lib.randn(2, dtype=lib.int64),
+        lambda lib: lib.rand(2.5),
+        lambda lib: lib.randn(-2),
+        lambda lib: lib.randint(10, 3, (2,)),
+        lambda lib: lib.randint(10),
+        lambda lib: lib.randint(0, 10, 2),
+        lambda lib: lib.randint(0.0, 10, (2,)),
+        lambda lib: lib.randperm(-1),
+        lambda lib: lib.randperm(2.5),
+        lambda lib: lib.normal(0.0, 1.0),
+        lambda lib: lib.normal(0.0, -1.0, (2,)),
+        lambda lib: lib.normal(lib.zeros(2), -lib.ones(2)),
+        lambda lib: lib.normal(lib.zeros(2), lib.ones(3)),
+        lambda lib: lib.bernoulli(lib.tensor([0.5, 2])),
+        lambda lib: lib.bernoulli(lib.tensor([1, 0])),
+        lambda lib: lib.bernoulli(0.5),
+        lambda lib: lib.ones(4).bernoulli_(3),
+        lambda lib: lib.multinomial(lib.ones(2, 4), 6),
+        lambda lib: lib.multinomial(lib.ones(2, 2, 4), 1),
+        lambda lib: lib.multinomial(lib.ones(4), 0),
+        lambda lib: lib.multinomial(lib.tensor([1, 2]), 1),
+        lambda lib: lib.ones(3).uniform_(2, 1),
+        lambda lib: lib.ones(3).uniform_("a"),
+        lambda lib: lib.ones(3, dtype=lib.int64).uniform_(),
+        lambda lib: lib.ones(3).normal_(0, -1),
+        lambda lib: lib.ones(3).normal_("a"),
+        lambda lib: lib.ones(3).random_(5, 2),
+        lambda lib: lib.ones(3).exponential_(0),
+        lambda lib: lib.ones(3, requires_grad=True).normal_(),
+        lambda lib: lib.ones(1).expand(3).normal_(),
+        lambda lib: lib.poisson(lib.ones(3, dtype=lib.int64)),
+        lambda lib: lib.dropout(lib.ones(4), 2.0, True),
+        lambda lib: lib.dropout(lib.ones(4, dtype=lib.int64), 0.5, True),
+        lambda lib: lib.manual_seed("a"),
+        lambda lib: lib.manual_seed(2**64),
+        lambda lib: lib.Generator("foo"),
+    ],
+)
+def test_errors(f):
+    error(f)

@@ -1,0 +1,85 @@
+"""The package as it is installed: what it holds, what it needs, what importing it costs."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+import cygrad
+
+PACKAGE = Path(cygrad.__file__).parent
+INSTALLED = Path(sysconfig.get_path("platlib")) in PACKAGE.parents
+
+
+def python(*args, **env):
+    return subprocess.run(
+        [sys.executable, *args], capture_output=True, text=True, env={**os.environ, **env}, timeout=120
+    )
+
+
+def test_is_the_installed_one():
+    if "CYGRAD_TEST_INSTALLED" not in os.environ:
+        pytest.skip("not a test of a wheel")
+    assert INSTALLED
+
+
+@pytest.mark.skipif(not INSTALLED, reason="the package is used from its source tree")
+def test_wheel_holds_no_sources():
+    kept = {path.suffix for path in PACKAGE.rglob("*") if path.is_file()}
+    assert not kept & {".c", ".pyx", ".pxd"}
+    assert not (PACKAGE / "_generated").exists()
+    assert [path.name for path in PACKAGE.rglob("*.h")] == ["_scalar.h"]
+
+
+def test_runtime_files():
+    from importlib import resources
+
+    assert resources.files("cygrad").joinpath("_scalar.h").is_file()
+    assert next(PACKAGE.glob("_core.*.so"))
+
+
+def test_requirements():
+    needed = [r for r in importlib.metadata.requires("cygrad") if "extra ==" not in r]
+    assert sorted(r.partition(">")[0] for r in needed) == ["numpy", "scipy-openblas32"]
+
+
+def test_import_needs_no_optional_package():
+    hidden = "torch pyopencl sklearn matplotlib scipy pytest Cython setuptools".split()
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys({hidden}))
+import cygrad as torch
+x = torch.ones(2, 3, requires_grad=True)
+(x @ x.t()).sum().backward()
+print(x.grad.tolist())
+"""
+    done = python("-c", code)
+    assert done.stdout == "[[4.0, 4.0, 4.0], [4.0, 4.0, 4.0]]\n", done.stderr
+
+
+def test_import_from_elsewhere(tmp_path):
+    """Neither the current folder nor the linker's path is needed to find the package and OpenBLAS."""
+    code = f"import os; os.chdir({str(tmp_path)!r}); import cygrad; print(cygrad.ones(2, 2).mm(cygrad.ones(2, 2)))"
+    done = python("-c", code, LD_LIBRARY_PATH="")
+    assert done.returncode == 0, done.stderr
+
+
+def test_missing_blas_is_said(tmp_path):
+    """Without scipy-openblas32 the error names what to install."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("blas", tmp_path / "cygrad" / "_blas.py")
+    (tmp_path / "cygrad").mkdir()
+    (tmp_path / "cygrad" / "_blas.py").write_text((PACKAGE / "_blas.py").read_text())
+    blas = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(blas)
+    path, sys.path = sys.path, []
+    try:
+        with pytest.raises(ImportError, match="pip install scipy-openblas32"):
+            blas.load()
+    finally:
+        sys.path = path
