@@ -1,6 +1,6 @@
 """Builds the compiled modules: generates the kernels from the operator table, then compiles them.
 
-CYGRAD_CHECKED=1    bounds checks, assertions, address and undefined-behaviour sanitizers, little optimisation
+CYGRAD_CHECKED=1    bounds checks, assertions, address and undefined-behaviour sanitizers
 CYGRAD_JOBS=n       compilers at a time (default: all cores)
 CYGRAD_ONLY=a,b     only these modules (while working on one)
 """
@@ -19,16 +19,24 @@ from setuptools.command.build_ext import build_ext
 PACKAGE = Path("cygrad")
 GENERATED = PACKAGE / "_generated"
 CHECKED = os.environ.get("CYGRAD_CHECKED") == "1"
+BUILD = Path("build/checked" if CHECKED else "build")
+FLAGS = BUILD / "flags.txt"  # objects made with other flags are stale
 ONLY = os.environ.get("CYGRAD_ONLY", "").split(",") if os.environ.get("CYGRAD_ONLY") else None
 JOBS = int(os.environ.get("CYGRAD_JOBS") or os.cpu_count() or 1)
+ON_LINUX = sys.platform.startswith("linux")
 ON_X86_GLIBC = platform.machine() in ("x86_64", "AMD64") and platform.libc_ver()[0] == "glibc"
 
-COMPILE = ["-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g0",
-           "-fwrapv", "-Wno-unused-function", "-Werror=implicit-function-declaration"]  # fmt: skip
+# No -ffast-math, which flushes denormals in the whole process and breaks NaN; no -march, since the
+# sources have CPU levels of their own.
+COMPILE = [
+    "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fwrapv", "-g0",
+    "-MMD", "-Wno-unused-function", "-Werror=implicit-function-declaration",
+]  # fmt: skip
 LINK = ["-fopenmp"]
 if CHECKED:
-    COMPILE += ["-O1", "-g", "-UNDEBUG", "-DCG_NO_CLONES", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
-    LINK += ["-fsanitize=address,undefined"]
+    SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    COMPILE += ["-O1", "-g", "-UNDEBUG", "-DCG_NO_CLONES", "-fno-omit-frame-pointer", *SANITIZE]
+    LINK += SANITIZE
 else:
     COMPILE += ["-O3"]
 
@@ -41,8 +49,14 @@ DIRECTIVES = {
     "initializedcheck": CHECKED,
     "cdivision": True,
 }
-# Libraries are found beside the package when both are installed in one place; `cygrad/_blas.py` covers the rest.
-BLAS_RPATH = ["-Wl,-rpath,$ORIGIN/../scipy_openblas32/lib"] if sys.platform.startswith("linux") else []
+# OpenBLAS, where it and the package are installed in one place; `cygrad/_blas.py` covers the rest.
+BLAS_RPATH = ["-Wl,-rpath,$ORIGIN/../scipy_openblas32/lib"] if ON_LINUX else []
+
+
+def write_if_changed(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
 
 
 def generate_kernels():
@@ -52,14 +66,16 @@ def generate_kernels():
         import _generate
     finally:
         sys.path.pop(0)
-    GENERATED.mkdir(exist_ok=True)
-    _generate.generate(GENERATED)
-    return sorted(str(p) for p in GENERATED.glob("*.c"))
+    return [str(path) for path in _generate.generate(GENERATED)]
 
 
 def extensions():
     kernels = generate_kernels()
-    headers = sorted(str(p) for p in PACKAGE.glob("*.h")) + [str(GENERATED / "_kernels.h")]
+    write_if_changed(FLAGS, " ".join(COMPILE))
+    headers = sorted(str(p) for p in PACKAGE.glob("*.h")) + [
+        str(GENERATED / "_kernels.h"),
+        str(FLAGS),
+    ]
     for source in sorted([*PACKAGE.glob("*.pyx"), *PACKAGE.glob("cl/*.pyx")]):
         if ONLY and source.stem not in ONLY:
             continue
@@ -67,9 +83,11 @@ def extensions():
         yield Extension(
             ".".join(source.with_suffix("").parts),
             [str(source)] + (kernels if source.stem == "_ops" else []),
-            include_dirs=[str(PACKAGE), str(GENERATED)] + ([scipy_openblas32.get_include_dir()] if blas else []),
+            include_dirs=[str(PACKAGE), str(GENERATED)]
+            + ([scipy_openblas32.get_include_dir()] if blas else []),
             library_dirs=[scipy_openblas32.get_lib_dir()] if blas else [],
-            libraries=(["scipy_openblas"] if blas else []) + (["mvec", "m"] if ON_X86_GLIBC else ["m"]),
+            libraries=(["scipy_openblas"] if blas else [])
+            + (["mvec", "m"] if ON_X86_GLIBC else ["m"]),
             define_macros=[("CYTHON_USE_TYPE_SPECS", "1")],
             extra_compile_args=COMPILE,
             extra_link_args=LINK + (BLAS_RPATH if blas else []),
@@ -77,33 +95,56 @@ def extensions():
         )
 
 
+def read_by(obj, default):
+    """The project's files that an object was made from, as the compiler noted beside it."""
+    made_of = Path(obj).with_suffix(".d")
+    if not made_of.exists():
+        return default
+    return [
+        name
+        for name in made_of.read_text().replace("\\\n", " ").split()[1:]
+        if os.path.exists(name)
+    ]
+
+
 class ParallelBuild(build_ext):
     """Compiles the sources of all extensions side by side, then links."""
 
     def build_extensions(self):
         compile_one = self.compiler.compile
-        with ThreadPoolExecutor(JOBS) as pool:
+        with ThreadPoolExecutor(JOBS) as pool, ThreadPoolExecutor(JOBS) as builders:
 
             def compile_if_older(source, **kw):
-                (obj,) = self.compiler.object_filenames([source], output_dir=kw.get("output_dir") or "")
-                inputs = [source, *kw.get("depends", ())]
+                (obj,) = self.compiler.object_filenames(
+                    [source], output_dir=kw.get("output_dir") or ""
+                )
+                inputs = [source, FLAGS, *read_by(obj, kw.get("depends", ()))]
                 if not self.force and os.path.exists(obj):
                     if all(os.path.getmtime(obj) > os.path.getmtime(i) for i in inputs):
                         return [obj]
                 return compile_one([source], **kw)
 
             def compile_all(sources, **kw):
-                return [o for part in pool.map(lambda s: compile_if_older(s, **kw), sources) for o in part]
+                return [
+                    o
+                    for part in pool.map(lambda s: compile_if_older(s, **kw), sources)
+                    for o in part
+                ]
 
             self.compiler.compile = compile_all
-            with ThreadPoolExecutor(JOBS) as builders:
-                for done in [builders.submit(self.build_extension, e) for e in self.extensions]:
-                    done.result()
+            for done in [builders.submit(self.build_extension, e) for e in self.extensions]:
+                done.result()
 
 
 setup(
     ext_modules=cythonize(
-        list(extensions()), compiler_directives=DIRECTIVES, nthreads=0, include_path=[str(PACKAGE)]
+        list(extensions()),
+        compiler_directives=DIRECTIVES,
+        include_path=[str(PACKAGE)],
+        build_dir=str(BUILD / "c")
+        if CHECKED
+        else None,  # the two builds share neither C nor objects
     ),
+    options={"build": {"build_base": str(BUILD)}},
     cmdclass={"build_ext": ParallelBuild},
 )

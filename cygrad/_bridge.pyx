@@ -553,10 +553,10 @@ cdef int preserved_strides(Tensor t, Py_ssize_t* strides) except -1:
 cdef Tensor empty_in_format(Tensor t, int dt, int dev, int format):
     """Uninitialised, with the shape of `t` and the strides of a memory format."""
     cdef Py_ssize_t[MAX_DIMS] strides
-    if format == CONTIGUOUS or (format == PRESERVE and (t.contiguous or t.count == 0)):
+    if format == CONTIGUOUS or (format == PRESERVE and t.contiguous and t.count):
         return new_tensor(t.nd, t.sizes, dt, dev)
     if format == PRESERVE:
-        if _ops.is_dense(t):
+        if t.count == 0 or _ops.is_dense(t):
             return empty_strided_like(t.nd, t.sizes, t.strides, dt, dev)
         preserved_strides(t, strides)
     else:
@@ -609,6 +609,8 @@ def contiguous(Tensor self not None, *, memory_format=None):
     else:
         format = format_code(memory_format)
         if format == PRESERVE:
+            if not self.contiguous:
+                raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
             return self
         if format >= CHANNELS_LAST and self.nd != format + 2:
             raise RuntimeError(f"required rank {format + 2} tensor to use channels_last"
@@ -625,9 +627,32 @@ def is_contiguous(Tensor self not None, *, memory_format=None):
     return fits(self, format_code(memory_format))
 
 
+cdef bint suggests(Tensor t, int format) except -1:
+    """Whether a conversion to the format leaves `t` as it is.
+
+    What is C-contiguous as well does not count as channels_last, unless its strides are exactly those of a new one;
+    what is not channels_last counts as contiguous.
+    """
+    cdef Py_ssize_t[MAX_DIMS] strides
+    cdef int i
+    if format == PRESERVE:
+        return True
+    if format == CONTIGUOUS:
+        return not (t.nd == 4 and suggests(t, CHANNELS_LAST) or t.nd == 5 and suggests(t, CHANNELS_LAST_3D))
+    if t.nd != format + 2:
+        return False
+    if not t.contiguous:
+        return fits(t, format)
+    channels_last_strides(t.nd, t.sizes, format, strides)
+    for i in range(t.nd):
+        if t.strides[i] != strides[i]:
+            return False
+    return True
+
+
 cdef Tensor convert(Tensor t, int dt, int dev, bint copy, object memory_format):
     if t.dt == dt and t.dev == dev and not copy:
-        if memory_format is None or fits(t, format_code(memory_format)):
+        if memory_format is None or suggests(t, format_code(memory_format)):
             return t
     return copy_as(t, dt, dev, format_code(memory_format), "ToCopyBackward0")
 

@@ -15,7 +15,8 @@ Design
   CopySlices node; the view finds by the storage's version that its own grad_fn is stale and makes a new one
   (AsStridedBackward0) from the base.
 
-Nothing here computes on elements; that is `_ops.pyx` and the modules of the families.
+Nothing here computes on elements; that is `_ops.pyx` and the modules of the families.  The file is long because Tensor and
+Node refer to each other's C fields, which makes them one module.
 """
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
@@ -593,6 +594,8 @@ cdef class Tensor:
                                    "var_no_grad = var.detach().")
             return
         if value:
+            if self.dt < HALF:
+                raise RuntimeError("only Tensors of floating point dtype can require gradients")
             check_can_require_grad(self)
         self.needs_grad = value
 
@@ -650,8 +653,6 @@ cdef class Tensor:
 
     def requires_grad_(self, bint requires_grad=True):
         """Starts (or stops) recording operations on this leaf; returns it."""
-        if requires_grad and not self.needs_grad and self.dt < HALF:
-            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         self.requires_grad = requires_grad
         return self
 
@@ -802,7 +803,7 @@ cdef str _legacy_dtype_name(Tensor t):
 
 cdef int check_can_require_grad(Tensor t) except -1:
     if t.dt < HALF:
-        raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     if t.inference and not cg_inference_mode:
         raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
     return 0

@@ -11,8 +11,8 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble
 from cpython.long cimport PyLong_AsLongLong
 from cpython.number cimport PyNumber_Index
 from cpython.sequence cimport PySequence_Check
-from libc.math cimport isfinite, pow, powf
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
+from libc.math cimport fma, fmaf, isfinite, pow, powf
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t
 
 from cygrad._core cimport (
     BFLOAT16, BOOL, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Tensor, as_device_code, assign,
@@ -470,10 +470,10 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, 
 cdef int check_fill(object value, int dt) except -1:
     """Refuses a number that the dtype cannot hold."""
     cdef double d
-    if dt == BOOL:
-        return 0
     if isinstance(value, float):
         d = value
+        if dt == BOOL:
+            return 0
         if dt >= HALF:
             if isfinite(d) and not -LARGEST[dt] <= d <= LARGEST[dt]:
                 overflow(C_NAMES[dt])
@@ -485,7 +485,7 @@ cdef int check_fill(object value, int dt) except -1:
         if dt >= HALF:
             if abs(value) > LARGEST[dt]:
                 overflow(C_NAMES[dt])
-        elif value >= 1 << 63 or not integer_fits(value, dt):
+        elif dt != BOOL and (value >= 1 << 63 or not integer_fits(value, dt)):
             overflow(C_NAMES[dt])
     return 0
 
@@ -493,7 +493,7 @@ cdef int check_fill(object value, int dt) except -1:
 cdef int fill_checked(Tensor t, object value) except -1:
     check_fill(value, t.dt)
     if t.dt == BOOL:
-        value = value != 0
+        value = bool(value != 0)
     elif not isinstance(value, float) and value >= 1 << 63:
         value = float(value)
     return fill(t, value)
@@ -797,6 +797,43 @@ cdef Tensor progression(double start, double step, Py_ssize_t n, int dt):
     return <Tensor> _ops.to_dtype_device(t, dt, 0)
 
 
+cdef float round16(float x, int dt) noexcept nogil:
+    """The nearest number of a 16-bit dtype."""
+    cdef uint16_t bits
+    cast_kernel(dt, FLOAT)(1, <char*> &bits, 2, <const char*> &x, 4)
+    cast_kernel(FLOAT, dt)(1, <char*> &x, 4, <const char*> &bits, 2)
+    return x
+
+
+cdef Tensor vector_progression(double start, double step, Py_ssize_t n, int dt):
+    """start, start + step, ... with the last bits that PyTorch's vectors of 32 bytes give.
+
+    The first element of a vector is computed from its index and rounded, the others by their distance from it; what is
+    left after pairs of vectors is computed from the index alone.
+    """
+    cdef int lanes = 4 if dt == DOUBLE else 8 if dt == FLOAT else 16, lane
+    cdef Py_ssize_t i, whole = n - n % (2 * lanes)
+    cdef Tensor t = make(1, &n, DOUBLE if dt == DOUBLE else FLOAT, 0)
+    cdef double* d = <double*> t.storage.ptr
+    cdef float* f = <float*> t.storage.ptr
+    cdef double base
+    if dt < FLOAT:
+        start, step = <float> start, <float> step
+    for i in range(n):
+        lane = i % lanes if i < whole else 0
+        base = fma(step, <double> (i - lane), start)
+        if dt != DOUBLE:
+            base = <float> base
+            if dt != FLOAT:
+                base = round16(<float> base, dt)
+        base = fma(step, <double> lane, base)
+        if dt == DOUBLE:
+            d[i] = base
+        else:
+            f[i] = <float> base
+    return <Tensor> _ops.to_dtype_device(t, dt, 0)
+
+
 cdef Tensor integer_progression(long long start, long long step, Py_ssize_t n, int dt):
     cdef Tensor t = make(1, &n, INT64, 0)
     cdef int64_t* p = <int64_t*> t.storage.ptr
@@ -813,6 +850,10 @@ ARANGE_FORMS = "\n" + "".join(
                       ("Number start, Number end, Number step = 1", "Tensor out = None, ")))
 
 
+cdef dict given_names(object start, object end, object step):
+    return {k: v for k, v in (("start", start), ("end", end), ("step", step)) if v is not None}
+
+
 def arange(*args, start=None, end=None, step=None, out=None, dtype=None, layout=None, device=None, requires_grad=False,
            pin_memory=False):
     """start, start + step, ... below `end`: ceil((end - start) / step) elements.
@@ -821,10 +862,9 @@ def arange(*args, start=None, end=None, step=None, out=None, dtype=None, layout=
     """
     cdef Tensor t
     cdef int dt
-    cdef object number
     cdef Py_ssize_t given = len(args)
     if given == 1 and start is None and end is None and step is None:
-        values = [0, number_of("arange", "end", 1, args[0]), 1]
+        values = [0, args[0], 1]
     else:
         named = {"start": start, "end": end, "step": step}
         values = [0, None, 1]
@@ -834,12 +874,18 @@ def arange(*args, start=None, end=None, step=None, out=None, dtype=None, layout=
             bad = bad or named[name] is not None
             named[name] = x
         if bad or named["end"] is None or (step is not None and given == 0 and start is None):
-            keywords = {k: v for k, v in (("start", start), ("end", end), ("step", step)) if v is not None}
-            raise _bridge.combination_error("arange", args, keywords, ARANGE_FORMS)
+            raise _bridge.combination_error("arange", args, given_names(start, end, step), ARANGE_FORMS)
         for i, name in enumerate(("start", "end", "step")):
             if named[name] is not None:
-                values[i] = number_of("arange", name, i + 1, named[name])
-    lo, hi, by = values
+                values[i] = named[name]
+    try:
+        lo, hi, by = [x if isinstance(x, (int, float)) else number_of("arange", "end", 1, x) for x in values]
+    except TypeError:
+        options = {k: v for k, v in (("out", out), ("dtype", dtype), ("layout", layout), ("device", device))
+                   if v is not None} | given_names(start, end, step)
+        if given == 1 and not options:
+            raise
+        raise _bridge.combination_error("arange", args, options, ARANGE_FORMS) from None
     check_layout("arange", layout)
     dt = INT64 if isinstance(lo, int) and isinstance(hi, int) and isinstance(by, int) else default_dtype_code()
     dt = dtype_option("arange", dtype, dt)
@@ -868,7 +914,7 @@ cdef Tensor arange_raw(object lo, object hi, object by, int dt):
     n = size
     if dt < HALF:
         return integer_progression(int(lo), int(by), n, dt)
-    return progression(lo, by, n, dt)
+    return vector_progression(lo, by, n, dt)
 
 
 def range_(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False,
@@ -930,7 +976,7 @@ def linspace(start, end, steps=None, *, out=None, dtype=None, layout=None, devic
     check_layout("linspace", layout)
     if out is not None:
         dt = out_dtype(out, dtype, dt, dt)
-    if dt == BOOL:
+    if dt == BOOL and n > 1:
         raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
     t = spaced(lo, hi, n, dt, 0, False)
     return deliver("linspace", out, to_device(t, device_option("linspace", device)), requires_grad)
@@ -944,32 +990,42 @@ def logspace(start, end, steps=None, base=10.0, *, out=None, dtype=None, layout=
     check_layout("logspace", layout)
     if out is not None:
         dt = out_dtype(out, dtype, dt, dt)
-    if dt == BOOL:
+    if dt == BOOL and n > 1:
         raise NotImplementedError("\"logspace_cpu\" not implemented for 'Bool'")
     t = spaced(lo, hi, n, dt, base, True)
     return deliver("logspace", out, to_device(t, device_option("logspace", device)), requires_grad)
 
 
 cdef Tensor spaced(object start, object end, Py_ssize_t n, int dt, double base, bint powers):
-    """Both halves are counted from their own end, so that the sequence is symmetric; float32 steps for all but double."""
-    cdef bint wide = dt == DOUBLE
-    cdef Tensor t = make(1, &n, DOUBLE if wide else FLOAT, 0)
+    """Both halves are counted from their own end.
+
+    Steps and elements are rounded as PyTorch rounds them: once in float32 and float64, at every operation in the 16-bit
+    dtypes; integers are cut from float32.
+    """
+    cdef Tensor t = make(1, &n, DOUBLE if dt == DOUBLE else FLOAT, 0)
     cdef double* d = <double*> t.storage.ptr
     cdef float* f = <float*> t.storage.ptr
     cdef double lo = start, hi = end, step = (hi - lo) / (n - 1) if n > 1 else 0
-    cdef float flo = <float> lo, fhi = <float> hi, fstep = (fhi - flo) / <float> (n - 1) if n > 1 else 0
-    cdef Py_ssize_t i, half = n // 2
-    if n == 1:
-        half = 1
+    cdef float flo = <float> lo, fhi = <float> hi, fstep, x
+    cdef bint small = dt == HALF or dt == BFLOAT16
+    cdef Py_ssize_t i, half = n // 2 if n > 1 else n
+    if small:
+        flo, fhi = round16(flo, dt), round16(fhi, dt)
+        fstep = round16(round16(fhi - flo, dt) / round16(<float> (n - 1), dt), dt) if n > 1 else 0
+    else:
+        fstep = (fhi - flo) / <float> (n - 1) if n > 1 else 0
     for i in range(n):
-        if wide:
-            d[i] = lo + step * i if i < half else hi - step * (n - 1 - i)
+        if dt == DOUBLE:
+            d[i] = fma(step, <double> i, lo) if i < half else fma(-step, <double> (n - 1 - i), hi)
             if powers:
                 d[i] = pow(base, d[i])
+            continue
+        if small:
+            x = round16(fstep * round16(<float> (i if i < half else n - 1 - i), dt), dt)
+            x = round16(flo + x if i < half else fhi - x, dt)
         else:
-            f[i] = flo + fstep * i if i < half else fhi - fstep * (n - 1 - i)
-            if powers:
-                f[i] = powf(<float> base, f[i])
+            x = fmaf(fstep, <float> i, flo) if i < half else fmaf(-fstep, <float> (n - 1 - i), fhi)
+        f[i] = powf(<float> base, x) if powers else x
     return <Tensor> _ops.to_dtype_device(t, dt, 0)
 
 

@@ -599,6 +599,11 @@ def _neg(self):
     return call(OPS["neg"], (self,))
 
 
+def _rtruediv(self, other):
+    """Times the reciprocal, as PyTorch has it: other last bits than a division, and a MulBackward0."""
+    return METHODS["reciprocal"](self).__mul__(other)
+
+
 def _invert(self):
     if self.is_floating_point():
         raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
@@ -617,9 +622,12 @@ def _operators():
         op = OPS[row]
         found[f"__{name}__"] = _ops.binary_operator(op, f"__{name}__")
         if both:
-            found[f"__r{name}__"] = _ops.binary_operator(op, f"__r{name}__", reflected=True)
+            # 2 * x is recorded as x * 2: a reader of next_functions finds the tensor first.
+            reflected = name not in ("add", "mul")
+            found[f"__r{name}__"] = _ops.binary_operator(op, f"__r{name}__", reflected=reflected)
             found[f"__i{name}__"] = _ops.binary_operator(op, f"__i{name}__", inplace=True)
     found["__rsub__"] = _ops.binary_operator(OPS["rsub"], "__rsub__")
+    found["__rtruediv__"] = _rtruediv
     found["__pow__"] = _pow_operator
     found["__rpow__"] = _ops.binary_operator(OPS["pow"], "__rpow__", reflected=True)
     found["__ipow__"] = _ipow_operator
@@ -641,6 +649,9 @@ def _select(condition, a, b):
     import cygrad
 
     if isinstance(condition, bool):
+        chosen = a if condition else b
+        if isinstance(chosen, Tensor):
+            return chosen
         condition = _ops.full((), condition, 0)
     return cygrad.where(condition, a, b)
 

@@ -3,7 +3,7 @@ from libc.string cimport memcpy
 
 from cygrad._core cimport (
     BOOL, HALF, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, new_tensor, raw_view, shallow)
-from cygrad._ops cimport copy_into, fill, result_dtype, sum_to, to_dtype
+from cygrad._ops cimport copy_into, expand_to, fill, result_dtype, sum_to, to_dtype
 from cygrad._index cimport compress, mask_positions, unravel_one, where_into
 from cygrad._walk cimport (
     any_needs_grad, broadcast_of, cg_count_mask, cg_expands, end_write, expand_shape, finish_out, log2_size, need_host,
@@ -34,7 +34,7 @@ def where(condition, input=None, other=None, *, out=None):
     cdef Tensor c, a, b, r, ta = None, tb = None
     cdef int dt
     cdef Py_ssize_t[MAX_DIMS] sizes
-    cdef int nd, i
+    cdef int nd, i, dev = 0
     if not isinstance(condition, Tensor):
         raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
     if input is None and other is None:
@@ -56,14 +56,16 @@ def where(condition, input=None, other=None, *, out=None):
     a = to_dtype(shallow(<Tensor> input), dt) if isinstance(input, Tensor) else scalar_of(input, dt)
     b = to_dtype(shallow(<Tensor> other), dt) if isinstance(other, Tensor) else scalar_of(other, dt)
     for x in (c, a, b):
-        if (<Tensor> x).dev:
-            return where_on_device(c, input, other, dt)
+        dev = (<Tensor> x).dev or dev
     shape = broadcast_of((c, a, b))
     nd = <int> len(shape)
     for i in range(nd):
         sizes[i] = shape[i]
-    r = new_tensor(nd, sizes, dt, 0)
-    where_into(r, c, a, b)
+    r = new_tensor(nd, sizes, dt, dev)
+    if dev:
+        _core.backend().where(r, *[on_device(<Tensor> x, r) for x in (c, a, b)])
+    else:
+        where_into(r, c, a, b)
     if isinstance(input, Tensor):
         ta = <Tensor> input
     if isinstance(other, Tensor):
@@ -73,11 +75,14 @@ def where(condition, input=None, other=None, *, out=None):
     return finish_out("where", out, r)
 
 
-cdef object where_on_device(Tensor c, object a, object b, int dt):
-    need_host("where", c)
-    for x in (a, b):
-        if isinstance(x, Tensor):
-            need_host("where", <Tensor> x)
+cdef object on_device(Tensor x, Tensor like):
+    """An operand of a device kernel: expanded, or a number if it is a 0-dim tensor of the CPU."""
+    if x.dev == like.dev:
+        return expand_to(x, like.nd, like.sizes)
+    if x.nd:
+        raise RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, "
+                           f"{like.device} and {x.device}!")
+    return x.item()
 
 
 def where_method(self, condition, other):

@@ -5,11 +5,13 @@ Arguments are PyTorch's.  Sizes of windows may be ints or tuples, one per spatia
 
 from cygrad import _pool
 from cygrad._conv import convolution
+from cygrad._draws import dropout
+from cygrad._elementwise import ACTIVATIONS
 from cygrad._linalg import linear
 from cygrad._loss import cross_entropy, embedding, log_softmax, mse_loss, nll_loss, softmax
 from cygrad._norm import batch_norm, group_norm, layer_norm
 
-__all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "batch_norm", "convolution", "cross_entropy",
+__all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "batch_norm", "convolution", "cross_entropy", "dropout",
            "embedding", "group_norm", "layer_norm", "linear", "log_softmax", "max_pool", "mse_loss", "nll_loss",
            "softmax"]  # fmt: skip
 
@@ -38,3 +40,6 @@ def adaptive_avg_pool(x, out_size):
 def adaptive_max_pool(x, out_size):
     """The maxima of out_size equal parts of the input, and their indices."""
     return _pool.adaptive_max_pool(x, out_size, _dimensions(x, out_size))
+
+
+globals().update(ACTIVATIONS)

@@ -68,5 +68,5 @@ cdef int promote(int a, int b) noexcept nogil
 cdef int result_dtype(tuple operands) except -1
 cdef int number_param(object x, cg_param* p) except -1
 cdef void store_param(int dt, const cg_param* p, bint is_float, char* to) noexcept nogil
-cdef tuple broadcast_shapes_of(tuple tensors)
+cdef object broadcast_shapes_of(tuple tensors)
 cdef Tensor expand_to(Tensor t, int nd, const Py_ssize_t* sizes)

@@ -550,7 +550,7 @@ cdef int broadcast_dims(tuple operands, Py_ssize_t* sizes) except -1:
     return nd
 
 
-cdef tuple broadcast_shapes_of(tuple tensors):
+cdef object broadcast_shapes_of(tuple tensors):
     cdef Py_ssize_t[MAX_DIMS] sizes
     cdef int nd = broadcast_dims(tensors, sizes)
     return make_size(nd, sizes)

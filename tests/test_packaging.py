@@ -15,10 +15,11 @@ PACKAGE = Path(cygrad.__file__).parent
 INSTALLED = Path(sysconfig.get_path("platlib")) in PACKAGE.parents
 
 
-def python(*args, **env):
+def python(*args, cwd=None, **env):
     return subprocess.run(
-        [sys.executable, *args], capture_output=True, text=True, env={**os.environ, **env}, timeout=120
-    )
+        [sys.executable, *args],
+        capture_output=True, text=True, cwd=cwd, env={**os.environ, **env}, timeout=120,
+    )  # fmt: skip
 
 
 def test_is_the_installed_one():
@@ -43,7 +44,10 @@ def test_runtime_files():
 
 
 def test_requirements():
-    needed = [r for r in importlib.metadata.requires("cygrad") if "extra ==" not in r]
+    try:
+        needed = [r for r in importlib.metadata.requires("cygrad") if "extra ==" not in r]
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("the package is used without being installed")
     assert sorted(r.partition(">")[0] for r in needed) == ["numpy", "scipy-openblas32"]
 
 
@@ -63,9 +67,10 @@ print(x.grad.tolist())
 
 def test_import_from_elsewhere(tmp_path):
     """Neither the current folder nor the linker's path is needed to find the package and OpenBLAS."""
-    code = f"import os; os.chdir({str(tmp_path)!r}); import cygrad; print(cygrad.ones(2, 2).mm(cygrad.ones(2, 2)))"
-    done = python("-c", code, LD_LIBRARY_PATH="")
-    assert done.returncode == 0, done.stderr
+    code = "import cygrad; print(cygrad.ones(2, 2).mm(cygrad.ones(2, 2)).tolist())"
+    path = "" if INSTALLED else str(PACKAGE.parent)
+    done = python("-c", code, cwd=tmp_path, LD_LIBRARY_PATH="", PYTHONPATH=path)
+    assert done.stdout == "[[2.0, 2.0], [2.0, 2.0]]\n", done.stderr
 
 
 def test_missing_blas_is_said(tmp_path):

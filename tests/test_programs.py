@@ -1,6 +1,7 @@
-"""Whole programs, as a tutorial's reader would write them: they say `import torch` and must print what PyTorch prints.
+"""Whole programs, as a tutorial's reader would write them: they say `import torch`.
 
-Each `programs/NAME.py` has `programs/NAME.txt`, the text that PyTorch 2.13 printed. With PyTorch installed, anew:
+Each `programs/NAME.py` must print `programs/NAME.txt`, which PyTorch 2.13 printed. Written anew,
+with PyTorch installed, by
 
     python tests/test_programs.py [NAME ...]
 """
@@ -16,18 +17,18 @@ import pytest
 
 HERE = Path(__file__).parent
 PROGRAMS = sorted((HERE / "programs").glob("*.py"))
-RUNNER = HERE / "as_torch.py"
+AS_TORCH = os.pathsep.join([str(HERE / "as_torch"), str(HERE.parent)])
 SECONDS = 300
 
 TORCH = importlib.util.find_spec("torch")
 
 
-def run(command, program):
+def run(program, path=""):
     """What the program prints; its errors, if it fails, are the test's message."""
-    # Warnings carry the place in the library that gave them, and go to stderr: only what is printed is compared.
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "PYTHONWARNINGS": "ignore", "COLUMNS": "80"}
+    # Warnings name the place in the library that gave them, and go to stderr: they are no output.
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "COLUMNS": "80"}
     done = subprocess.run(
-        [sys.executable, *command, str(program)],
+        [sys.executable, str(program)],
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -48,7 +49,7 @@ def first_difference(printed, expected):
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_program(program):
-    printed, failure = run([str(RUNNER)], program)
+    printed, failure = run(program, AS_TORCH)
     difference = first_difference(printed, program.with_suffix(".txt").read_text())
     if difference or failure:
         last = failure.splitlines()[-1] if failure else ""
@@ -58,7 +59,7 @@ def test_program(program):
 @pytest.mark.skipif(TORCH is None, reason="PyTorch is not installed")
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_stored_text_is_pytorchs(program):
-    printed, failure = run([], program)
+    printed, failure = run(program)
     assert not failure, failure
     difference = first_difference(printed, program.with_suffix(".txt").read_text())
     assert difference is None, difference
@@ -67,7 +68,7 @@ def test_stored_text_is_pytorchs(program):
 if __name__ == "__main__":
     for program in PROGRAMS:
         if not sys.argv[1:] or program.stem in sys.argv[1:]:
-            printed, failure = run([], program)
+            printed, failure = run(program)
             if failure:
                 sys.exit(f"{program.name}: {failure}")
             program.with_suffix(".txt").write_text(printed)

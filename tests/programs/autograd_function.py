@@ -77,7 +77,7 @@ print(z, x.grad, w.grad, b.grad)
 
 
 class Power(Function):
-    """Not a tensor: the exponent. Twice differentiable, because backward uses differentiable operations."""
+    """The exponent is no tensor; differentiable twice, since backward is made of operations."""
 
     @staticmethod
     def forward(ctx, x, n):

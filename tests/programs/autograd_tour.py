@@ -1,4 +1,4 @@
-"""Automatic differentiation step by step: graphs, leaves, switching it off, vectors, the functional interface."""
+"""Automatic differentiation step by step: graphs, leaves, switches, vectors, Jacobians."""
 
 import math
 
@@ -15,7 +15,7 @@ b = torch.sin(a)
 c = 2 * b
 d = c + 1
 print(b, c, sep="\n")
-# Where d crosses zero only rounding is left of it, and its sign: rounded away, since no library owes it to another.
+# Where d crosses zero only rounding and its sign are left of it: rounded away.
 print(d.detach().round(decimals=3) + 0.0, d.grad_fn.name(), a.grad_fn)
 out = d.sum()
 print(out)

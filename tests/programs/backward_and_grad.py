@@ -1,4 +1,4 @@
-"""torch.autograd.backward and its four arguments; autograd.grad; retain_grad and hooks; higher derivatives."""
+"""autograd.backward and its arguments; autograd.grad; retain_grad, hooks; higher derivatives."""
 
 import torch
 
@@ -11,7 +11,9 @@ a = torch.tensor(2.0, requires_grad=True)
 b = torch.tensor(5.0, requires_grad=True)
 torch.autograd.backward([a * b, (a + b) ** 2])
 print(a.grad, b.grad)
-torch.autograd.backward((a * b, torch.stack([a, b])), (None, torch.tensor([10.0, 100.0])), retain_graph=True)
+torch.autograd.backward(
+    (a * b, torch.stack([a, b])), (None, torch.tensor([10.0, 100.0])), retain_graph=True
+)
 print(a.grad, b.grad)
 
 

@@ -1,4 +1,4 @@
-# ruff: noqa: UP
+# ruff: noqa: UP008, UP031, UP032
 """Datasets of our own, samplers, batches in a seeded order, collating, worker processes."""
 
 import numpy as np
@@ -44,7 +44,12 @@ class Lines(Dataset):
         return len(self.rows)
 
     def __getitem__(self, idx):
-        return {"row": self.rows[idx], "name": self.names[idx], "weight": idx / 2, "pair": (idx, [idx, -idx])}
+        return {
+            "row": self.rows[idx],
+            "name": self.names[idx],
+            "weight": idx / 2,
+            "pair": (idx, [idx, -idx]),
+        }
 
 
 class Countdown(IterableDataset):
@@ -74,7 +79,12 @@ def main():
     print(torch.rand(2))
 
     generator = torch.Generator().manual_seed(5)
-    print([labels.tolist() for _, labels in DataLoader(trainset, 6, shuffle=True, generator=generator)])
+    print(
+        [
+            labels.tolist()
+            for _, labels in DataLoader(trainset, 6, shuffle=True, generator=generator)
+        ]
+    )
     halved = Blocks(6, transform=lambda image: (image / 2 + 0.5).mean())
     print(list(DataLoader(halved, batch_size=4)))
 
@@ -100,7 +110,9 @@ def main():
     print(list(RandomSampler(range(6), replacement=True, num_samples=8)))
     print(list(WeightedRandomSampler([0.1, 0.9, 0.4, 0.7, 3.0, 0.6], 5, replacement=True)))
     print(list(BatchSampler(SequentialSampler(range(5)), batch_size=2, drop_last=False)))
-    print([b.tolist() for b in DataLoader(range(10), sampler=RandomSampler(range(10)), batch_size=3)])
+    print(
+        [b.tolist() for b in DataLoader(range(10), sampler=RandomSampler(range(10)), batch_size=3)]
+    )
     print(list(DataLoader(range(4), batch_size=2, collate_fn=list)))
     print(list(DataLoader(range(3), batch_size=None)))
 
@@ -109,7 +121,9 @@ def main():
 
     for title, make in {
         "batch_size": lambda: DataLoader(trainset, batch_size=0),
-        "sampler and shuffle": lambda: DataLoader(trainset, sampler=SequentialSampler(trainset), shuffle=True),
+        "sampler and shuffle": lambda: DataLoader(
+            trainset, sampler=SequentialSampler(trainset), shuffle=True
+        ),
         "workers": lambda: DataLoader(trainset, num_workers=-1),
         "sizes": lambda: TensorDataset(torch.ones(2), torch.ones(3)),
         "split": lambda: random_split(range(10), [3, 3]),

@@ -1,4 +1,4 @@
-"""What bad calls say: the type and the message of the error, or the value where a call is no error after all."""
+"""What bad calls say: the error's type and message, or the value where there is no error."""
 
 import torch
 import torch.nn as nn
@@ -163,7 +163,9 @@ CALLS = {
     "batch norm of one": lambda: nn.BatchNorm1d(3)(torch.ones(1, 3)),
     "layer norm": lambda: nn.LayerNorm(4)(f23),
     "forward": lambda: nn.Module()(1),
-    "before init": lambda: type("Early", (nn.Module,), {"__init__": lambda s: setattr(s, "a", nn.ReLU())})(),
+    "before init": lambda: type(
+        "Early", (nn.Module,), {"__init__": lambda s: setattr(s, "a", nn.ReLU())}
+    )(),
     "parameter": lambda: nn.Linear(1, 1).register_parameter("p", torch.ones(1)),
     "assign parameter": lambda: setattr(nn.Linear(1, 1), "weight", torch.ones(1)),
     "missing attribute": lambda: nn.Linear(1, 1).wieght,

@@ -1,17 +1,36 @@
-"""A zoo of indexing: slices, masks, lists, ellipses, writing through views, gather, scatter and their kin."""
+"""A zoo of indexing: slices, masks, lists, writing through views, gather, scatter and kin."""
 
 import numpy as np
 import torch
 
 t = torch.arange(24).view(2, 3, 4)
 print(t[0], t[-1, 0], t[1, 2, 3], t[:, 1], t[..., 0], t[:, :, -1], t[0, ..., 1:3], sep="\n")
-print(t[None].shape, t[:, None].shape, t[..., None].shape, t[None, ..., None, 0].shape, t[True].shape, t[False].shape)
+print(
+    t[None].shape,
+    t[:, None].shape,
+    t[..., None].shape,
+    t[None, ..., None, 0].shape,
+    t[True].shape,
+    t[False].shape,
+)
 print(t[:, ::2], t[:, 1:, ::3], t[5:].shape, t[:, -2:].shape, t[:, :100].shape, sep="\n")
 print(t[[1, 0]], t[[0, 1], [1, 2]], t[torch.tensor([[0, 1], [1, 0]])].shape, sep="\n")
 print(t[:, [0, 2]], t[:, :, [3, 0, 0]], t[0, [2, 0], 1:], t[[0], :, [1]], sep="\n")
 print(t[t > 20], t[t % 7 == 0], t[:, t[0, :, 0] > 3], t[torch.tensor([True, False])], sep="\n")
-print(t[torch.tensor(1)], t[np.array([0])].shape, t[np.int64(1), 0], t[(0, 1)], t[slice(0, 1), 2], sep="\n")
-print(t[torch.tensor([-1])].shape, t[..., torch.tensor([[0], [3]])].shape, t[[]].shape, t[torch.zeros(0).long()].shape)
+print(
+    t[torch.tensor(1)],
+    t[np.array([0])].shape,
+    t[np.int64(1), 0],
+    t[(0, 1)],
+    t[slice(0, 1), 2],
+    sep="\n",
+)
+print(
+    t[torch.tensor([-1])].shape,
+    t[..., torch.tensor([[0], [3]])].shape,
+    t[[]].shape,
+    t[torch.zeros(0).long()].shape,
+)
 print(t.index_select(1, torch.tensor([2, 0])), t.select(2, 1), t.narrow(2, 1, 2), sep="\n")
 print(torch.take(t, torch.tensor([0, 5, 23])), t.flatten()[::5], t.masked_select(t < 3), sep="\n")
 print(torch.nonzero(t > 20), (t > 20).nonzero(as_tuple=True), torch.where(t[0] > 5), sep="\n")
@@ -91,7 +110,10 @@ print(
     torch.cat([torch.ones(1, 2), torch.zeros(2, 2)]),
 )
 print(
-    torch.chunk(torch.arange(7), 3), torch.split(torch.arange(7), 3), torch.split(torch.arange(6), [1, 2, 3]), sep="\n"
+    torch.chunk(torch.arange(7), 3),
+    torch.split(torch.arange(7), 3),
+    torch.split(torch.arange(6), [1, 2, 3]),
+    sep="\n",
 )
 print(
     t.permute(2, 0, 1).shape,
@@ -102,7 +124,10 @@ print(
     t.roll(1, 2)[0, 0],
 )
 print(
-    t.unfold(2, 2, 1).shape, t.expand(2, 2, 3, 4).shape, t.repeat(1, 2, 1).shape, torch.arange(3).repeat_interleave(2)
+    t.unfold(2, 2, 1).shape,
+    t.expand(2, 2, 3, 4).shape,
+    t.repeat(1, 2, 1).shape,
+    torch.arange(3).repeat_interleave(2),
 )
 print(torch.tril(torch.ones(3, 3)), torch.triu(torch.arange(9).view(3, 3), 1), sep="\n")
 print(
@@ -110,4 +135,6 @@ print(
     torch.bucketize(torch.tensor([2, 4]), torch.tensor([1, 3, 5])),
 )
 print(*torch.meshgrid(torch.arange(2), torch.arange(3), indexing="ij"), sep="\n")
-print(len(t), [int(v) for v in torch.arange(3)], 3 in torch.arange(4), list(torch.tensor([1.5, 2.5])))
+print(
+    len(t), [int(v) for v in torch.arange(3)], 3 in torch.arange(4), list(torch.tensor([1.5, 2.5]))
+)

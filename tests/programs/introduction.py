@@ -1,5 +1,5 @@
-# ruff: noqa: UP
-"""A first look: tensors from factories, seeded random numbers, arithmetic, then LeNet on a blank image."""
+# ruff: noqa: UP008, UP031, UP032
+"""A first look: factories, seeded random numbers, arithmetic, then LeNet on a random image."""
 
 import torch
 import torch.nn as nn
@@ -86,8 +86,8 @@ print(loss)
 node = loss.grad_fn
 while node is not None:
     print(type(node).__name__, len(node.next_functions))
-    parents = [parent for parent, _ in node.next_functions if type(parent).__name__ != "AccumulateGrad"]
-    node = next((parent for parent in parents if parent is not None), None)
+    parents = [parent for parent, _ in node.next_functions if parent is not None]
+    node = next((p for p in parents if type(p).__name__ != "AccumulateGrad"), None)
 net.zero_grad()
 print(net.conv1.bias.grad)
 loss.backward()

@@ -1,5 +1,5 @@
-# ruff: noqa: UP
-"""A line through noisy points: a bare loop with autograd, losses kept in NumPy; then Linear and an optimiser."""
+# ruff: noqa: UP008, UP031, UP032
+"""A line through noisy points: a loop with autograd and NumPy losses; then an optimiser."""
 
 import numpy as np
 import torch as t

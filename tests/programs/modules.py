@@ -1,4 +1,4 @@
-"""Modules: nesting, printing, parameters, buffers, state, modes, hooks, and the layers of a language model."""
+"""Modules: nesting, printing, parameters, buffers, state, modes, hooks; layers of many kinds."""
 
 import torch
 import torch.nn as nn
@@ -28,7 +28,10 @@ class Model(nn.Module):
         self.embed = nn.Embedding(11, 8)
         self.blocks = nn.ModuleList([Block(8) for _ in range(2)])
         self.heads = nn.ModuleDict(
-            {"next": nn.Linear(8, 11, bias=False), "flag": nn.Sequential(nn.Linear(8, 1), nn.Sigmoid())}
+            {
+                "next": nn.Linear(8, 11, bias=False),
+                "flag": nn.Sequential(nn.Linear(8, 1), nn.Sigmoid()),
+            }
         )
         self.scale = nn.Parameter(torch.tensor(0.5))
         self.bag = nn.ParameterList([nn.Parameter(torch.zeros(2))])
@@ -73,7 +76,11 @@ for p in model.embed.parameters():
     p.requires_grad = False
 loss = F.cross_entropy(model(tokens), torch.tensor([3, 7]))
 loss.backward()
-print(f"{loss.item():.4f}", model.embed.weight.grad, [name for name, p in model.named_parameters() if p.grad is None])
+print(
+    f"{loss.item():.4f}",
+    model.embed.weight.grad,
+    [name for name, p in model.named_parameters() if p.grad is None],
+)
 print(f"{nn.utils.clip_grad_norm_(model.parameters(), 0.1).item():.4f}")
 model.zero_grad()
 print(model.scale.grad)
@@ -84,14 +91,20 @@ def init(m):
         nn.init.ones_(m.weight)
 
 
-print(model.apply(init).heads["next"].weight[0], model.double().scale.dtype, model.float().scale.dtype)
+print(
+    model.apply(init).heads["next"].weight[0], model.double().scale.dtype, model.float().scale.dtype
+)
 handle = model.blocks[0].register_forward_hook(
     lambda m, args, result: print(type(m).__name__, args[0].shape, result.shape)
 )
 model.blocks[1].register_forward_pre_hook(lambda m, args: print("before", type(m).__name__))
 model(tokens)
 handle.remove()
-print(model.get_submodule("blocks.0.wide"), model.get_parameter("scale").item(), hasattr(model, "nothing"))
+print(
+    model.get_submodule("blocks.0.wide"),
+    model.get_parameter("scale").item(),
+    hasattr(model, "nothing"),
+)
 sequence = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
 sequence.append(nn.Linear(3, 1))
 sequence.add_module("last", nn.Softmax(dim=1))
@@ -99,7 +112,11 @@ print(sequence, sequence[0:2], sequence.last, [len(sequence)])
 
 torch.manual_seed(5)
 x = torch.randn(2, 4, 6)
-for layer in (nn.RNN(6, 3, batch_first=True), nn.LSTM(6, 3, 2, batch_first=True), nn.GRU(6, 3, bidirectional=True)):
+for layer in (
+    nn.RNN(6, 3, batch_first=True),
+    nn.LSTM(6, 3, 2, batch_first=True),
+    nn.GRU(6, 3, bidirectional=True),
+):
     y, h = layer(x)
     h = h if isinstance(h, torch.Tensor) else h[0]
     print(layer, y.shape, h.shape, f"{y.sum().item():.4f} {h.sum().item():.4f}")
@@ -114,6 +131,16 @@ torch.manual_seed(6)
 images = torch.randn(4, 3, 5, 5)
 norm = nn.BatchNorm2d(3)
 y = norm(images)
-print(norm, norm.running_mean, norm.running_var, norm.num_batches_tracked, y.mean(dim=(0, 2, 3)).abs().max() < 1e-6)
+print(
+    norm,
+    norm.running_mean,
+    norm.running_var,
+    norm.num_batches_tracked,
+    y.mean(dim=(0, 2, 3)).abs().max() < 1e-6,
+)
 norm.eval()
-print(f"{norm(images).mean().item():.4f}", nn.GroupNorm(3, 3)(images).std(), nn.InstanceNorm2d(3)(images).shape)
+print(
+    f"{norm(images).mean().item():.4f}",
+    nn.GroupNorm(3, 3)(images).std(),
+    nn.InstanceNorm2d(3)(images).shape,
+)

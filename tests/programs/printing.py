@@ -1,17 +1,33 @@
-# ruff: noqa: UP
-"""How tensors of every kind print: precision, scientific form, summaries, suffixes, print options."""
+# ruff: noqa: UP008, UP031, UP032
+"""How tensors of every kind print: precision, scientific form, summaries, suffixes, options."""
 
 import torch
 
-print(torch.tensor(3), torch.tensor(3.0), torch.tensor(True), torch.tensor(1e-9), torch.tensor(1e10))
-print(torch.tensor([]), torch.tensor([], dtype=torch.int32), torch.empty(0, 3), torch.zeros(2, 0, dtype=torch.int64))
+print(
+    torch.tensor(3), torch.tensor(3.0), torch.tensor(True), torch.tensor(1e-9), torch.tensor(1e10)
+)
+print(
+    torch.tensor([]),
+    torch.tensor([], dtype=torch.int32),
+    torch.empty(0, 3),
+    torch.zeros(2, 0, dtype=torch.int64),
+)
 print(torch.tensor([1, 22, -333]))
 print(torch.tensor([1.0, 22.0, -333.0]))
 print(torch.tensor([0.1, 22.5, -333.125]))
 print(torch.tensor([1.5, float("nan"), float("inf"), -float("inf")]))
-print(torch.tensor([1.0, float("nan")]), torch.tensor([float("inf")]), torch.tensor([float("nan")] * 2))
+print(
+    torch.tensor([1.0, float("nan")]),
+    torch.tensor([float("inf")]),
+    torch.tensor([float("nan")] * 2),
+)
 print(torch.tensor([1e-5, 1.0]), torch.tensor([1e-4, 1.0]), torch.tensor([1e-5, 1e-5]))
-print(torch.tensor([1e8, 1.0]), torch.tensor([99999.0, 1.0]), torch.tensor([123456789.0]), torch.tensor([1000.5, 1.5]))
+print(
+    torch.tensor([1e8, 1.0]),
+    torch.tensor([99999.0, 1.0]),
+    torch.tensor([123456789.0]),
+    torch.tensor([1000.5, 1.5]),
+)
 print(torch.tensor([1e38, 1e-38]), torch.tensor([0.0, -0.0]), torch.tensor([100000.25]))
 print(torch.tensor([1e300, 1e-300], dtype=torch.float64))
 print(torch.tensor([[True, False], [False, True]]))
@@ -19,7 +35,6 @@ for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64):
     print(torch.tensor([[1, 2], [30, 4]], dtype=dtype))
 for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
     print(torch.tensor([1.0, 0.3333333333], dtype=dtype), torch.tensor(2.5, dtype=dtype))
-print(torch.tensor([1 + 2j, -0.5j]), torch.tensor([1 + 2j], dtype=torch.complex128))
 
 print(torch.arange(1001))
 print(torch.arange(1000))
@@ -38,10 +53,25 @@ print(torch.ones(2, dtype=torch.float64, requires_grad=True) / 3)
 print(torch.nn.Parameter(torch.ones(2, 2)))
 print([x, x * 2], {"x": x}, (torch.tensor(1),))
 print(repr(x), str(x), f"{x}", x.__repr__(), sep="\n")
-print(f"{torch.tensor(3.14159):.3f} {torch.tensor(7):03d} {torch.tensor(2.0)} {torch.tensor([1.0])}")
+print(
+    f"{torch.tensor(3.14159):.3f} {torch.tensor(7):03d} {torch.tensor(2.0)} {torch.tensor([1.0])}"
+)
 print("%d %.2f %s" % (torch.tensor(3), torch.tensor(2.5), torch.tensor(1)))
-print(torch.Size([2, 3]), torch.Size([]), torch.Size((4,)), [*torch.Size([2, 3])], torch.Size([2, 3]).numel())
-print(torch.float32, torch.half, torch.long, torch.device("cpu"), repr(torch.device("cpu")), torch.strided)
+print(
+    torch.Size([2, 3]),
+    torch.Size([]),
+    torch.Size((4,)),
+    [*torch.Size([2, 3])],
+    torch.Size([2, 3]).numel(),
+)
+print(
+    torch.float32,
+    torch.half,
+    torch.long,
+    torch.device("cpu"),
+    repr(torch.device("cpu")),
+    torch.strided,
+)
 print(torch.tensor([1, 2]).tolist(), torch.tensor([[0.5]]).tolist(), torch.tensor(2).tolist())
 
 torch.set_printoptions(precision=2)

@@ -5,14 +5,32 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 torch.manual_seed(1729)
-print(torch.rand(3), torch.randn(3), torch.rand(2, dtype=torch.float64), torch.randn(2, dtype=torch.float64), sep="\n")
+print(
+    torch.rand(3),
+    torch.randn(3),
+    torch.rand(2, dtype=torch.float64),
+    torch.randn(2, dtype=torch.float64),
+    sep="\n",
+)
 print(torch.randn(4, 5), torch.randn(17), torch.randn(33)[-4:], sep="\n")
 print(
-    torch.randint(10, (8,)), torch.randint(-5, 5, (2, 3)), torch.randint(0, 2**40, (3,)), torch.randperm(10), sep="\n"
+    torch.randint(10, (8,)),
+    torch.randint(-5, 5, (2, 3)),
+    torch.randint(0, 2**40, (3,)),
+    torch.randperm(10),
+    sep="\n",
 )
-print(torch.bernoulli(torch.full((8,), 0.3)), torch.empty(5).bernoulli_(0.5), torch.rand(4) < 0.5, sep="\n")
 print(
-    torch.normal(2.0, 0.5, (3,)), torch.normal(torch.arange(3.0), torch.ones(3)), torch.normal(torch.zeros(2)), sep="\n"
+    torch.bernoulli(torch.full((8,), 0.3)),
+    torch.empty(5).bernoulli_(0.5),
+    torch.rand(4) < 0.5,
+    sep="\n",
+)
+print(
+    torch.normal(2.0, 0.5, (3,)),
+    torch.normal(torch.arange(3.0), torch.ones(3)),
+    torch.normal(torch.zeros(2)),
+    sep="\n",
 )
 print(
     torch.empty(3).uniform_(-1, 1),
@@ -22,7 +40,9 @@ print(
     sep="\n",
 )
 print(
-    torch.multinomial(torch.tensor([0.1, 0.2, 0.7]), 6, replacement=True), torch.multinomial(torch.ones(5), 3), sep="\n"
+    torch.multinomial(torch.tensor([0.1, 0.2, 0.7]), 6, replacement=True),
+    torch.multinomial(torch.ones(5), 3),
+    sep="\n",
 )
 print(
     torch.rand_like(torch.zeros(2, 2)),
@@ -30,12 +50,19 @@ print(
     torch.randint_like(torch.zeros(3), 9),
     sep="\n",
 )
-print(torch.empty(3).log_normal_(), torch.empty(3).cauchy_(), torch.empty(3).geometric_(0.4), sep="\n")
+print(
+    torch.empty(3).log_normal_(), torch.empty(3).cauchy_(), torch.empty(3).geometric_(0.4), sep="\n"
+)
 print(torch.poisson(torch.tensor([1.0, 4.0, 9.0])))
 
 g = torch.Generator()
 g.manual_seed(7)
-print(torch.rand(2, generator=g), torch.randperm(5, generator=g), torch.randint(3, (4,), generator=g), g.initial_seed())
+print(
+    torch.rand(2, generator=g),
+    torch.randperm(5, generator=g),
+    torch.randint(3, (4,), generator=g),
+    g.initial_seed(),
+)
 state = torch.get_rng_state()
 first = torch.rand(2)
 torch.set_rng_state(state)
@@ -58,7 +85,10 @@ layers = {
     "attention": nn.MultiheadAttention(2, 1),
 }
 for title, layer in layers.items():
-    print(title, {name: [round(v, 4) for v in p.flatten().tolist()] for name, p in layer.named_parameters()})
+    print(
+        title,
+        {name: [round(v, 4) for v in p.flatten().tolist()] for name, p in layer.named_parameters()},
+    )
 w = torch.empty(2, 3)
 for name, arguments in {
     "uniform_": (-1, 1),

@@ -1,4 +1,4 @@
-# ruff: noqa: UP
+# ruff: noqa: UP008, UP031, UP032
 """The two-layer network as a Sequential, stepped by hand and by the optimisers of torch.optim."""
 
 from collections import OrderedDict
@@ -40,7 +40,9 @@ print("by hand: {:.2f}".format(loss.item()))
 choices = {
     "SGD": lambda p: torch.optim.SGD(p, lr=1e-4),
     "SGD momentum": lambda p: torch.optim.SGD(p, lr=1e-4, momentum=0.9),
-    "SGD nesterov": lambda p: torch.optim.SGD(p, lr=1e-4, momentum=0.9, nesterov=True, weight_decay=1e-3),
+    "SGD nesterov": lambda p: torch.optim.SGD(
+        p, lr=1e-4, momentum=0.9, nesterov=True, weight_decay=1e-3
+    ),
     "Adam": lambda p: torch.optim.Adam(p, lr=1e-3),
     "Adam amsgrad": lambda p: torch.optim.Adam(p, lr=1e-3, amsgrad=True),
     "AdamW": lambda p: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.1),
@@ -64,7 +66,11 @@ for name, make in choices.items():
 
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 print(optimizer)
-print(torch.optim.Adam([{"params": model[0].parameters()}, {"params": model[2].parameters(), "lr": 0.5}], lr=0.1))
+print(
+    torch.optim.Adam(
+        [{"params": model[0].parameters()}, {"params": model[2].parameters(), "lr": 0.5}], lr=0.1
+    )
+)
 scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=3, gamma=0.1)
 for _ in range(7):
     optimizer.step()

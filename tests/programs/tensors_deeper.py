@@ -1,4 +1,4 @@
-"""The tour of the tensor class: one seeded stream of random numbers from the first cell to the last."""
+"""The tour of the tensor class: one seeded stream of random numbers from first to last."""
 
 import math
 

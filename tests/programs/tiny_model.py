@@ -1,5 +1,5 @@
-# ruff: noqa: UP
-"""One training batch watched closely: weights before, gradients after backward, weights after the step."""
+# ruff: noqa: UP008, UP031, UP032
+"""One training batch watched closely: weights before, gradients, weights after the step."""
 
 import torch
 

@@ -1,5 +1,5 @@
-# ruff: noqa: UP
-"""A convolutional classifier trained on small made-up colour images: loss prints, then accuracy by class."""
+# ruff: noqa: UP008, UP031, UP032
+"""A convolutional classifier on small made-up colour images: losses, accuracy, more layers."""
 
 import torch
 import torch.nn as nn
@@ -84,7 +84,13 @@ with torch.no_grad():
         correct += (predicted == labels).sum().item()
         for label, prediction in zip(labels, predicted, strict=True):
             correct_pred[classes[label]] += int(label == prediction)
-print("test images:", total, "more than 80 % right:", correct > 0.8 * total, correct == sum(correct_pred.values()))
+print(
+    "test images:",
+    total,
+    "more than 80 % right:",
+    correct > 0.8 * total,
+    correct == sum(correct_pred.values()),
+)
 print("per label:", torch.bincount(testset.labels, minlength=10))
 
 # One batch through other layers of the same kind.
@@ -107,7 +113,11 @@ for layer in layers:
     x.grad = None
     (y * y).mean().backward()
     print(layer)
-    print("   ", tuple(y.shape), f"{y.abs().mean().item():.4f} {y.std().item():.4f} {x.grad.abs().sum().item():.4f}")
+    print(
+        "   ",
+        tuple(y.shape),
+        f"{y.abs().mean().item():.4f} {y.std().item():.4f} {x.grad.abs().sum().item():.4f}",
+    )
 print(F.max_pool2d(torch.arange(16.0).view(1, 1, 4, 4), 2, return_indices=True))
 print(F.conv1d(torch.arange(5.0).view(1, 1, 5), torch.tensor([[[1.0, 0.0, -1.0]]])))
 print(F.unfold(torch.arange(9.0).view(1, 1, 3, 3), 2))

@@ -1,5 +1,5 @@
-# ruff: noqa: UP
-"""The same two-layer network four times: gradients by hand, Variable, a Module with outside weights, no_grad."""
+# ruff: noqa: UP008, UP031, UP032
+"""One two-layer network four times: gradients by hand, Variable, a Module, no_grad."""
 
 import torch
 from torch.autograd import Variable
