@@ -1,7 +1,7 @@
 """cygrad against PyTorch, side by side in one process: python -m bench [--only text] [--json file].
 
-Both sides run the same statement with the same number of threads, warm, in turns; what counts is the best time of each
-and their ratio.  Without PyTorch the table has cygrad's column alone.
+Both sides run the same statement with the same number of threads, warm, in turns; what counts is
+the best time of each and their ratio.  Without PyTorch the table has cygrad's column alone.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Side:
             self.calls = max(2 * self.calls, int(1.2 * BLOCK / (seconds / self.calls)))
 
     def block(self):
-        # The first calls of a block meet the other library's threads still spinning, and its data in the caches.
+        # A block's first calls meet the other library's threads still spinning, and its data.
         self.timer.timeit(max(1, self.calls // 4))
         self.best = min(self.best, self.timer.timeit(self.calls) / self.calls)
 
@@ -60,7 +60,7 @@ def measure(case, libraries, rounds):
 
 
 def import_seconds(module, runs=10):
-    """The best time of `python -c "import module"` in a fresh process, the interpreter's own start included."""
+    """The best time of a fresh `python -c "import module"`, the interpreter's start included."""
     command = [sys.executable, "-c", f"import {module}"]
     subprocess.run(command, check=True)
     return min(
@@ -91,7 +91,8 @@ def row(name, seconds, target, errors):
     for library, text in errors.items():
         print(f"    {library}: {text[:110]}")
     return {
-        "name": name, "seconds": seconds, "ratio": ratio, "target": target, "met": met, "errors": errors,
+        "name": name, "seconds": seconds, "ratio": ratio, "target": target, "met": met,
+        "errors": errors,
     }  # fmt: skip
 
 
@@ -108,7 +109,8 @@ def main():
     for library in libraries.values():
         library.set_num_threads(args.threads)
     versions = {name: library.__version__ for name, library in libraries.items()}
-    print(f"{versions}, {args.threads} threads, {platform.machine()}, Python {platform.python_version()}")
+    python = f"Python {platform.python_version()}"
+    print(f"{versions}, {args.threads} threads, {platform.machine()}, {python}")
     print(f"{'':44} {'cygrad':>9} {'torch':>9} {'ratio':>7}  target")
     rows = []
     for case in CASES:

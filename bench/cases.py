@@ -1,7 +1,7 @@
-"""What is measured: statements over `torch`, `nn`, `F` and the names that a case's setup returns."""
+"""What is measured: statements over `torch`, `nn`, `F` and the names that a setup returns."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def chain(torch):
 
 
 def lenet(batch):
-    """A training step of the CIFAR-10 tutorial's network: 3x32x32, cross-entropy, SGD with momentum."""
+    """A training step of the CIFAR-10 tutorial's network: 3x32x32, SGD with momentum."""
 
     def setup(torch):
         nn, F = torch.nn, torch.nn.functional

@@ -55,7 +55,8 @@ def _publish(module):
         setattr(Tensor, name, getter if isinstance(getter, property) else property(getter))
 
 
-Tensor.__module__ = "torch"
+dtype.__module__ = "torch"
+Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messages of Python's operators print it
 for _name in (
     "_ops", "_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing", "_products", "_misc",
 ):  # fmt: skip

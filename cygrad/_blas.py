@@ -12,7 +12,7 @@ NAME = "libscipy_openblas.so"
 
 
 def load():
-    """Loads OpenBLAS if the compiled modules would not find it themselves; ImportError where it is missing."""
+    """Loads OpenBLAS if the modules would not find it themselves, or raises ImportError."""
     site = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     if not sys.platform.startswith("linux") or _in(os.path.join(site, "scipy_openblas32")):
         return

@@ -1,4 +1,4 @@
-"""Tensors to and from everything else: Python numbers and lists, NumPy, DLPack, other dtypes and devices, copies.
+"""Tensors to and from everything else: Python numbers and lists, NumPy, other dtypes and devices, copies.
 
 NumPy is never imported here unless an array comes in or is asked for, and is used through its Python interface only:
 arrays come in by the buffer protocol and go out as `numpy.ndarray(shape, dtype, buffer=storage)`, so that memory is
@@ -12,18 +12,16 @@ from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObj
 from cpython.float cimport PyFloat_FromDouble
 from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.long cimport PyLong_FromLongLong
-from cpython.pycapsule cimport (
-    PyCapsule_GetPointer, PyCapsule_IsValid, PyCapsule_New, PyCapsule_SetName)
-from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from cpython.ref cimport Py_INCREF
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
     BFLOAT16, BOOL, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Storage, Tensor, as_device_code,
-    as_dtype_code, attach, borrow_storage, current_grad_fn, data_of, device, device_object, dtype,
+    as_dtype_code, attach, borrow_storage, current_grad_fn, data_of, device_object,
     empty_strided_like, grad_required, itemsize_of, make_size, new_storage, new_tensor, set_dims,
     shallow, update_contiguous)
+from cygrad._core cimport device as Device, dtype as DType
 from cygrad._ops cimport cast_kernel, copy_into
 from cygrad import _core, _ops
 from cygrad._types import (
@@ -170,6 +168,7 @@ def __format__(Tensor self not None, format_spec):
 SUPPORTED = "float64, float32, float16, int64, int32, int16, int8, uint8, and bool"
 cdef object _ndarray = None
 cdef bint _warned_read_only = False
+cdef dict _codes = {}               # of NumPy's dtypes in native byte order
 
 
 cdef bint is_array(object x):
@@ -184,12 +183,18 @@ cdef bint is_array(object x):
 
 cdef int array_dtype(object array) except -1:
     """The dtype code of a NumPy array or scalar."""
-    name = array.dtype.name
+    kind = array.dtype
+    code = _codes.get(kind)
+    if code is not None:
+        return code
+    name = kind.name
     found = _core.DTYPE_BY_NAME.get(name)
     if found is None or name == "bfloat16":
-        raise TypeError(f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only supported types "
+        raise TypeError(f"can't convert np.ndarray of type numpy.{kind.type.__name__}. The only supported types "
                         f"are: {SUPPORTED}.")
-    return (<dtype> found).code
+    if kind.isnative:
+        _codes[kind] = (<DType> found).code
+    return (<DType> found).code
 
 
 cpdef Tensor from_array(object array):
@@ -200,7 +205,7 @@ cpdef Tensor from_array(object array):
     cdef Py_ssize_t extent = 0
     cdef int i, dt = array_dtype(array)
     cdef Py_ssize_t size = itemsize_of(dt)
-    if not array.dtype.isnative:
+    if array.dtype not in _codes:
         raise ValueError("given numpy array has byte order different from the native byte order. Conversion between "
                          "byte orders is currently not supported.")
     PyObject_GetBuffer(array, &view, PyBUF_STRIDES | PyBUF_FORMAT)
@@ -228,7 +233,7 @@ cpdef Tensor from_array(object array):
             t.strides[i] = view.strides[i] // size
             t.count *= view.shape[i]
         t.dt = dt
-        # The array is the owner: it outlives this view of its buffer, and NumPy does not move it while it is referenced.
+        # The array is the owner: it outlives this view of its buffer, and NumPy does not move what is referenced.
         t.storage = borrow_storage(<char*> view.buf, extent + size if t.count else 0, array)
         update_contiguous(t)
     finally:
@@ -260,7 +265,7 @@ def numpy(Tensor self not None, *, bint force=False):
     t = on_host(t)
     import numpy as np
     cdef Py_ssize_t size = itemsize_of(t.dt)
-    kind = (<dtype> dtype_of(t)).numpy_type
+    kind = (<DType> dtype_of(t)).numpy_type
     shape = make_size(t.nd, t.sizes)
     if t.count == 0:
         return np.empty(shape, kind)
@@ -269,8 +274,8 @@ def numpy(Tensor self not None, *, bint force=False):
     return np.ndarray(shape, kind, t.storage, t.offset * size, tuple([t.strides[i] * size for i in range(t.nd)]))
 
 
-cdef dtype dtype_of(Tensor t):
-    return <dtype> _core.DTYPES[t.dt]
+cdef DType dtype_of(Tensor t):
+    return <DType> _core.DTYPES[t.dt]
 
 
 def __array__(Tensor self not None, dtype=None, copy=None):
@@ -288,209 +293,6 @@ def __array_wrap__(Tensor self not None, array, context=None, return_scalar=Fals
     if array.dtype == bool:
         array = array.astype("uint8")
     return from_numpy(array)
-
-
-# ------------------------------------------------------------------ DLPack: https://dmlc.github.io/dlpack/latest/c_api.html
-
-cdef struct DLDevice:
-    int32_t device_type
-    int32_t device_id
-
-cdef struct DLDataType:
-    uint8_t code
-    uint8_t bits
-    uint16_t lanes
-
-cdef struct DLTensor:
-    void* data
-    DLDevice device
-    int32_t ndim
-    DLDataType dtype
-    int64_t* shape
-    int64_t* strides
-    uint64_t byte_offset
-
-cdef struct DLManagedTensor:
-    DLTensor dl_tensor
-    void* manager_ctx
-    void (*deleter)(DLManagedTensor*) noexcept
-
-cdef struct DLManagedTensorVersioned:
-    uint32_t major
-    uint32_t minor
-    void* manager_ctx
-    void (*deleter)(DLManagedTensorVersioned*) noexcept
-    uint64_t flags
-    DLTensor dl_tensor
-
-cdef enum:
-    DL_CPU = 1
-    DL_READ_ONLY = 1
-    DL_COPIED = 2
-    DL_INT = 0
-    DL_UINT = 1
-    DL_FLOAT = 2
-    DL_BFLOAT = 4
-    DL_BOOL = 6
-
-
-cdef void delete_managed(DLManagedTensor* m) noexcept with gil:
-    Py_DECREF(<object> m.manager_ctx)
-    free(m.dl_tensor.shape)
-    free(m)
-
-
-cdef void delete_versioned(DLManagedTensorVersioned* m) noexcept with gil:
-    Py_DECREF(<object> m.manager_ctx)
-    free(m.dl_tensor.shape)
-    free(m)
-
-
-cdef void drop_capsule(object capsule) noexcept:
-    # A consumed capsule has another name, and its consumer calls the deleter.
-    cdef DLManagedTensor* m
-    if PyCapsule_IsValid(capsule, "dltensor"):
-        m = <DLManagedTensor*> PyCapsule_GetPointer(capsule, "dltensor")
-        m.deleter(m)
-
-
-cdef void drop_versioned_capsule(object capsule) noexcept:
-    cdef DLManagedTensorVersioned* m
-    if PyCapsule_IsValid(capsule, "dltensor_versioned"):
-        m = <DLManagedTensorVersioned*> PyCapsule_GetPointer(capsule, "dltensor_versioned")
-        m.deleter(m)
-
-
-cdef int describe(Tensor t, DLTensor* d) except -1:
-    cdef int i
-    d.data = data_of(t)
-    d.device.device_type, d.device.device_id = DL_CPU, 0
-    d.ndim = t.nd
-    d.dtype.code = (DL_BOOL if t.dt == BOOL else DL_UINT if t.dt == UINT8 else DL_BFLOAT if t.dt == BFLOAT16 else
-                    DL_FLOAT if t.dt >= HALF else DL_INT)
-    d.dtype.bits, d.dtype.lanes = 8 * itemsize_of(t.dt), 1
-    d.byte_offset = 0
-    d.shape = <int64_t*> malloc(2 * MAX_DIMS * sizeof(int64_t))
-    if d.shape == NULL:
-        raise MemoryError
-    d.strides = d.shape + MAX_DIMS
-    for i in range(t.nd):
-        d.shape[i], d.strides[i] = t.sizes[i], t.strides[i]
-    return 0
-
-
-def __dlpack__(Tensor self not None, *, stream=-1, max_version=None, dl_device=None, copy=None):
-    """A capsule on this tensor's memory for `from_dlpack` of another library."""
-    cdef DLManagedTensor* m
-    cdef DLManagedTensorVersioned* v
-    cdef Tensor t = self
-    if grad_required(t):
-        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    if t.dev:
-        raise BufferError(f"__dlpack__: tensors on '{device_object(t.dev)}' cannot be exported, use tensor.cpu()")
-    if stream is not None and stream != -1:
-        raise AssertionError("stream should be None on cpu.")
-    if dl_device is not None and tuple(dl_device) != (DL_CPU, 0):
-        raise BufferError(f"__dlpack__: cannot export to device {tuple(dl_device)}")
-    if copy:
-        t = copy_as(shallow(t), t.dt, 0, PRESERVE, None)
-    if max_version is not None and max_version[0] >= 1:
-        v = <DLManagedTensorVersioned*> malloc(sizeof(DLManagedTensorVersioned))
-        if v == NULL:
-            raise MemoryError
-        describe(t, &v.dl_tensor)
-        v.major, v.minor = 1, 0
-        v.flags = DL_COPIED if copy else 0
-        v.deleter = <void (*)(DLManagedTensorVersioned*) noexcept> delete_versioned
-        Py_INCREF(t)
-        v.manager_ctx = <void*> t
-        return PyCapsule_New(v, "dltensor_versioned", <void (*)(object) noexcept> drop_versioned_capsule)
-    m = <DLManagedTensor*> malloc(sizeof(DLManagedTensor))
-    if m == NULL:
-        raise MemoryError
-    describe(t, &m.dl_tensor)
-    m.deleter = <void (*)(DLManagedTensor*) noexcept> delete_managed
-    Py_INCREF(t)
-    m.manager_ctx = <void*> t
-    return PyCapsule_New(m, "dltensor", <void (*)(object) noexcept> drop_capsule)
-
-
-def __dlpack_device__(Tensor self not None):
-    if self.dev:
-        raise BufferError(f"__dlpack_device__: tensors on '{device_object(self.dev)}' cannot be exported")
-    return DL_CPU, 0
-
-
-def to_dlpack(Tensor tensor not None):
-    """A DLPack capsule on the memory of `tensor`, to be consumed once."""
-    return __dlpack__(tensor)
-
-
-cdef class ManagedMemory:
-    """Keeps what a DLPack capsule handed over until nothing looks at it any more."""
-    cdef DLManagedTensor* managed
-    cdef DLManagedTensorVersioned* versioned
-
-    def __dealloc__(self):
-        if self.managed != NULL and self.managed.deleter != NULL:
-            self.managed.deleter(self.managed)
-        if self.versioned != NULL and self.versioned.deleter != NULL:
-            self.versioned.deleter(self.versioned)
-
-
-def from_dlpack(ext_tensor):
-    """A tensor on the memory of an object with `__dlpack__`, or of a DLPack capsule."""
-    cdef ManagedMemory owner = ManagedMemory.__new__(ManagedMemory)
-    cdef DLTensor* d
-    cdef Tensor t
-    cdef Py_ssize_t[MAX_DIMS] strides
-    cdef Py_ssize_t step = 1, extent = 1
-    cdef int i, dt = -1
-    capsule = ext_tensor
-    if hasattr(ext_tensor, "__dlpack__"):
-        try:
-            capsule = ext_tensor.__dlpack__(max_version=(1, 0))
-        except TypeError:           # a producer from before the versioned protocol
-            capsule = ext_tensor.__dlpack__()
-    if PyCapsule_IsValid(capsule, "dltensor_versioned"):
-        owner.versioned = <DLManagedTensorVersioned*> PyCapsule_GetPointer(capsule, "dltensor_versioned")
-        PyCapsule_SetName(capsule, "used_dltensor_versioned")
-        if owner.versioned.major > 1:
-            raise BufferError(f"from_dlpack: DLPack version {owner.versioned.major} is not supported")
-        d = &owner.versioned.dl_tensor
-    elif PyCapsule_IsValid(capsule, "dltensor"):
-        owner.managed = <DLManagedTensor*> PyCapsule_GetPointer(capsule, "dltensor")
-        PyCapsule_SetName(capsule, "used_dltensor")
-        d = &owner.managed.dl_tensor
-    else:
-        raise RuntimeError("from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only "
-                           "once, so you might have already constructed a tensor from it once.")
-    if d.device.device_type != DL_CPU:
-        raise BufferError(f"from_dlpack: memory of device type {d.device.device_type} is not supported")
-    if d.dtype.lanes == 1:
-        dt = {(DL_BOOL, 8): BOOL, (DL_UINT, 8): UINT8, (DL_INT, 8): INT8, (DL_INT, 16): INT16, (DL_INT, 32): INT32,
-              (DL_INT, 64): INT64, (DL_FLOAT, 16): HALF, (DL_BFLOAT, 16): BFLOAT16, (DL_FLOAT, 32): FLOAT,
-              (DL_FLOAT, 64): DOUBLE}.get((d.dtype.code, d.dtype.bits), -1)
-    if dt < 0:
-        raise BufferError(f"from_dlpack: unsupported data type: code {d.dtype.code}, {d.dtype.bits} bits, "
-                          f"{d.dtype.lanes} lanes")
-    if d.ndim > MAX_DIMS:
-        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported, got {d.ndim}")
-    t = Tensor.__new__(Tensor)
-    set_dims(t, d.ndim)
-    t.count = 1
-    for i in range(d.ndim - 1, -1, -1):
-        t.sizes[i] = d.shape[i]
-        t.strides[i] = d.strides[i] if d.strides != NULL else step
-        if t.strides[i] < 0:
-            raise ValueError("from_dlpack: tensors with negative strides are not supported")
-        step *= d.shape[i]
-        t.count *= d.shape[i]
-        extent += (d.shape[i] - 1) * t.strides[i]
-    t.dt = dt
-    t.storage = borrow_storage(<char*> d.data + d.byte_offset, extent * itemsize_of(dt) if t.count else 0, owner)
-    update_contiguous(t)
-    return t
 
 
 # ------------------------------------------------------------------ other layouts, dtypes and devices
@@ -660,15 +462,16 @@ cdef Tensor convert(Tensor t, int dt, int dev, bint copy, object memory_format):
 TO_FORMS = (
     "\n * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, "
     "torch.memory_format memory_format = None)"
-    "\n * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)"
+    "\n * (torch.dtype dtype, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = "
+    "None)"
     "\n * (Tensor tensor, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None)\n")
 
 
 def type_text(x):
     """How PyTorch's messages spell the type of an argument."""
-    if isinstance(x, dtype):
+    if isinstance(x, DType):
         return "torch.dtype"
-    if isinstance(x, device):
+    if isinstance(x, Device):
         return "torch.device"
     if isinstance(x, Tensor):
         return type(x).__name__
@@ -697,14 +500,13 @@ def to(Tensor self not None, *args, **kwargs):
     """
     cdef int dt = self.dt, dev = self.dev
     cdef Py_ssize_t n = len(args)
-    cdef bint copy = False
     cdef Tensor like
     if n == 1 and not kwargs:                   # x.to(device) and x.to(dtype)
         first = args[0]
-        if isinstance(first, dtype):
-            dt = (<dtype> first).code
+        if isinstance(first, DType):
+            dt = (<DType> first).code
             return self if dt == self.dt else convert(self, dt, dev, False, None)
-        if isinstance(first, (device, str)):
+        if isinstance(first, (Device, str)):
             dev = as_device_code(first, dev)
             return self if dev == self.dev else convert(self, dt, dev, False, None)
     rest = list(args)
@@ -716,16 +518,16 @@ def to(Tensor self not None, *args, **kwargs):
     if isinstance(first, Tensor):
         like = <Tensor> first
         dt, dev = like.dt, like.dev
-    elif isinstance(first, dtype) or first in (float, int, bool):
+    elif isinstance(first, DType) or first in (float, int, bool):
         dt = as_dtype_code(first, dt)
     else:
         if n == 0:
             first = options.pop("device", None)
-        if first is not None and (is_flag(first) or not isinstance(first, (device, str, int))):
+        if first is not None and (is_flag(first) or not isinstance(first, (Device, str, int))):
             raise combination_error("to", args, kwargs, TO_FORMS)
         dev = as_device_code(first, dev)
         second = rest.pop(0) if rest else options.pop("dtype", None)
-        if second is not None and not (isinstance(second, dtype) or second in (float, int, bool)):
+        if second is not None and not (isinstance(second, DType) or second in (float, int, bool)):
             raise combination_error("to", args, kwargs, TO_FORMS)
         dt = as_dtype_code(second, dt)
     flags = []
@@ -893,7 +695,7 @@ def reduce_storage(Storage s not None):
 copyreg.pickle(Storage, reduce_storage)
 
 
-def rebuild_tensor(Storage storage not None, dtype dt not None, Py_ssize_t offset, tuple size, tuple stride,
+def rebuild_tensor(Storage storage not None, DType dt not None, Py_ssize_t offset, tuple size, tuple stride,
                    bint requires_grad=False, cls=None, attributes=None):
     """The tensor that `__reduce_ex__` took apart."""
     cdef Tensor r = Tensor.__new__(Tensor)
@@ -924,12 +726,11 @@ def __reduce_ex__(Tensor self not None, protocol):
 
 
 FUNCTIONS = {
-    "is_nonzero": is_nonzero, "from_numpy": from_numpy, "from_dlpack": from_dlpack, "to_dlpack": to_dlpack,
-    "clone": clone, "get_device": get_device,
+    "is_nonzero": is_nonzero, "from_numpy": from_numpy, "clone": clone, "get_device": get_device,
 }
 METHODS = {f.__name__: f for f in (
     item, tolist, __float__, __int__, __complex__, __index__, __bool__, is_nonzero, __len__, __iter__, __reversed__,
-    __contains__, __format__, numpy, __array__, __array_wrap__, __dlpack__, __dlpack_device__, clone, contiguous,
+    __contains__, __format__, numpy, __array__, __array_wrap__, clone, contiguous,
     is_contiguous, to, type_as, cpu, cuda, pin_memory, is_pinned, share_memory_, is_shared, get_device, __deepcopy__,
     __copy__, __reduce_ex__)}
 METHODS |= {name: conversion(name, code) for name, code in CONVERSIONS.items()}
@@ -938,3 +739,9 @@ METHODS |= {
     "is_meta": False, "is_mkldnn": False, "is_nested": False, "is_xpu": False, "is_mps": False,
 }
 PROPERTIES = {"real": real, "imag": imag}
+
+# It is written with the copies above.
+from cygrad import _dlpack
+
+FUNCTIONS |= _dlpack.FUNCTIONS
+METHODS |= _dlpack.METHODS

@@ -633,9 +633,12 @@ cdef class Tensor:
         if g is self:
             raise RuntimeError("can't assign Variable as its own grad")
         if g.dt != self.dt:
-            raise RuntimeError(f"attempting to assign a gradient with dtype '{_legacy_dtype_name(g)}' to a tensor with "
-                               f"dtype '{_legacy_dtype_name(self)}'. The gradient must match the tensor's dtype (or the "
-                               "tensor's grad_dtype attribute if it was set to a different dtype or None).")
+            raise RuntimeError(
+                f"attempting to assign a gradient with dtype '{_legacy_dtype_name(g)}' to a tensor with grad_dtype "
+                f"'{SCALAR_TYPE_NAMES[self.dt]}'. The gradient must match the tensor's grad_dtype (defaults to the "
+                "tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow "
+                "any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break "
+                "downstream systems that assume they match.")
         if g.dev != self.dev:
             raise RuntimeError(f"attempting to assign a gradient with device type '{g.device}' to a tensor with device "
                                f"type '{self.device}'. Please ensure that the gradient and the tensor are on the same "
@@ -770,7 +773,8 @@ cdef class Tensor:
         if self.attributes is not None and name in self.attributes:
             return self.attributes[name]
         if name == "__dict__":
-            self.attributes = {}
+            if self.attributes is None:
+                self.attributes = {}
             return self.attributes
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
@@ -1165,12 +1169,11 @@ cdef object raise_modified(Tensor t, SavedTensor saved, Node owner):
     whose = ""
     if node is not None:
         nr = saved.output_nr if saved.node is not None else t.output_nr
-        whose = f", which is output {nr} of {node.name()},"
+        whose = f", which is output {nr} of {node.name().rstrip('0123456789').removesuffix('Backward')},"
     kind = "torch" if t.dev == 0 else "torch.cuda"
-    comma = "" if whose else ""
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{kind}.{names[t.dt]}Tensor {list(make_size(t.nd, t.sizes))}]{whose}{comma} is at version "
+        f"[{kind}.{names[t.dt]}Tensor {list(make_size(t.nd, t.sizes))}]{whose} is at version "
         f"{t.storage.version}; expected version {saved.version} instead. Hint: enable anomaly detection to find the "
         "operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, "
         "check_nan=False).")

@@ -1,8 +1,8 @@
 """Random tensors on the CPU, in PyTorch's order: `torch.rand` and its fellows, and the in-place draws.
 
-`_random.pyx` turns the generator's words into numbers on raw memory; here are the arguments, the order in which elements
-are visited (see the head of that file) and the gradients, which are zero: a drawn value does not depend on what was
-overwritten.
+`_random.pyx` turns the generator's words into numbers on raw memory; here are the arguments, the order in which
+elements are visited (see the head of that file) and the gradients, which are zero: a drawn value does not depend on
+what was overwritten.
 """
 from libc.stdint cimport uint8_t
 

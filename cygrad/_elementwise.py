@@ -600,7 +600,7 @@ def _neg(self):
 
 
 def _rtruediv(self, other):
-    """Times the reciprocal, as PyTorch has it: other last bits than a division, and a MulBackward0."""
+    """Times the reciprocal, as PyTorch has it: other last bits than a division's, MulBackward0."""
     return METHODS["reciprocal"](self).__mul__(other)
 
 

@@ -2,25 +2,27 @@
 
 Design
 ------
-* A node is younger than every node it reads from, so a heap ordered by age gives each node all of its gradients before
-  it runs; no dependencies are counted.  Leaves of one age with their oldest user run right after it.
-* In a chain the heap is empty whenever a node has run: its gradient goes straight on, with no queue and no bookkeeping.
-* What a run knows of a queued node (the gradients that have arrived) lies in a list of the run, at the position that the
-  node carries; a node that another unfinished run (a backward inside a hook, another thread) has claimed is looked up in
-  a dict of this run instead.
-* A run owns the sums that it makes and adds to them in place; a gradient that nothing else refers to becomes `.grad`
-  of a leaf as it is, any other is copied, so `.grad` never shares memory with another tensor.
+* A node is younger than every node it reads from, so a heap ordered by age gives each node all of its
+  gradients before it runs; no dependencies are counted.  A leaf has the age of its oldest user and runs
+  right after it.
+* In a chain the heap is empty whenever a node has run: its gradient goes straight on, with no queue and no
+  bookkeeping.
+* What a run knows of a queued node (the gradients that have arrived) lies in a list of the run, at the
+  position that the node carries; a node that another unfinished run (a backward inside a hook, another
+  thread) has claimed is looked up in a dict of this run instead.
+* A run owns the sums that it makes and adds to them in place; a gradient that nothing else refers to
+  becomes `.grad` of a leaf as it is, any other is copied, so `.grad` never shares memory with another tensor.
 
-The order in which things happen to a complete gradient is PyTorch's: hooks of the tensor, retain_grad, capture for
-`inputs`, hooks before the node, the node, hooks after it.
+The order in which things happen to a complete gradient is PyTorch's: hooks of the tensor, retain_grad,
+capture for `inputs`, hooks before the node, the node, hooks after it.
 """
 cimport cython
 from cpython.object cimport PyObject
 from libc.stdlib cimport realloc, free
 
 from cygrad._core cimport (
-    HALF, Tensor, Node, AutogradMeta, AccumulateGrad, current_grad_fn, empty_strided_like, gradient_edge, need_meta,
-    new_tensor, same_shape, shallow)
+    Tensor, Node, AutogradMeta, AccumulateGrad, current_grad_fn, empty_strided_like, gradient_edge, need_meta,
+    new_tensor, same_shape)
 from cygrad._ops cimport Op, clone, copy_into, elementwise, fill, to_dtype
 from cygrad import _core
 from cygrad._ops import OPS, clone_tensor, is_dense
@@ -51,7 +53,7 @@ cdef object _anomaly = None
 
 
 def set_anomaly(watcher):
-    """`watcher.run(node, grads)` then takes the place of the node's own call in every backward pass; None: no watcher."""
+    """`watcher.run(node, grads)` then takes the place of the node's own call in every backward pass."""
     global _anomaly
     _anomaly = watcher
 
@@ -211,8 +213,8 @@ cdef list checked_values(before, object after, object hook):
     if not isinstance(after, tuple):
         raise TypeError(f"expected tuple, but hook returned '{type(after).__name__}'")
     if len(after) != len(before):
-        raise RuntimeError(f"hook '{hook_name(hook)}' has returned an incorrect number of values (got {len(after)}, but "
-                           f"expected {len(before)})")
+        raise RuntimeError(f"hook '{hook_name(hook)}' has returned an incorrect number of values (got {len(after)}, "
+                           f"but expected {len(before)})")
     values = []
     for old, new in zip(before, after):
         if old is None:
@@ -614,8 +616,8 @@ def backward(tensors, grad_tensors=None, retain_graph=None, bint create_graph=Fa
     if grad_variables is not None:
         warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
         if grad_tensors is not None:
-            raise RuntimeError("`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. "
-                               "Please only use `grad_tensors`.")
+            raise RuntimeError("`grad_tensors` and `grad_variables` (deprecated) arguments both passed to "
+                               "`backward()`. Please only use `grad_tensors`.")
         grad_tensors = grad_variables
     if inputs is not None:
         inputs = backward_inputs(inputs)

@@ -1,4 +1,4 @@
-"""The type objects `torch.FloatTensor` and its fellows: constructors, and names of a dtype on a device."""
+"""The type objects `torch.FloatTensor` and its fellows: constructors, and names of dtypes."""
 
 import warnings
 
@@ -10,7 +10,7 @@ _NAMES = _core.SCALAR_TYPE_NAMES
 
 
 class tensortype(type):
-    """The class of the type objects: calls construct plain tensors, `isinstance` looks at dtype and device."""
+    """Calls construct plain tensors, `isinstance` looks at dtype and device."""
 
     def __instancecheck__(cls, instance):
         return isinstance(instance, Tensor) and instance.dtype is cls.dtype and instance.is_cpu
@@ -23,11 +23,19 @@ tensortype.__module__ = "torch"
 
 
 def _make(name, dtype):
-    body = {"__module__": "torch", "dtype": dtype, "layout": strided, "is_cuda": False, "is_sparse": False}
+    body = {
+        "__module__": "torch",
+        "dtype": dtype,
+        "layout": strided,
+        "is_cuda": False,
+        "is_sparse": False,
+    }
     return tensortype(name, (), body)
 
 
-TYPES = {f"{name}Tensor": _make(f"{name}Tensor", dtype) for name, dtype in zip(_NAMES, _core.DTYPES)}
+TYPES = {
+    f"{name}Tensor": _make(f"{name}Tensor", dtype) for name, dtype in zip(_NAMES, _core.DTYPES)
+}
 
 
 def type_name(t):
@@ -37,12 +45,16 @@ def type_name(t):
 
 
 def tensor_type(self, dtype=None, non_blocking=False):
-    """The name of the type object of this tensor; or the tensor converted to a dtype, type object or its name."""
+    """The name of this tensor's type; or the tensor converted to a dtype, type object or name."""
     if dtype is None:
         return type_name(self)
     if isinstance(dtype, str):
         *place, name = dtype.split(".")
-        if name not in TYPES or place[:1] != ["torch"] or place[1:] not in ([], ["cuda"], ["opencl"]):
+        if (
+            name not in TYPES
+            or place[:1] != ["torch"]
+            or place[1:] not in ([], ["cuda"], ["opencl"])
+        ):
             raise ValueError(f"invalid type: '{dtype}'")
         return self.to(place[1] if place[1:] else "cpu", TYPES[name].dtype)
     if isinstance(dtype, tensortype):
@@ -58,7 +70,7 @@ tensor_type.__name__ = tensor_type.__qualname__ = "type"
 
 
 def set_default_tensor_type(t):
-    """Makes the dtype of a floating point type object (or its name) the default dtype; deprecated."""
+    """Makes the dtype of a type object (or its name) the default dtype; deprecated."""
     if isinstance(t, str):
         name = t.rpartition(".")[2]
         if name not in TYPES:
@@ -67,8 +79,8 @@ def set_default_tensor_type(t):
     if not isinstance(t, tensortype):
         raise TypeError("invalid type object")
     warnings.warn(
-        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "
-        "torch.set_default_device() as alternatives.",
+        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use "
+        "torch.set_default_dtype() and torch.set_default_device() as alternatives.",
         UserWarning,
         stacklevel=2,
     )

@@ -750,9 +750,12 @@ cpdef Tensor addmm(Tensor c, Tensor a, Tensor b, double beta, double alpha):
     cdef Tensor r
     if a.nd != 2 or b.nd != 2:
         raise RuntimeError(f"mat{1 if a.nd != 2 else 2} must be a matrix, got {a.nd if a.nd != 2 else b.nd}-D tensor")
+    check_self_dtype(c, b)
+    if a.dt != b.dt:
+        kinds = _core.SCALAR_TYPE_NAMES
+        raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {kinds[a.dt]} and {kinds[b.dt]}")
     check_mm(a, b)
     check_expand(c, (a.sizes[0], b.sizes[1]))
-    check_self_dtype(c, a)
     need_cpu("addmm", c, a, b)
     r = product(a, b, c, alpha, beta)
     return attach(r, "AddmmBackward0", (c, a, b), _addmm_backward,

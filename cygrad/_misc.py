@@ -1,6 +1,9 @@
 """Public names that belong to no family."""
 
 from ._core import Tensor
+from ._types import CONSTANTS
+
+legacy_contiguous_format = CONSTANTS["contiguous_format"]
 
 
 def typename(obj):
@@ -55,5 +58,5 @@ def map_(self, other, callable):
     return self.copy_(self.new_tensor([callable(a, b) for a, b in pairs]).reshape(self.shape))
 
 
-FUNCTIONS = ("typename", "is_autocast_enabled", "is_storage", "is_same_size")
+FUNCTIONS = ("typename", "is_autocast_enabled", "is_storage", "is_same_size", "legacy_contiguous_format")
 METHODS = ("get_device", "is_same_size", "apply_", "map_")

@@ -403,7 +403,7 @@ CG_INLINE T N(cg_erf)(T a)
     p = p * z + L(1.896679255e-1), q = q * z + L(5.014216042e-1);
     p = p * z + L(1.128379148), q = q * z + L(1.0);
     p = x * p / q;
-    return N(cg_copysign)(p > L(1.0) ? L(1.0) : p, a);
+    return N(cg_copysign)(m >= L(3.9) || p > L(1.0) ? L(1.0) : p, a);
 #else
     return M(erf)(a);
 #endif

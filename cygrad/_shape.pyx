@@ -575,7 +575,7 @@ def unbind(input, dim=0):
     cdef Tensor t = checked("unbind", input)
     cdef int d
     if t.nd == 0:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     d = wrap_dim(dim, t.nd)
     with_grad = _core.set_grad_mode(False)
     try:

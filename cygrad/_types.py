@@ -47,18 +47,33 @@ class memory_format(_Constants):
 for _type in (layout, memory_format):
     _type.__module__ = "torch"
 
-_LAYOUTS = ("strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "jagged", "_mkldnn")
+_LAYOUTS = (
+    "strided",
+    "sparse_coo",
+    "sparse_csr",
+    "sparse_csc",
+    "sparse_bsr",
+    "sparse_bsc",
+    "jagged",
+    "_mkldnn",
+)
 _FORMATS = ("contiguous_format", "preserve_format", "channels_last", "channels_last_3d")
-CONSTANTS = {name: _make(layout, name) for name in _LAYOUTS} | {name: _make(memory_format, name) for name in _FORMATS}
+CONSTANTS = {name: _make(layout, name) for name in _LAYOUTS} | {
+    name: _make(memory_format, name) for name in _FORMATS
+}
 strided = CONSTANTS["strided"]
 contiguous_format = CONSTANTS["contiguous_format"]
 preserve_format = CONSTANTS["preserve_format"]
 channels_last = CONSTANTS["channels_last"]
 channels_last_3d = CONSTANTS["channels_last_3d"]
 
-# dtype: digits that survive a round trip, bits of the significand, largest and smallest exponent
-_FLOATS = {"float16": (3, 11, 16, -14), "bfloat16": (2, 8, 128, -126), "float32": (6, 24, 128, -126),
-           "float64": (15, 53, 1024, -1022)}  # fmt: skip
+# digits that survive a round trip, bits of the significand, largest and smallest exponents
+_FLOATS = {
+    "float16": (3, 11, 16, -14),
+    "bfloat16": (2, 8, 128, -126),
+    "float32": (6, 24, 128, -126),
+    "float64": (15, 53, 1024, -1022),
+}
 
 
 class finfo:
@@ -71,10 +86,14 @@ class finfo:
         if type is None:
             type = _core.get_default_dtype()
         if not isinstance(type, dtype):
-            raise TypeError(f"finfo(): argument 'type' (position 1) must be torch.dtype, not {type.__class__.__name__}")
+            raise TypeError(
+                f"finfo(): argument 'type' (position 1) must be torch.dtype, not "
+                f"{type.__class__.__name__}"
+            )
         if type.name not in _FLOATS:
             raise TypeError(
-                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
+                "'torch.finfo'"
             )
         digits, bits, top, bottom = _FLOATS[type.name]
         self.dtype = type.name
@@ -93,8 +112,9 @@ class finfo:
 
     def __repr__(self):
         return (
-            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
-            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
+            f"eps={self.eps:g}, smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, "
+            f"dtype={self.dtype})"
         )
 
 
@@ -103,9 +123,15 @@ class iinfo:
 
     def __init__(self, type):
         if not isinstance(type, dtype):
-            raise TypeError(f"iinfo(): argument 'type' (position 1) must be torch.dtype, not {type.__class__.__name__}")
+            raise TypeError(
+                f"iinfo(): argument 'type' (position 1) must be torch.dtype, not "
+                f"{type.__class__.__name__}"
+            )
         if type.is_floating_point or type.is_complex:
-            raise TypeError("torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'")
+            raise TypeError(
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle "
+                "'torch.iinfo'"
+            )
         if type.name == "bool":
             raise TypeError("torch.bool is not supported by torch.iinfo")
         self.dtype = type.name
@@ -124,6 +150,12 @@ class iinfo:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
-FUNCTIONS = {"layout": layout, "memory_format": memory_format, "finfo": finfo, "iinfo": iinfo, **CONSTANTS}
+FUNCTIONS = {
+    "layout": layout,
+    "memory_format": memory_format,
+    "finfo": finfo,
+    "iinfo": iinfo,
+    **CONSTANTS,
+}
 METHODS = {}
 PROPERTIES = {}

@@ -1,8 +1,9 @@
 """LeNet-5 on handwritten digits: data, training with a progress bar, checkpoint, test, picture.
 
-The 1,797 digits that scikit-learn ships (8x8 pixels, 16 greys) are enlarged to the 32x32 of LeCun et al. 1998.  A fifth
-is held back for the test.  Writes lenet.pt, the weights, and lenet.png, the losses and some digits with what the network
-read.  Ends with status 1 where the test accuracy stays below --target.
+The 1,797 digits that scikit-learn ships (8x8 pixels, 16 greys) are enlarged to the 32x32 of LeCun
+et al. 1998.  A fifth is held back for the test.  Writes lenet.pt, the weights, and lenet.png, the
+losses and some digits with what the network read.  Ends with status 1 where the test accuracy
+stays below --target.
 """
 
 import argparse

@@ -22,5 +22,5 @@ def device(request):
         from cygrad import cl
 
         if not cl.device_count("opencl"):
-            pytest.skip("no OpenCL device (pip install pyopencl pocl-binary-distribution makes one)")
+            pytest.skip("no OpenCL device (the extra cygrad[pocl] makes one)")
     return cygrad.device(request.param)

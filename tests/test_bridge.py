@@ -12,15 +12,30 @@ import cygrad
 
 torch = pytest.importorskip("torch")
 
-DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
+DTYPES = [
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+]
 
 
 def outcome(f, lib):
     try:
         r = f(lib)
-    except Exception as e:  # noqa: BLE001
+    except Exception as e:
         return type(e).__name__, str(e)
-    return (r.dtype, tuple(r.shape), r.stride(), r.requires_grad, r.tolist()) if isinstance(r, lib.Tensor) else r
+    return (
+        (r.dtype, tuple(r.shape), r.stride(), r.requires_grad, r.tolist())
+        if isinstance(r, lib.Tensor)
+        else r
+    )
 
 
 def same(*functions):
@@ -35,7 +50,9 @@ def same(*functions):
 def test_to_python(dtype):
     same(
         lambda lib: lib.tensor([0, 1, 2], dtype=getattr(lib, dtype)).tolist(),
-        lambda lib: lib.arange(24).reshape(2, 3, 4).to(getattr(lib, dtype)).permute(2, 0, 1)[::2].tolist(),
+        lambda lib: (
+            lib.arange(24).reshape(2, 3, 4).to(getattr(lib, dtype)).permute(2, 0, 1)[::2].tolist()
+        ),
         lambda lib: lib.tensor(1, dtype=getattr(lib, dtype)).tolist(),
         lambda lib: lib.tensor([[1]], dtype=getattr(lib, dtype)).item(),
         lambda lib: float(lib.tensor([1], dtype=getattr(lib, dtype))),
@@ -92,7 +109,15 @@ def test_numpy_shares_memory(dtype):
     t.numpy()[1, 1] = 0
     assert t[1, 1].item() == 0
     a = np.array([[0, 1, 2], [3, 4, 5]], dtype=dtype)
-    for view in (a, a.T, a[:, 1:], a[1], a[1, 2:3].reshape(()), np.broadcast_to(a[0], (3, 3)), a[:0]):
+    for view in (
+        a,
+        a.T,
+        a[:, 1:],
+        a[1],
+        a[1, 2:3].reshape(()),
+        np.broadcast_to(a[0], (3, 3)),
+        a[:0],
+    ):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             b = cygrad.from_numpy(view)
@@ -156,7 +181,11 @@ def test_dlpack_with_pytorch(dtype):
     assert theirs.tolist() == mine.tolist() and theirs.stride() == mine.stride()
     assert str(theirs.dtype) == str(mine.dtype) and theirs.data_ptr() == mine.data_ptr()
     back = cygrad.from_dlpack(theirs)
-    assert back.data_ptr() == mine.data_ptr() and back.tolist() == mine.tolist() and back.dtype == mine.dtype
+    assert (
+        back.data_ptr() == mine.data_ptr()
+        and back.tolist() == mine.tolist()
+        and back.dtype == mine.dtype
+    )
     if dtype != "bfloat16":
         assert np.from_dlpack(mine).tolist() == mine.tolist()
 
@@ -164,7 +193,9 @@ def test_dlpack_with_pytorch(dtype):
 def test_dlpack_capsules():
     t = cygrad.ones(2)
     assert repr(t.__dlpack__()).startswith('<capsule object "dltensor" ')
-    assert repr(t.__dlpack__(max_version=(1, 0))).startswith('<capsule object "dltensor_versioned" ')
+    assert repr(t.__dlpack__(max_version=(1, 0))).startswith(
+        '<capsule object "dltensor_versioned" '
+    )
     assert t.__dlpack_device__() == (1, 0)
     capsule = cygrad.to_dlpack(t)
     assert cygrad.from_dlpack(capsule).data_ptr() == t.data_ptr()
@@ -224,7 +255,15 @@ def test_to():
         lambda lib: lib.ones(2).is_shared(),
     )
     t = cygrad.ones(2)
-    for f in (t.float, t.cpu, t.contiguous, lambda: t.to("cpu"), lambda: t.to(cygrad.float32), lambda: t.to(t), t.to):
+    for f in (
+        t.float,
+        t.cpu,
+        t.contiguous,
+        lambda: t.to("cpu"),
+        lambda: t.to(cygrad.float32),
+        lambda: t.to(t),
+        t.to,
+    ):
         assert f() is t
     assert t.to(cygrad.float32, copy=True) is not t
     x = cygrad.ones(2, requires_grad=True)
@@ -245,14 +284,18 @@ LAYOUTS = {
     "ones": lambda lib: lib.arange(3.0).reshape(1, 3, 1, 1),
     "images": lambda lib: lib.arange(120.0).reshape(2, 3, 4, 5),
     "channel": lambda lib: lib.arange(40.0).reshape(2, 1, 4, 5),
-    "channels_last": lambda lib: lib.arange(120.0).reshape(2, 3, 4, 5).contiguous(memory_format=lib.channels_last),
+    "channels_last": lambda lib: (
+        lib.arange(120.0).reshape(2, 3, 4, 5).contiguous(memory_format=lib.channels_last)
+    ),
     "volume": lambda lib: lib.arange(120.0).reshape(1, 2, 3, 4, 5),
     "scalar": lambda lib: lib.tensor(1.0),
     "empty": lambda lib: lib.empty(2, 0, 3).permute(2, 0, 1),
 }
 
 
-@pytest.mark.parametrize("format", [None, "contiguous_format", "preserve_format", "channels_last", "channels_last_3d"])
+@pytest.mark.parametrize(
+    "format", [None, "contiguous_format", "preserve_format", "channels_last", "channels_last_3d"]
+)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_memory_formats(layout, format):
     kw = lambda lib: {} if format is None else {"memory_format": getattr(lib, format)}  # noqa: E731
@@ -276,7 +319,11 @@ class Named(cygrad.Tensor):
 
 
 def round_trips():
-    return copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t)), lambda t: pickle.loads(pickle.dumps(t, 2))
+    return (
+        copy.deepcopy,
+        lambda t: pickle.loads(pickle.dumps(t)),
+        lambda t: pickle.loads(pickle.dumps(t, 2)),
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -285,7 +332,9 @@ def test_round_trips(dtype):
     for trip in round_trips():
         r = trip(t)
         assert r.tolist() == t.tolist() and r.dtype == t.dtype and r.stride() == t.stride()
-        assert r.storage_offset() == 2 and r.untyped_storage().nbytes() == t.untyped_storage().nbytes()
+        assert (
+            r.storage_offset() == 2 and r.untyped_storage().nbytes() == t.untyped_storage().nbytes()
+        )
         assert r.data_ptr() != t.data_ptr()
 
 
@@ -305,7 +354,9 @@ def test_round_trips_keep_what_belongs_to_a_tensor():
     assert copy.deepcopy(x).grad.tolist() == [3, 3]
     assert pickle.loads(pickle.dumps(x * 2)).is_leaf
     shallow = copy.copy(x)
-    assert shallow.data_ptr() == x.data_ptr() and shallow.label == "weights" and shallow.requires_grad
+    assert (
+        shallow.data_ptr() == x.data_ptr() and shallow.label == "weights" and shallow.requires_grad
+    )
     memo = {}
     assert copy.deepcopy(x, memo) is copy.deepcopy(x, memo)
     same(lambda lib: copy.deepcopy(lib.ones(2, requires_grad=True) * 2))
@@ -313,8 +364,17 @@ def test_round_trips_keep_what_belongs_to_a_tensor():
 
 def test_copy_gradients():
     x = cygrad.arange(6.0).reshape(2, 3).requires_grad_()
-    for y in (x.clone(), x.t().contiguous(), x.to(cygrad.float64), x.clone(memory_format=cygrad.contiguous_format)):
+    for y in (
+        x.clone(),
+        x.t().contiguous(),
+        x.to(cygrad.float64),
+        x.clone(memory_format=cygrad.contiguous_format),
+    ):
         x.grad = None
         (y * y).sum().backward()
         assert x.grad.tolist() == (2 * x).tolist()
-    assert type(x.clone().grad_fn).__name__ == type(x.t().contiguous().grad_fn).__name__ == "CloneBackward0"
+    assert (
+        type(x.clone().grad_fn).__name__
+        == type(x.t().contiguous().grad_fn).__name__
+        == "CloneBackward0"
+    )

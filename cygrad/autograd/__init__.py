@@ -1,4 +1,4 @@
-"""Automatic differentiation: the functions around the graph and the engine that runs it backwards."""
+"""Automatic differentiation: the functions around the graph and its engine."""
 
 import warnings
 
@@ -20,9 +20,10 @@ from .gradcheck import gradcheck, gradgradcheck
 from .variable import Variable
 
 __all__ = [
-    "Function", "Variable", "anomaly_mode", "backward", "detect_anomaly", "enable_grad", "function", "functional", "grad",
-    "grad_mode", "gradcheck", "gradgradcheck", "graph", "inference_mode", "is_multithreading_enabled", "no_grad",
-    "set_detect_anomaly", "set_grad_enabled", "set_multithreading_enabled", "variable",
+    "Function", "Variable", "anomaly_mode", "backward", "detect_anomaly", "enable_grad", "function",
+    "functional", "grad", "grad_mode", "gradcheck", "gradgradcheck", "graph", "inference_mode",
+    "is_multithreading_enabled", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "set_multithreading_enabled", "variable",
 ]  # fmt: skip
 
 
@@ -39,17 +40,21 @@ def grad(
 ):
     """The sums of the gradients of `outputs` with respect to each of `inputs`, as a tuple.
 
-    `grad_outputs` are the vectors of the vector-Jacobian product, one per output; None for an output of one element.  An
-    input that no output depends on raises unless `allow_unused` (its gradient is then None) or `materialize_grads` (then
-    zeros).  With `is_grads_batched` the vectors have a leading dimension, over which the results are stacked.
+    `grad_outputs` are the vectors of the vector-Jacobian product, one per output; None for an
+    output of one element.  An input that no output depends on raises unless `allow_unused` (its
+    gradient is then None) or `materialize_grads` (then zeros).  With `is_grads_batched` the vectors
+    have a leading dimension, over which the results are stacked.
     """
     if materialize_grads and allow_unused is False:
         raise ValueError(
-            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
         )
     if allow_unused is None:
         allow_unused = materialize_grads
-    outputs = (outputs,) if isinstance(outputs, Tensor) or _engine.is_edge(outputs) else tuple(outputs)
+    outputs = (
+        (outputs,) if isinstance(outputs, Tensor) or _engine.is_edge(outputs) else tuple(outputs)
+    )
     inputs = (inputs,) if isinstance(inputs, Tensor) or _engine.is_edge(inputs) else tuple(inputs)
     if not inputs:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
@@ -60,8 +65,8 @@ def grad(
             raise AssertionError("Expected output to be a torch.Tensor")
     if not only_inputs:
         warnings.warn(
-            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other "
-            "parts of the graph, please use torch.autograd.backward.",
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To "
+            "accumulate gradient for other parts of the graph, please use torch.autograd.backward.",
             FutureWarning,
             stacklevel=2,
         )
@@ -75,11 +80,19 @@ def grad(
     if is_grads_batched:
         result = _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused)
     else:
-        result = _engine.run_backward(outputs, grad_outputs, retain_graph, create_graph, inputs, False, allow_unused)
+        result = _engine.run_backward(
+            outputs, grad_outputs, retain_graph, create_graph, inputs, False, allow_unused
+        )
     if materialize_grads:
-        if any(g is None and not isinstance(x, Tensor) for g, x in zip(result, inputs, strict=True)):
-            raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
-        result = tuple([x.new_zeros(x.shape) if g is None else g for g, x in zip(result, inputs, strict=True)])
+        if any(
+            g is None and not isinstance(x, Tensor) for g, x in zip(result, inputs, strict=True)
+        ):
+            raise RuntimeError(
+                "materialize_grads cannot be used when the given input is a GradientEdge"
+            )
+        result = tuple(
+            [x.new_zeros(x.shape) if g is None else g for g, x in zip(result, inputs, strict=True)]
+        )
     return result
 
 
@@ -94,15 +107,19 @@ def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_un
         if g.dim() == 0 or g.shape[1:] != out.shape:
             row = g.shape[2:]  # as PyTorch prints it
             raise RuntimeError(
-                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
-                "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
-                f"output, but a mismatch was detected: grad_output[{i}] has a shape of {row} and output[{i}] has a "
-                f"shape of {out.shape}. If you only want some tensors in `grad_output` to be considered batched, "
-                "consider using vmap."
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output "
+                "as the batch dimension. The sizes of the remaining dimensions are expected to "
+                "match the shape of corresponding output, but a mismatch was detected: "
+                f"grad_output[{i}] has a shape of {row} and output[{i}] has a shape of "
+                f"{out.shape}. If you only want some tensors in `grad_output` to be considered "
+                "batched, consider using vmap."
             )
         sizes.add(g.shape[0])
     if len(sizes) > 1:
-        raise ValueError(f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes}")
+        raise ValueError(
+            "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
+            f"{sizes}"
+        )
     n = sizes.pop() if sizes else 1
     runs = [
         _engine.run_backward(
@@ -116,7 +133,9 @@ def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_un
         )
         for i in range(n)
     ]
-    return tuple([None if column[0] is None else stack(column) for column in zip(*runs, strict=True)])
+    return tuple(
+        [None if column[0] is None else stack(column) for column in zip(*runs, strict=True)]
+    )
 
 
 Tensor.backward = _engine.tensor_backward

@@ -6,7 +6,12 @@ import warnings
 from .. import _core, _engine
 from .._core import Tensor
 
-__all__ = ["detect_anomaly", "set_detect_anomaly", "is_anomaly_enabled", "is_anomaly_check_nan_enabled"]
+__all__ = [
+    "detect_anomaly",
+    "set_detect_anomaly",
+    "is_anomaly_enabled",
+    "is_anomaly_check_nan_enabled",
+]
 
 _enabled = False
 _check_nan = True
@@ -36,17 +41,25 @@ class _Watcher:
             if error.args and isinstance(error.args[0], str) and hint in error.args[0]:
                 text = error.args[0]
                 error.args = (
-                    text[: text.index(hint)] + "Hint: the backtrace further above shows the operation that failed to "
-                    "compute its gradient. The variable in question was changed in there or anywhere later. Good luck!",
+                    text[: text.index(hint)]
+                    + "Hint: the backtrace further above shows the operation that failed to "
+                    "compute its gradient. The variable in question was changed in there or "
+                    "anywhere later. Good luck!",
                 )
             raise
         finally:
             self.running.pop()
         if _check_nan:
             for i, g in enumerate(results if isinstance(results, (tuple, list)) else (results,)):
-                if isinstance(g, Tensor) and g.is_floating_point() and g.detach().isnan().any().item():
+                if (
+                    isinstance(g, Tensor)
+                    and g.is_floating_point()
+                    and g.detach().isnan().any().item()
+                ):
                     _report(node)
-                    raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
+                    raise RuntimeError(
+                        f"Function '{node.name()}' returned nan values in its {i}th output."
+                    )
         return results
 
 
@@ -54,21 +67,22 @@ def _report(node):
     stack = node.metadata.get("traceback_")
     if stack is None:
         message = (
-            f"Error detected in {node.name()}. No forward pass information available. Enable detect anomaly during "
-            "forward pass for more information."
+            f"Error detected in {node.name()}. No forward pass information available. Enable "
+            "detect anomaly during forward pass for more information."
         )
     else:
-        message = f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{''.join(stack)}"
+        message = (
+            f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n"
+            + "".join(stack)
+        )
         parent = node.metadata.get("parent_")
         while parent is not None:
             above = parent.metadata.get("traceback_")
-            message += (
-                f"\n\nPrevious calculation was induced by {parent.name()}. "
-                + (
-                    f"Traceback of forward call that induced the previous calculation:\n{''.join(above)}"
-                    if above
-                    else "No forward pass information available."
-                )
+            message += f"\n\nPrevious calculation was induced by {parent.name()}. " + (
+                "Traceback of forward call that induced the previous calculation:\n"
+                f"{''.join(above)}"
+                if above
+                else "No forward pass information available."
             )
             parent = parent.metadata.get("parent_")
     warnings.warn(message, UserWarning, stacklevel=4)
@@ -93,14 +107,16 @@ def is_anomaly_check_nan_enabled():
 
 
 class detect_anomaly:
-    """Inside, a node that raises or returns NaN names the forward call that made it, in a warning."""
+    """Inside, a node that raises or returns NaN names the forward call that made it, in a
+    warning.
+    """
 
     def __init__(self, check_nan=True):
         self.prev = _enabled, _check_nan
         self.check_nan = check_nan
         warnings.warn(
-            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for "
-            "debugging.",
+            "Anomaly Detection has been enabled. This mode will increase the runtime and should "
+            "only be enabled for debugging.",
             stacklevel=2,
         )
 

@@ -1,7 +1,8 @@
 """`Function`: operations with a gradient written by hand.
 
-The node of the graph and the `ctx` that `forward` and `backward` see are one object, of a class that belongs to the
-Function (`ExpBackward` for `class Exp(Function)`).  `forward` runs with recording off; its outputs then get the node.
+The node of the graph and the `ctx` that `forward` and `backward` see are one object, of a class
+that belongs to the Function (`ExpBackward` for `class Exp(Function)`).  `forward` runs with
+recording off, and its outputs then get the node.
 """
 
 import functools
@@ -12,7 +13,14 @@ from .. import _core
 from .._core import FunctionNode, Tensor, is_grad_enabled
 from .grad_mode import no_grad
 
-__all__ = ["FunctionCtx", "BackwardCFunction", "FunctionMeta", "Function", "once_differentiable", "InplaceFunction"]
+__all__ = [
+    "FunctionCtx",
+    "BackwardCFunction",
+    "FunctionMeta",
+    "Function",
+    "once_differentiable",
+    "InplaceFunction",
+]
 
 
 class FunctionCtx:
@@ -25,7 +33,9 @@ class FunctionCtx:
     materialize_grads = True
 
     def save_for_backward(self, *tensors):
-        """Keeps tensors (or None) for `backward`, which finds them in `saved_tensors`, checked to be unchanged."""
+        """Keeps tensors (or None) for `backward`, which finds them in `saved_tensors`, checked to
+        be unchanged.
+        """
         self.to_save = tensors
 
     def save_for_forward(self, *tensors):
@@ -41,10 +51,13 @@ class FunctionCtx:
         self.non_differentiable = args
 
     def set_materialize_grads(self, value):
-        """Whether `backward` gets zeros (the default) or None for outputs that nothing depends on."""
+        """Whether `backward` gets zeros (the default) or None for outputs that nothing depends
+        on.
+        """
         if not isinstance(value, bool):
             raise TypeError(
-                "set_materialize_grads received an invalid combination of arguments - got (), but expected (bool)"
+                "set_materialize_grads received an invalid combination of arguments - got (), but "
+                "expected (bool)"
             )
         self.materialize_grads = value
 
@@ -77,30 +90,32 @@ class FunctionMeta(type):
 class Function(metaclass=FunctionMeta):
     """A differentiable operation with its own gradient.
 
-    Subclasses have static methods `forward(ctx, *args)` and `backward(ctx, *grad_outputs)`, the latter with one gradient
-    per argument of `forward` (None for one that needs none); or `forward(*args)` and `setup_context(ctx, inputs, output)`.
-    They are called through `apply`.
+    Subclasses have static methods `forward(ctx, *args)` and `backward(ctx, *grad_outputs)`, the
+    latter with one gradient per argument of `forward` (None for one that needs none); or
+    `forward(*args)` and `setup_context(ctx, inputs, output)`. They are called through `apply`.
     """
 
     def __init__(self, *args, **kwargs):
         warnings.warn(
-            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should "
-            "invoke them on the class itself. Instantiating an autograd function will raise an error in a future "
-            "version of PyTorch.",
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all "
+            "static, so you should invoke them on the class itself. Instantiating an autograd "
+            "function will raise an error in a future version of PyTorch.",
             DeprecationWarning,
             stacklevel=2,
         )
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError(
-            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd "
-            "function with static forward method. (Example: "
+            "Legacy autograd function with non-static forward method is deprecated. Please use "
+            "new-style autograd function with static forward method. (Example: "
             "https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
         )
 
     @staticmethod
     def forward(*args, **kwargs):
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -109,8 +124,8 @@ class Function(metaclass=FunctionMeta):
     @staticmethod
     def backward(ctx, *grad_outputs):
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
-            "backward mode AD."
+            "You must implement either the backward or vjp method for your custom "
+            "autograd.Function to use it with backward mode AD."
         )
 
     vjp = backward
@@ -118,7 +133,8 @@ class Function(metaclass=FunctionMeta):
     @staticmethod
     def jvp(ctx, *grad_inputs):
         raise NotImplementedError(
-            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+            "You must implement the jvp function for custom autograd.Function to use it with "
+            "forward mode AD."
         )
 
     @classmethod
@@ -151,16 +167,23 @@ def _wrap(cls, ctx, args, output, recorded):
     outputs = [output] if single else list(output)
     for i, t in enumerate(ctx.to_save or ()):
         if t is not None and not isinstance(t, Tensor):
-            raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}")
+            raise TypeError(
+                f"save_for_backward can only save variables, but argument {i} is of type "
+                f"{type(t).__name__}"
+            )
     # By identity: `in` would compare elements.
     inputs = {id(x): i for i, x in enumerate(args) if isinstance(x, Tensor)}
     dirty = _identities(ctx.dirty_tensors, "mark_dirty can only accept variables, but argument ")
-    fixed = _identities(ctx.non_differentiable, "mark_non_differentiable only accepts variable arguments, but got ")
+    fixed = _identities(
+        ctx.non_differentiable, "mark_non_differentiable only accepts variable arguments, but got "
+    )
     if dirty:
         _check_dirty(ctx, args, outputs, dirty, inputs, recorded)
     if recorded:
         _core.set_function(ctx, _run_backward, len(outputs))
-        ctx._inputs = tuple([(x.shape, x.dtype, x.device) if isinstance(x, Tensor) else None for x in args])
+        ctx._inputs = tuple(
+            [(x.shape, x.dtype, x.device) if isinstance(x, Tensor) else None for x in args]
+        )
     made = {}
     for i, t in enumerate(outputs):
         if not isinstance(t, Tensor):
@@ -177,14 +200,20 @@ def _wrap(cls, ctx, args, output, recorded):
             if t.requires_grad and key not in inputs:
                 t.detach_()
         elif key in dirty and key in inputs:
-            _core.make_rebase(t, _region_first(ctx, inputs[key], len(outputs)) if t._is_view() else ctx)
+            _core.make_rebase(
+                t, _region_first(ctx, inputs[key], len(outputs)) if t._is_view() else ctx
+            )
         else:
             _core.set_output(t, ctx, i)
         made[key] = t
     if recorded:
-        ctx._outputs = tuple([(t.shape, t.dtype, t.device) if isinstance(t, Tensor) else None for t in outputs])
+        ctx._outputs = tuple(
+            [(t.shape, t.dtype, t.device) if isinstance(t, Tensor) else None for t in outputs]
+        )
         if ctx.to_save:
-            outputs_of_ctx = [t if isinstance(t, Tensor) and t.grad_fn is ctx else None for t in outputs]
+            outputs_of_ctx = [
+                t if isinstance(t, Tensor) and t.grad_fn is ctx else None for t in outputs
+            ]
             _core.set_saved(ctx, ctx.to_save, outputs_of_ctx)
         else:
             ctx._saves_nothing = True
@@ -203,28 +232,32 @@ def _check_dirty(ctx, args, outputs, dirty, inputs, recorded):
     returned = {id(t) for t in outputs}
     if not dirty <= returned:
         raise RuntimeError(
-            "Some elements marked as dirty during the forward method were not returned as output. The inputs that are "
-            "modified inplace must all be outputs of the Function."
+            "Some elements marked as dirty during the forward method were not returned as output. "
+            "The inputs that are modified inplace must all be outputs of the Function."
         )
     for t in ctx.dirty_tensors:
         if id(t) not in inputs:
             warnings.warn(
-                "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated "
-                "should be passed to ctx.mark_dirty().",
+                "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors "
+                "that have been mutated should be passed to ctx.mark_dirty().",
                 UserWarning,
                 stacklevel=4,
             )
         elif recorded:
             if t.requires_grad and t.is_leaf:
-                raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+                raise RuntimeError(
+                    "a leaf Variable that requires grad has been used in an in-place operation."
+                )
             if t._is_view() and len(outputs) != 1:
                 raise RuntimeError(
-                    "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot "
-                    "return more than one Tensor. This is not supported by the current autograd engine. You should "
-                    "either make sure the input is not a view (using .clone() for example) or make your Function only "
-                    "return one Tensor (potentially splitting it into two Functions: one doing the inplace that returns "
-                    "a single Tensor and a second one that does the other operations). You can ask on the forum "
-                    "https://discuss.pytorch.org/ if you need help to do this change."
+                    "If your Function modifies inplace an input that is a view of another Tensor, "
+                    "your Function cannot return more than one Tensor. This is not supported by "
+                    "the current autograd engine. You should either make sure the input is not a "
+                    "view (using .clone() for example) or make your Function only return one "
+                    "Tensor (potentially splitting it into two Functions: one doing the inplace "
+                    "that returns a single Tensor and a second one that does the other "
+                    "operations). You can ask on the forum https://discuss.pytorch.org/ if you "
+                    "need help to do this change."
                 )
             before = _core.set_grad_mode(True)
             try:
@@ -234,11 +267,14 @@ def _check_dirty(ctx, args, outputs, dirty, inputs, recorded):
 
 
 def _region_first(ctx, position, n_outputs):
-    """`ctx`, or a node like it whose first input is the view that was written, as the history of a base needs it."""
+    """`ctx`, or a node like it whose first input is the view that was written, as the history of a
+    base needs it.
+    """
     if position == 0:
         return ctx
     raise NotImplementedError(
-        f"{ctx.name()}: a view that the Function writes in place must be the first argument of forward"
+        f"{ctx.name()}: a view that the Function writes in place must be the first argument of "
+        "forward"
     )
 
 
@@ -248,11 +284,14 @@ def _run_backward(node, *grads):
     has_backward = cls.backward is not Function.backward
     if has_backward and cls.vjp is not Function.vjp:
         raise RuntimeError(
-            "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement "
-            "one of them."
+            "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You "
+            "should only implement one of them."
         )
     if node.materialize_grads:
-        grads = [_zeros(meta) if g is None and meta else g for g, meta in zip(grads, node._outputs, strict=True)]
+        grads = [
+            _zeros(meta) if g is None and meta else g
+            for g, meta in zip(grads, node._outputs, strict=True)
+        ]
     results = (cls.backward if has_backward else cls.vjp)(node, *grads)
     if not isinstance(results, tuple):
         results = (results,)
@@ -261,10 +300,14 @@ def _run_backward(node, *grads):
         results = results[:-1]
     if len(results) != expected:
         raise RuntimeError(
-            f"function {name} returned an incorrect number of gradients (expected {expected}, got {len(results)})"
+            f"function {name} returned an incorrect number of gradients (expected {expected}, got "
+            f"{len(results)})"
         )
     return tuple(
-        [_checked(node, i, g, meta) for i, (g, meta) in enumerate(zip(results, node._inputs, strict=True))]
+        [
+            _checked(node, i, g, meta)
+            for i, (g, meta) in enumerate(zip(results, node._inputs, strict=True))
+        ]
     )
 
 
@@ -281,8 +324,8 @@ def _checked(node, i, g, meta):
         return None
     if meta is None:
         raise RuntimeError(
-            f"function {node.name()} returned a gradient different than None at position {i + 1}, but the "
-            "corresponding forward input was not a Variable"
+            f"function {node.name()} returned a gradient different than None at position {i + 1}, "
+            "but the corresponding forward input was not a Variable"
         )
     if not isinstance(g, Tensor):
         raise RuntimeError(f"expected Variable or None (got {type(g).__name__})")
@@ -292,14 +335,14 @@ def _checked(node, i, g, meta):
     if g.shape != shape:
         if not _expands_to(shape, g.shape):
             raise RuntimeError(
-                f"Function {node.name()} returned an invalid gradient at index {i} - got {list(g.shape)} but expected "
-                f"shape compatible with {list(shape)}"
+                f"Function {node.name()} returned an invalid gradient at index {i} - got "
+                f"{list(g.shape)} but expected shape compatible with {list(shape)}"
             )
         g = g.sum_to_size(shape)
     if g.device != device:
         raise RuntimeError(
-            f"Function {node.name()} returned an invalid gradient at index {i} - expected device {device} but got "
-            f"{g.device}"
+            f"Function {node.name()} returned an invalid gradient at index {i} - expected device "
+            f"{device} but got {g.device}"
         )
     return g if g.dtype is dtype else g.to(dtype)
 
@@ -318,11 +361,15 @@ class Error(FunctionNode):
 
 
 def _differentiated_twice(node, *grads):
-    raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+    raise RuntimeError(
+        "trying to differentiate twice a function that was marked with @once_differentiable"
+    )
 
 
 def once_differentiable(fn):
-    """A `backward` that is not to be differentiated: recording its result raises when that is tried."""
+    """A `backward` that is not to be differentiated: recording its result raises when that is
+    tried.
+    """
 
     @functools.wraps(fn)
     def wrapper(ctx, *args):
@@ -352,4 +399,3 @@ class InplaceFunction(Function):
     def __init__(self, inplace=False):
         super().__init__()
         self.inplace = inplace
-

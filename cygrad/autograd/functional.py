@@ -6,18 +6,22 @@ from .grad_mode import enable_grad
 __all__ = ["vjp", "jvp", "jacobian", "hessian", "hvp", "vhp"]
 
 _SECOND_ORDER = (
-    "While computing the hessian, found that the jacobian of the user-provided function with respect to input {i} is "
-    "independent of the input. This is not allowed in strict mode. You should ensure that your function is twice "
-    "differentiable and that the jacobian depends on the inputs (this would be violated by a linear function for example)."
+    "While computing the hessian, found that the jacobian of the user-provided function with "
+    "respect to input {i} is independent of the input. This is not allowed in strict mode. You "
+    "should ensure that your function is twice differentiable and that the jacobian depends on the "
+    "inputs (this would be violated by a linear function for example)."
 )
 _FIRST_ORDER = (
-    "The jacobian of the user-provided function is independent of input {i}. This is not allowed in strict mode when "
-    "create_graph=True."
+    "The jacobian of the user-provided function is independent of input {i}. This is not allowed "
+    "in strict mode when create_graph=True."
 )
-_INDEPENDENT = "The output of the user-provided function is independent of input {i}. This is not allowed in strict mode."
+_INDEPENDENT = (
+    "The output of the user-provided function is independent of input {i}. This is not allowed in "
+    "strict mode."
+)
 _NOT_RECORDED = (
-    "Output {i} of the user-provided function does not require gradients. The outputs must be computed in a "
-    "differentiable manner from the input when running in strict mode."
+    "Output {i} of the user-provided function does not require gradients. The outputs must be "
+    "computed in a differentiable manner from the input when running in strict mode."
 )
 
 
@@ -33,14 +37,14 @@ def _as_tuple(x, argument, function):
         argument = "outputs of the user-provided function"
     if not isinstance(x, tuple):
         raise TypeError(
-            f"The {argument} given to {function} must be either a Tensor or a tuple of Tensors but the given {given} "
-            f"has type {type(x)}."
+            f"The {argument} given to {function} must be either a Tensor or a tuple of Tensors but "
+            f"the given {given} has type {type(x)}."
         )
     for i, t in enumerate(x):
         if not isinstance(t, Tensor):
             raise TypeError(
-                f"The {argument} given to {function} must be either a Tensor or a tuple of Tensors but the value at "
-                f"index {i} has type {type(t)}."
+                f"The {argument} given to {function} must be either a Tensor or a tuple of Tensors "
+                f"but the value at index {i} has type {type(t)}."
             )
     return True, x
 
@@ -52,7 +56,9 @@ def _prepared(inputs, create_graph):
     """The inputs as the function is to see them: recording, and apart from the caller's tensors."""
     return tuple(
         [
-            x.view_as(x) if create_graph and x.requires_grad else x.detach().view_as(x).requires_grad_()
+            x.view_as(x)
+            if create_graph and x.requires_grad
+            else x.detach().view_as(x).requires_grad_()
             for x in inputs
         ]
     )
@@ -79,19 +85,25 @@ def _check_recorded(tensors, message, strict):
 def _check_vector(v, like, was_tuple):
     if len(v) != len(like):
         if was_tuple:
-            raise RuntimeError(f"v is a tuple of invalid length: should be {len(like)} but got {len(v)}.")
+            raise RuntimeError(
+                f"v is a tuple of invalid length: should be {len(like)} but got {len(v)}."
+            )
         raise RuntimeError("The given v should contain a single Tensor.")
     for i, (a, b) in enumerate(zip(v, like, strict=True)):
         if a.shape != b.shape:
             prefix = f"Entry {i} in " if was_tuple else ""
-            raise RuntimeError(f"{prefix}v has invalid size: should be {b.shape} but got {a.shape}.")
+            raise RuntimeError(
+                f"{prefix}v has invalid size: should be {b.shape} but got {a.shape}."
+            )
 
 
 def _vector(v, like, function, was_tuple, of):
     """The vector as a tuple of tensors that no gradient goes to; ones where it may be left out."""
     if v is None:
         if len(like) != 1 or like[0].numel() != 1:
-            raise RuntimeError(f"The vector v can only be None if {of} a single Tensor with a single element.")
+            raise RuntimeError(
+                f"The vector v can only be None if {of} a single Tensor with a single element."
+            )
         return (like[0].new_ones(like[0].shape),)
     _, v = _as_tuple(v, "v", function)
     v = tuple([t.detach() if not t.requires_grad else t.view_as(t) for t in v])
@@ -104,7 +116,9 @@ def _gradients(outputs, inputs, vectors=None, create_graph=False):
     from . import grad
 
     vectors = (None,) * len(outputs) if vectors is None else vectors
-    pairs = [(o, v) for o, v in zip(outputs, vectors, strict=True) if o is not None and o.requires_grad]
+    pairs = [
+        (o, v) for o, v in zip(outputs, vectors, strict=True) if o is not None and o.requires_grad
+    ]
     if not pairs:
         return (None,) * len(inputs)
     return grad(
@@ -133,7 +147,9 @@ def _filled(grads, inputs, strict, message):
 
 
 def vjp(func, inputs, v=None, create_graph=False, strict=False):
-    """(func(*inputs), v^T J): the product of a vector with the Jacobian at `inputs`, by one backward pass."""
+    """(func(*inputs), v^T J): the product of a vector with the Jacobian at `inputs`, by one
+    backward pass.
+    """
     with enable_grad():
         several_inputs, inputs = _as_tuple(inputs, "inputs", "vjp")
         inputs = _prepared(inputs, create_graph)
@@ -164,8 +180,9 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
             products,
             outputs,
             strict,
-            "The gradient with respect to the input is independent of entry {i} in the grad_outputs when using the double "
-            "backward trick to compute forward mode gradients. This is not allowed in strict mode.",
+            "The gradient with respect to the input is independent of entry {i} in the "
+            "grad_outputs when using the double backward trick to compute forward mode gradients. "
+            "This is not allowed in strict mode.",
         )
         if strict and create_graph:
             _check_recorded(products, _FIRST_ORDER, True)
@@ -177,42 +194,51 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
 
 def _check_strategy(strategy, vectorize, hint):
     if strategy not in ("forward-mode", "reverse-mode"):
-        raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".' + hint)
+        raise AssertionError(
+            'Expected strategy to be either "forward-mode" or "reverse-mode".' + hint
+        )
     if strategy == "forward-mode" and not vectorize:
         raise NotImplementedError(
-            "Computing Jacobian using forward-AD or forward-over-reverse Hessian is"
-            "only implemented for `vectorize=True`."
+            "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly "
+            "implemented for `vectorize=True`."
         )
 
 
-def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
-    """The Jacobian of `func` at `inputs`: entry [i][j] has the shape of output i followed by that of input j.
+def jacobian(
+    func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"
+):
+    """The Jacobian of `func` at `inputs`: entry [i][j] has the shape of output i followed by that
+    of input j.
 
-    One backward pass per element of the outputs, whatever `vectorize` and `strategy` say: these ask PyTorch for other ways
-    to the same numbers.
+    One backward pass per element of the outputs, whatever `vectorize` and `strategy` say: these ask
+    PyTorch for other ways to the same numbers.
     """
     _check_strategy(
         strategy,
         vectorize,
-        ' Hint: If your function has more outputs than inputs, "forward-mode" tends to be more performant. Otherwise, '
+        ' Hint: If your function has more outputs than inputs, "forward-mode" tends to be more '
+        "performant. Otherwise, "
         'prefer to use "reverse-mode".',
     )
     if strategy == "forward-mode" and create_graph:
         raise NotImplementedError(
-            "torch.autograd.functional.jacobian: `create_graph=True` and `strategy=\"forward-mode\"` are not supported "
-            "together (yet). Please either set `create_graph=False` or `strategy=\"reverse-mode\"`."
+            'torch.autograd.functional.jacobian: `create_graph=True` and `strategy="forward-mode"` '
+            "are not supported "
+            'together (yet). Please either set `create_graph=False` or `strategy="reverse-mode"`.'
         )
     with enable_grad():
         several_inputs, inputs = _as_tuple(inputs, "inputs", "jacobian")
         if strict and vectorize:
             raise RuntimeError(
-                "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported together. "
-                "Please either set `strict=False` or `vectorize=False`."
+                "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not "
+                "supported together. Please either set `strict=False` or `vectorize=False`."
             )
         inputs = _prepared(inputs, create_graph)
         several_outputs, outputs = _as_tuple(func(*inputs), _OUTPUTS, "jacobian")
         _check_recorded(outputs, _NOT_RECORDED, strict)
-        result = tuple([_rows(out, i, inputs, create_graph, strict) for i, out in enumerate(outputs)])
+        result = tuple(
+            [_rows(out, i, inputs, create_graph, strict) for i, out in enumerate(outputs)]
+        )
     result = _finished(result, create_graph)
     result = tuple([_unwrapped(row, several_inputs) for row in result])
     return _unwrapped(result, several_outputs)
@@ -228,13 +254,15 @@ def _rows(out, i, inputs, create_graph, strict):
     for k in range(out.numel()):
         grads = (None,) * len(inputs)
         if out.requires_grad:
-            grads = grad((flat[k],), inputs, retain_graph=True, create_graph=create_graph, allow_unused=True)
+            grads = grad(
+                (flat[k],), inputs, retain_graph=True, create_graph=create_graph, allow_unused=True
+            )
         for j, (g, x) in enumerate(zip(grads, inputs, strict=True)):
             if g is None:
                 if strict:
                     raise RuntimeError(
-                        f"Output {i} of the user-provided function is independent of input {j}. This is not allowed in "
-                        "strict mode."
+                        f"Output {i} of the user-provided function is independent of input {j}. "
+                        "This is not allowed in strict mode."
                     )
                 g = x.new_zeros(x.shape)
             elif strict and create_graph and not g.requires_grad:
@@ -257,7 +285,10 @@ def _scalar(out, function):
     if several:
         raise RuntimeError(f"The function given to {function} should return a single Tensor")
     if outputs[0].numel() != 1:
-        raise RuntimeError(f"The Tensor returned by the function given to {function} should contain a single element")
+        raise RuntimeError(
+            f"The Tensor returned by the function given to {function} should contain a single "
+            "element"
+        )
     return outputs[0].squeeze()
 
 
@@ -269,7 +300,9 @@ def hessian(
     vectorize=False,
     outer_jacobian_strategy="reverse-mode",
 ):
-    """The Hessian of a function with one output element: entry [i][j] has the shape of input i followed by input j's."""
+    """The Hessian of a function with one output element: entry [i][j] has the shape of input i
+    followed by input j's.
+    """
     several, tensors = _as_tuple(inputs, "inputs", "hessian")
     _check_strategy(outer_jacobian_strategy, vectorize, "")
 
@@ -311,13 +344,16 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
             _gradients(grads, inputs, v, create_graph),
             inputs,
             strict,
-            "The jacobian of the user-provided function is independent of input {i}. This is not allowed in strict mode.",
+            "The jacobian of the user-provided function is independent of input {i}. This is not "
+            "allowed in strict mode.",
         )
     return _finished(value, create_graph), _unwrapped(_finished(products, create_graph), several)
 
 
 def hvp(func, inputs, v=None, create_graph=False, strict=False):
-    """(func(*inputs), H v): as `vhp`, differentiated a third time to have the vector on the other side."""
+    """(func(*inputs), H v): as `vhp`, differentiated a third time to have the vector on the other
+    side.
+    """
     with enable_grad():
         several, inputs = _as_tuple(inputs, "inputs", "hvp")
         inputs = _prepared(inputs, create_graph)
@@ -325,8 +361,9 @@ def hvp(func, inputs, v=None, create_graph=False, strict=False):
         value, grads = _value_and_gradient(func, inputs, strict, "hvp")
         dummies = tuple([x.new_zeros(x.shape).requires_grad_() for x in inputs])
         message = (
-            "The hessian of the user-provided function is independent of entry {i} in the grad_jacobian. This is not "
-            "allowed in strict mode as it prevents from using the double backward trick to replace forward mode AD."
+            "The hessian of the user-provided function is independent of entry {i} in the "
+            "grad_jacobian. This is not allowed in strict mode as it prevents from using the "
+            "double backward trick to replace forward mode AD."
         )
         second = _filled(_gradients(grads, inputs, dummies, True), inputs, strict, message)
         products = _filled(_gradients(second, dummies, v, create_graph), inputs, strict, message)

@@ -1,4 +1,4 @@
-"""Switches of what is recorded, usable as contexts and as decorators of functions and generators."""
+"""Switches of what is recorded: contexts, and decorators of functions and generators."""
 
 import functools
 import inspect
@@ -11,7 +11,13 @@ from .._core import (
     set_inference_mode,
 )
 
-__all__ = ["no_grad", "enable_grad", "set_grad_enabled", "inference_mode", "set_multithreading_enabled"]
+__all__ = [
+    "no_grad",
+    "enable_grad",
+    "set_grad_enabled",
+    "inference_mode",
+    "set_multithreading_enabled",
+]
 
 
 def _generator_in(context, function):
@@ -45,9 +51,9 @@ def _generator_in(context, function):
 def _decorate(context, function):
     if inspect.isclass(function):
         warnings.warn(
-            "Decorating classes is deprecated and will be disabled in future versions. You should only decorate "
-            "functions or methods. To preserve the current behavior of class decoration, you can directly decorate "
-            "the `__init__` method and nothing else.",
+            "Decorating classes is deprecated and will be disabled in future versions. You should "
+            "only decorate functions or methods. To preserve the current behavior of class "
+            "decoration, you can directly decorate the `__init__` method and nothing else.",
             FutureWarning,
             stacklevel=3,
         )
@@ -110,7 +116,8 @@ class set_grad_enabled(_Context):
     def __init__(self, mode):
         if not isinstance(mode, bool):
             raise TypeError(
-                f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
+                "set_grad_enabled(): argument 'enabled' (position 1) must be bool, not "
+                f"{type(mode).__name__}"
             )
         self.mode = mode
         self.prev = set_grad_mode(mode)
@@ -135,7 +142,9 @@ class set_grad_enabled(_Context):
 
 
 class inference_mode(_Context):
-    """Like `no_grad`, and tensors made inside can never take part in recorded work: no versions, no view tracking."""
+    """Like `no_grad`, and tensors made inside can never take part in recorded work: no versions, no
+    view tracking.
+    """
 
     def __new__(cls, mode=True):
         context = object.__new__(cls)
@@ -162,12 +171,16 @@ _multithreading = True
 
 
 def is_multithreading_enabled():
-    """What `set_multithreading_enabled` said last; cygrad runs a backward pass in the thread that asked for it."""
+    """What `set_multithreading_enabled` said last; cygrad runs a backward pass in the thread that
+    asked for it.
+    """
     return _multithreading
 
 
 class set_multithreading_enabled(_Context):
-    """Kept for programs that set it: cygrad runs a backward pass in the thread that asked for it."""
+    """Kept for programs that set it: cygrad runs a backward pass in the thread that asked for
+    it.
+    """
 
     def __init__(self, mode):
         global _multithreading

@@ -12,8 +12,9 @@ class GradcheckError(RuntimeError):
     """Raised by `gradcheck` and `gradgradcheck` when a gradient is wrong."""
 
 
-_NONDETERMINISTIC = """Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives \
-different values, although analytical gradient matches numerical gradient.The tolerance for nondeterminism was {}.
+_NONDETERMINISTIC = """Backward is not reentrant, i.e., running backward with same input and \
+grad_output multiple times gives different values, although analytical gradient matches numerical \
+gradient.The tolerance for nondeterminism was {}.
 
 NOTE: If your op relies on non-deterministic operations i.e., it is listed here:
 https://pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
@@ -48,23 +49,25 @@ def _outputs(func, inputs):
 def _check_inputs(inputs):
     if not _differentiable(inputs):
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, but none of them "
+            "have requires_grad=True."
         )
     for i, x in enumerate(inputs):
         if not isinstance(x, Tensor) or not x.requires_grad:
             continue
         if x.element_size() < 8:
             warnings.warn(
-                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check will "
-                "likely fail if all the inputs are not of double precision floating point or complex. ",
+                f"Input #{i} requires gradient and is not a double precision floating point or "
+                "complex. This check will likely fail if all the inputs are not of double "
+                "precision floating point or complex. ",
                 UserWarning,
                 stacklevel=3,
             )
         if any(step == 0 and n > 1 for step, n in zip(x.stride(), x.shape, strict=True)):
             raise RuntimeError(
-                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping "
-                "to be able to compute the numerical gradients correctly. You should call .contiguous on the input "
-                "before passing it to gradcheck."
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
+                "that are non-overlapping to be able to compute the numerical gradients correctly. "
+                "You should call .contiguous on the input before passing it to gradcheck."
             )
         x.retain_grad()
 
@@ -93,7 +96,9 @@ def _indices(shape):
 
 
 def _analytical(output, inputs):
-    """For every differentiable input a matrix of input elements by output elements, by backward passes."""
+    """For every differentiable input a matrix of input elements by output elements, by backward
+    passes.
+    """
     from .. import stack
     from . import grad
 
@@ -102,21 +107,27 @@ def _analytical(output, inputs):
     for k in range(output.numel()):
         vector = flat_zero.clone()
         vector[k] = 1
-        grads = grad(output, inputs, vector.view(output.shape), retain_graph=True, allow_unused=True)
+        grads = grad(
+            output, inputs, vector.view(output.shape), retain_graph=True, allow_unused=True
+        )
         for column, g, x in zip(columns, grads, inputs, strict=True):
             column.append(x.new_zeros(x.numel()) if g is None else g.detach().reshape(-1))
     return [
-        stack(column, 1) if column else x.new_zeros((x.numel(), 0)) for column, x in zip(columns, inputs, strict=True)
+        stack(column, 1) if column else x.new_zeros((x.numel(), 0))
+        for column, x in zip(columns, inputs, strict=True)
     ]
 
 
 def _close(a, b, rtol, atol):
-    return a.shape == b.shape and bool(((a - b).abs() <= atol + rtol * b.abs()).all().item() if a.numel() else True)
+    return a.shape == b.shape and bool(
+        ((a - b).abs() <= atol + rtol * b.abs()).all().item() if a.numel() else True
+    )
 
 
 def _mismatch(numerical, analytical, i, j):
     return GradcheckError(
-        f"Jacobian mismatch for output {i} with respect to input {j},\nnumerical:{numerical}\nanalytical:{analytical}\n"
+        f"Jacobian mismatch for output {i} with respect to input {j},\nnumerical:{numerical}\n"
+        f"analytical:{analytical}\n"
     )
 
 
@@ -130,7 +141,11 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, chec
         numerical = [_numerical(func, inputs, x, eps) for x in wanted]
     if not outputs:
         for rows in numerical:
-            if any(entry is not None and bool((entry != 0).any().item()) for row in rows for entry in row):
+            if any(
+                entry is not None and bool((entry != 0).any().item())
+                for row in rows
+                for entry in row
+            ):
                 raise GradcheckError("Numerical gradient for function expected to be zero")
         return
     which = [i for i, o in enumerate(everything) if o.requires_grad]
@@ -154,7 +169,13 @@ def _check_shapes(outputs, wanted, check_grad_dtypes):
     """Zero vectors must give zero gradients of the inputs' shapes."""
     from . import grad
 
-    grads = grad(outputs, wanted, [o.new_zeros(o.shape) for o in outputs], retain_graph=True, allow_unused=True)
+    grads = grad(
+        outputs,
+        wanted,
+        [o.new_zeros(o.shape) for o in outputs],
+        retain_graph=True,
+        allow_unused=True,
+    )
     for g, x in zip(grads, wanted, strict=True):
         if g is None:
             continue
@@ -190,18 +211,24 @@ def _check_undefined(func, inputs, wanted):
     for missing in sets:
         outputs = _outputs(func, inputs)
         results = Undefined.apply(missing, *outputs)
-        vectors = [o.new_zeros(o.shape) if i in missing else o.new_ones(o.shape) for i, o in enumerate(outputs)]
+        vectors = [
+            o.new_zeros(o.shape) if i in missing else o.new_ones(o.shape)
+            for i, o in enumerate(outputs)
+        ]
         without = grad(results, wanted, vectors, allow_unused=True)
         outputs = _outputs(func, inputs)
         zeros = grad(outputs, wanted, vectors, allow_unused=True)
         for a, b in zip(without, zeros, strict=True):
             a_zero = a is None or not bool((a != 0).any().item())
             b_zero = b is None or not bool((b != 0).any().item())
-            if (a is None or b is None) and not (a_zero and b_zero) or (
-                a is not None and b is not None and not _close(a, b, 1e-7, 1e-12)
+            if (
+                (a is None or b is None)
+                and not (a_zero and b_zero)
+                or (a is not None and b is not None and not _close(a, b, 1e-7, 1e-12))
             ):
                 raise GradcheckError(
-                    "Expected backward function to handle undefined output grads. Please look at \"Notes about undefined "
+                    "Expected backward function to handle undefined output grads. Please look at "
+                    '"Notes about undefined '
                     'output gradients" in "tools/autograd/derivatives.yaml"'
                 )
 
@@ -226,18 +253,25 @@ def gradcheck(
 ):
     """Compares the gradients of `func` with central differences of step `eps`, element by element.
 
-    |analytical - numerical| <= atol + rtol * |numerical| must hold; inputs should be float64.  Returns True, or raises
-    GradcheckError (returns False without `raise_exception`).  `fast_mode` is accepted and checks every element as well.
+    |analytical - numerical| <= atol + rtol * |numerical| must hold; inputs should be float64.
+    Returns True, or raises GradcheckError (returns False without `raise_exception`).  `fast_mode`
+    is accepted and checks every element as well.
     """
     if not check_forward_ad and not check_backward_ad:
-        raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
+        raise AssertionError(
+            "Expected at least one of check_forward_ad or check_backward_ad to be True"
+        )
     if check_forward_ad or check_batched_forward_grad:
-        raise NotImplementedError("gradcheck: cygrad has no forward-mode differentiation (check_forward_ad)")
+        raise NotImplementedError(
+            "gradcheck: cygrad has no forward-mode differentiation (check_forward_ad)"
+        )
     inputs = _tuple(inputs)
     _check_inputs(inputs)
     try:
         with enable_grad():
-            _check(func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes)
+            _check(
+                func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes
+            )
             if check_batched_grad:
                 _check_batched(func, inputs)
     except GradcheckError:
@@ -255,10 +289,19 @@ def _check_batched(func, inputs):
     for output in _outputs(func, inputs):
         vectors = [randn(output.shape, dtype=output.dtype, device=output.device) for _ in range(2)]
         single = [grad(output, wanted, v, retain_graph=True, allow_unused=True) for v in vectors]
-        batched = grad(output, wanted, stack(vectors), retain_graph=True, allow_unused=True, is_grads_batched=True)
+        batched = grad(
+            output,
+            wanted,
+            stack(vectors),
+            retain_graph=True,
+            allow_unused=True,
+            is_grads_batched=True,
+        )
         for got, expected in zip(batched, zip(*single, strict=True), strict=True):
             if got is not None and not _close(got, stack(expected), 1e-7, 1e-12):
-                raise GradcheckError("gradcheck or gradgradcheck failed while testing batched gradient computation")
+                raise GradcheckError(
+                    "gradcheck or gradgradcheck failed while testing batched gradient computation"
+                )
 
 
 def gradgradcheck(
@@ -280,14 +323,19 @@ def gradgradcheck(
     fast_mode=False,
     masked=False,
 ):
-    """Compares second derivatives with central differences of the first ones, also with respect to `grad_outputs`.
+    """Compares second derivatives with central differences of the first ones, also with respect to
+    `grad_outputs`.
 
     `grad_outputs` (random by default) are the vectors of the first vector-Jacobian product.
     """
     if not check_fwd_over_rev and not check_rev_over_rev:
-        raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
+        raise AssertionError(
+            "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True"
+        )
     if check_fwd_over_rev:
-        raise NotImplementedError("gradgradcheck: cygrad has no forward-mode differentiation (check_fwd_over_rev)")
+        raise NotImplementedError(
+            "gradgradcheck: cygrad has no forward-mode differentiation (check_fwd_over_rev)"
+        )
     from .. import randn
     from . import grad
 
@@ -308,7 +356,11 @@ def gradgradcheck(
         outputs = _outputs(func, xs)
         wanted = _differentiable(xs)
         return tuple(
-            [g for g in grad(outputs, wanted, args[n:], create_graph=True, allow_unused=True) if g is not None]
+            [
+                g
+                for g in grad(outputs, wanted, args[n:], create_graph=True, allow_unused=True)
+                if g is not None
+            ]
         )
 
     def recorded(*args):

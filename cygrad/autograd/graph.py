@@ -24,7 +24,10 @@ class GradientEdge(NamedTuple):
 def get_gradient_edge(tensor):
     """The edge of the graph that the gradient of `tensor` takes."""
     if not tensor.requires_grad:
-        raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
+        raise RuntimeError(
+            "It is not possible to get the gradient edge for a Tensor that does not require "
+            "gradients"
+        )
     return GradientEdge(*_core.get_gradient_edge(tensor))
 
 
@@ -38,7 +41,9 @@ _disabled = threading.local()
 
 
 class saved_tensors_hooks:
-    """Inside, a tensor that a node saves is kept as `pack_hook(tensor)`, and given back by `unpack_hook`."""
+    """Inside, a tensor that a node saves is kept as `pack_hook(tensor)`, and given back by
+    `unpack_hook`.
+    """
 
     def __init__(self, pack_hook, unpack_hook):
         self.pack_hook = pack_hook
@@ -49,9 +54,10 @@ class saved_tensors_hooks:
         packed = self.pack_hook(tensor)
         if version is not None and tensor._version != version:
             raise RuntimeError(
-                "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook "
-                "cannot be modified by in-place operations as this can lead to unexpected side-effects. Please open an "
-                "issue if you need to perform in-place operations on the input to a pack hook."
+                "A saved tensor pack hook is modifying its input in place. Tensors provided as "
+                "input to pack hook cannot be modified by in-place operations as this can lead to "
+                "unexpected side-effects. Please open an issue if you need to perform in-place "
+                "operations on the input to a pack hook."
             )
         return packed
 
@@ -120,8 +126,8 @@ class _MultiHandle(RemovableHandle):
 def register_multi_grad_hook(tensors, fn, *, mode="all"):
     """Calls `fn` in every backward pass that reaches `tensors`.
 
-    mode="all": `fn(gradients)` once all gradients that this pass computes are there (None for the others);
-    mode="any": `fn(gradient)` with the first one.
+    mode="all": `fn(gradients)` once all gradients that this pass computes are there (None for the
+    others); mode="any": `fn(gradient)` with the first one.
     """
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
@@ -129,14 +135,15 @@ def register_multi_grad_hook(tensors, fn, *, mode="all"):
         if not t.requires_grad:
             raise AssertionError("Expected gradient function to be set")
     lock = threading.Lock()
-    runs = {}  # of backward passes under way: [how many gradients are to come, the gradients so far]
+    runs = {}  # of backward passes under way: [how many gradients are to come, those so far]
     nodes = [_core.get_gradient_edge(t)[0] for t in tensors]
 
     def arrived(index, gradient):
         run = _engine.current_run()
         with lock:
             if run not in runs:
-                # A pass that failed leaves its entry; it is told by the passes being numbered upwards.
+                # A pass that failed leaves its entry; it is told by the passes being numbered
+                # upwards.
                 for old in [r for r in runs if not _engine.is_active(r)]:
                     del runs[old]
                 runs[run] = [sum(map(_engine.will_execute, nodes)), [None] * len(nodes)]

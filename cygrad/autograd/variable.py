@@ -13,7 +13,9 @@ class _VariableMeta(type):
 
 
 class Variable(metaclass=_VariableMeta):
-    """Variable(data, requires_grad=False) is `data.detach()`, recording if asked to; every tensor is an instance."""
+    """Variable(data, requires_grad=False) is `data.detach()`, recording if asked to; every tensor
+    is an instance.
+    """
 
     def __new__(cls, data=None, requires_grad=False, volatile=None, name=None):
         if data is None:

@@ -89,6 +89,8 @@ _ALLOWED_UNINITIALIZED = frozenset(
 class UninitializedTensorMixin:
     """The behaviour shared by UninitializedParameter and UninitializedBuffer."""
 
+    __slots__ = ()
+
     def materialize(self, shape, device=None, dtype=None):
         """Give the tensor memory of ``shape`` and turn it into the ordinary class, in place."""
         device = self.data.device if device is None else device
@@ -151,6 +153,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     """A buffer whose shape is not known until the first batch is seen."""
 
+    __slots__ = ()  # the layout of Tensor, which `materialize` makes it
     cls_to_become = Tensor
 
     def __new__(cls, requires_grad=False, device=None, dtype=None, persistent=True):

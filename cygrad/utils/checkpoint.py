@@ -1,4 +1,4 @@
-"""Checkpoints: what a function saved for the backward pass is thrown away, and computed again when it is needed."""
+"""Checkpoints: what a function saved is thrown away, and computed again when it is needed."""
 
 import collections
 import contextlib
@@ -11,9 +11,9 @@ from ..autograd import backward as _backward
 from ..autograd.graph import saved_tensors_hooks
 
 __all__ = [
-    "checkpoint", "checkpoint_sequential", "CheckpointError", "CheckpointFunction", "check_backward_validity",
-    "detach_variable", "get_device_states", "noop_context_fn", "set_checkpoint_debug_enabled",
-    "set_checkpoint_early_stop", "set_device_states",
+    "checkpoint", "checkpoint_sequential", "CheckpointError", "CheckpointFunction",
+    "check_backward_validity", "detach_variable", "get_device_states", "noop_context_fn",
+    "set_checkpoint_debug_enabled", "set_checkpoint_early_stop", "set_device_states",
 ]  # fmt: skip
 
 _TIP = """
@@ -43,7 +43,9 @@ _debug = None
 
 @contextlib.contextmanager
 def set_checkpoint_early_stop(enable):
-    """Inside, says for every checkpoint whether its recomputation stops at the last tensor that is needed."""
+    """Inside, says for every checkpoint whether its recomputation stops at the last tensor that is
+    needed.
+    """
     global _early_stop
     before, _early_stop = _early_stop, enable
     try:
@@ -64,10 +66,13 @@ def set_checkpoint_debug_enabled(enabled):
 
 
 def detach_variable(inputs):
-    """The arguments with their tensors cut from the graph; those that required a gradient still do."""
+    """The arguments with their tensors cut from the graph; those that required a gradient still
+    do.
+    """
     if not isinstance(inputs, tuple):
         raise RuntimeError(
-            f"Only tuple of tensors is supported. Got Unsupported input type:  {type(inputs).__name__}"
+            "Only tuple of tensors is supported. Got Unsupported input type:  "
+            f"{type(inputs).__name__}"
         )
     return tuple(
         [x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs]
@@ -77,7 +82,9 @@ def detach_variable(inputs):
 def check_backward_validity(inputs):
     """Warns where nothing requires a gradient."""
     if not any(x.requires_grad for x in inputs if isinstance(x, Tensor)):
-        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
+        warnings.warn(
+            "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2
+        )
 
 
 # ---- random state
@@ -132,7 +139,8 @@ def _replay(random):
     return contextlib.nullcontext() if random is None else random.restored()
 
 
-# ---- the reentrant way: a Function whose backward runs the function again, and a backward of its own
+# ---- the reentrant way: a Function whose backward runs the function again, and a backward of its
+# own
 
 
 class CheckpointFunction(Function):
@@ -152,9 +160,10 @@ class CheckpointFunction(Function):
     def backward(ctx, *grads):
         if not _engine.reaches_all_leaves():
             raise RuntimeError(
-                "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or passing an `inputs` "
-                "parameter to .backward(). To resolve this error, you can either set use_reentrant=False, or call "
-                ".backward() without passing the `inputs` argument."
+                "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or "
+                "passing an `inputs` parameter to .backward(). To resolve this error, you can "
+                "either set use_reentrant=False, or call .backward() without passing the `inputs` "
+                "argument."
             )
         saved = ctx.saved_tensors
         args = tuple([x if t is None else t for x, t in zip(ctx.arguments, saved, strict=True)])
@@ -162,9 +171,15 @@ class CheckpointFunction(Function):
         with _replay(ctx.random), enable_grad():
             outputs = ctx.run_function(*detached)
         outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
-        pairs = [(o, g) for o, g in zip(outputs, grads, strict=True) if isinstance(o, Tensor) and o.requires_grad]
+        pairs = [
+            (o, g)
+            for o, g in zip(outputs, grads, strict=True)
+            if isinstance(o, Tensor) and o.requires_grad
+        ]
         if not pairs:
-            raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
+            raise RuntimeError(
+                "none of output has requires_grad=True, this checkpoint() is not necessary"
+            )
         _backward([o for o, _ in pairs], [g for _, g in pairs])
         return (None, None, *[_taken_grad(x) for x in detached])
 
@@ -243,9 +258,10 @@ class _Frame:
         listing = self.listing(found) if self.debug else ""
         if len(found) != self.count:
             raise CheckpointError(
-                "torch.utils.checkpoint: A different number of tensors was saved during the original forward and "
-                f"recomputation.\nNumber of tensors saved during forward: {self.count}\nNumber of tensors saved "
-                f"during recomputation: {len(found)}.\n{listing or _TIP}"
+                "torch.utils.checkpoint: A different number of tensors was saved during the "
+                "original forward and recomputation.\nNumber of tensors saved during forward: "
+                f"{self.count}\nNumber of tensors saved during recomputation: {len(found)}.\n"
+                f"{listing or _TIP}"
             )
         if not self.check_metadata:
             return
@@ -253,11 +269,12 @@ class _Frame:
         for i, (before, t) in enumerate(zip(self.metadata, found, strict=True)):
             now = _metadata(t)
             if before != now:
-                different += f"tensor at position {i}:\nsaved metadata: {before}\nrecomputed metadata: {now}\n"
+                different += f"tensor at position {i}:\n"
+                different += f"saved metadata: {before}\nrecomputed metadata: {now}\n"
         if different:
             raise CheckpointError(
-                "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than "
-                f"during the forward pass.\n{different}.\n{listing or _TIP}"
+                "torch.utils.checkpoint: Recomputed values for the following tensors have "
+                f"different metadata than during the forward pass.\n{different}.\n{listing or _TIP}"
             )
 
     def listing(self, found):
@@ -280,18 +297,20 @@ def checkpoint(
     early_stop=True,
     **kwargs,
 ):
-    """`function(*args, **kwargs)`, of which nothing is kept for the backward pass: it runs again when that needs it.
+    """`function(*args, **kwargs)`, of which nothing is kept for the backward pass: it runs again
+    when that needs it.
 
-    use_reentrant=False (to be preferred) does so by hooks on what is saved; use_reentrant=True by a Function whose backward
-    is a backward pass of its own, which works with `.backward()` alone.  `preserve_rng_state` (by default True) draws the
-    same random numbers again.
+    use_reentrant=False (to be preferred) does so by hooks on what is saved; use_reentrant=True by a
+    Function whose backward is a backward pass of its own, which works with `.backward()` alone.
+    `preserve_rng_state` (by default True) draws the same random numbers again.
     """
     if use_reentrant is None:
         warnings.warn(
-            "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. Starting in PyTorch 2.9, "
-            "calling checkpoint without use_reentrant will raise an exception. use_reentrant=False is recommended, but "
-            "if you need to preserve the current default behavior, you can pass use_reentrant=True. Refer to docs for "
-            "more details on the differences between the two variants.",
+            "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. "
+            "Starting in PyTorch 2.9, calling checkpoint without use_reentrant will raise an "
+            "exception. use_reentrant=False is recommended, but if you need to preserve the "
+            "current default behavior, you can pass use_reentrant=True. Refer to docs for more "
+            "details on the differences between the two variants.",
             stacklevel=2,
         )
         use_reentrant = True
@@ -300,10 +319,14 @@ def checkpoint(
         if kwargs:
             raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
         if context_fn is not noop_context_fn or debug:
-            raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
+            raise ValueError(
+                "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
+            )
         return CheckpointFunction.apply(function, preserve, *args)
     if determinism_check not in ("default", "none"):
-        raise ValueError(f"determinism_check should be one of ['default', 'none'], but got {determinism_check}")
+        raise ValueError(
+            f"determinism_check should be one of ['default', 'none'], but got {determinism_check}"
+        )
     forward_context, recompute_context = context_fn()
     if not _core.is_grad_enabled():
         with forward_context:
@@ -325,13 +348,16 @@ def checkpoint(
 
 
 def checkpoint_sequential(functions, segments, input, use_reentrant=None, **kwargs):
-    """A chain of functions (or an `nn.Sequential`) in `segments` parts, all but the last of them checkpointed."""
+    """A chain of functions (or an `nn.Sequential`) in `segments` parts, all but the last of them
+    checkpointed.
+    """
     if use_reentrant is None:
         warnings.warn(
-            "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be passed explicitly. In "
-            "version 2.9 we will raise an exception if use_reentrant is not passed. use_reentrant=False is recommended, "
-            "but if you need to preserve the current default behavior, you can pass use_reentrant=True. Refer to docs "
-            "for more details on the differences between the two variants.",
+            "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be "
+            "passed explicitly. In version 2.9 we will raise an exception if use_reentrant is not "
+            "passed. use_reentrant=False is recommended, but if you need to preserve the current "
+            "default behavior, you can pass use_reentrant=True. Refer to docs for more details on "
+            "the differences between the two variants.",
             stacklevel=2,
         )
         use_reentrant = True
@@ -353,7 +379,10 @@ def checkpoint_sequential(functions, segments, input, use_reentrant=None, **kwar
     start = 0
     for start in range(0, size * (segments - 1), size) if size else ():
         input = checkpoint(
-            part(start, start + size), input, use_reentrant=use_reentrant, preserve_rng_state=preserve
+            part(start, start + size),
+            input,
+            use_reentrant=use_reentrant,
+            preserve_rng_state=preserve,
         )
     done = size * (segments - 1)
     return part(done, len(functions))(input)

@@ -81,7 +81,8 @@ EXPRESSIONS = [
     ("F.gelu(x.bfloat16())",),
     ("F.batch_norm(x, torch.zeros(3), torch.ones(3), training=True)",),
     ("nn.grad.conv2d_input((2, 3, 6, 7), y, F.conv2d(x, y, stride=2), stride=2)", (4, 3, 3, 2)),
-    ("nn.grad.conv2d_weight(x, y.shape, F.conv2d(x, y, padding=1), padding=1)", (4, 3, 3, 2)),
+    # A small x: the test takes the cosine of the result, and that of hundreds keeps few digits.
+    ("nn.grad.conv2d_weight(x / 8, y.shape, F.conv2d(x, y, padding=1), padding=1)", (4, 3, 3, 2)),
     ("nn.grad.conv2d_weight(x, y.shape, F.conv2d(x, y, stride=2, groups=3), stride=2, groups=3)",
      (6, 1, 3, 2)),
     ("nn.CrossMapLRN2d(3, alpha=0.1)(torch.cat([x, x], 1).detach())",),

@@ -93,7 +93,7 @@ for title, case in cases.items():
     logits.grad = None
     value = case()
     value.sum().backward()
-    print(title, value, logits.grad)
+    print(title, value.detach(), logits.grad)
 for loss in (
     nn.CrossEntropyLoss(),
     nn.BCELoss(),

@@ -240,13 +240,14 @@ class _BinaryCrossEntropy:
         return BinaryCrossEntropy
 
 
+def _require_probabilities(values, name):
+    low, high = cygrad.aminmax(values.detach())
+    if not (low >= 0 and high <= 1):  # NaN fails too
+        raise RuntimeError(f"all elements of {name} should be between 0 and 1")
+
+
 @fused
 def _binary_cross_entropy(input, target):
-    low, high = input.min(), input.max()
-    if not (bool(low >= 0) and bool(high <= 1)):
-        raise RuntimeError("all elements of input should be between 0 and 1")
-    if not (bool(target.min() >= 0) and bool(target.max() <= 1)):
-        raise RuntimeError("all elements of target should be between 0 and 1")
     return _BinaryCrossEntropy.apply(input, target)
 
 
@@ -267,6 +268,8 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     require_floating(input, "binary_cross_entropy")
     if input.numel() == 0:
         return reduced(input * target, reduction)
+    _require_probabilities(input, "input")
+    _require_probabilities(target, "target")
     loss = _binary_cross_entropy(input, target)
     return reduced(loss if weight is None else loss * weight, reduction)
 
