@@ -8,6 +8,7 @@ CYGRAD_ONLY=a,b     only these modules (while working on one)
 import os
 import platform
 import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -60,12 +61,14 @@ def write_if_changed(path, text):
 
 
 def generate_kernels():
-    """Writes the C of the table's rows, before anything of the package can be imported."""
+    """Writes the C and the type stub of the table's rows, before the package can be imported."""
     sys.path.insert(0, str(PACKAGE))
     try:
         import _generate
+        import _stubs
     finally:
         sys.path.pop(0)
+    write_if_changed(PACKAGE / "__init__.pyi", _stubs.stub())
     return [str(path) for path in _generate.generate(GENERATED)]
 
 
@@ -109,6 +112,12 @@ def read_by(obj, default):
 
 class ParallelBuild(build_ext):
     """Compiles the sources of all extensions side by side, then links."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        # An editable install would take a temporary folder, and so compile everything every time.
+        tag = f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+        self.build_temp = str(BUILD / f"temp.{tag}")
 
     def build_extensions(self):
         compile_one = self.compiler.compile

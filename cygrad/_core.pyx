@@ -457,7 +457,7 @@ cdef class Tensor:
         if PyTuple_GET_SIZE(args):
             _legacy_constructor(self, args)
         else:                       # torch.Tensor(): one dimension of size 0
-            self.dt = FLOAT
+            self.dt = _default_dtype
             self.nd = 1
             self.sizes[0] = 0
             self.strides[0] = 1

@@ -964,6 +964,12 @@ cdef void fill_strip(Py_ssize_t n, char** p, const Py_ssize_t* stride, const cg_
     cg_casts[dt][dt](n, p[0], stride[0], <const char*> q, 0)
 
 
+cdef void fill_words(unsigned int* to, Py_ssize_t n, unsigned int word) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        to[i] = word
+
+
 cdef int fill(Tensor t, object value) except -1:
     """Every element of `t` becomes the Python number."""
     cdef Plan p
@@ -979,6 +985,9 @@ cdef int fill(Tensor t, object value) except -1:
         memset(data_of(t), 0, t.count * itemsize_of(t.dt))
         return 0
     q[1].i = t.dt
+    if t.contiguous and itemsize_of(t.dt) == 4 and t.count < GRAIN:
+        fill_words(<unsigned int*> data_of(t), t.count, <unsigned int> q[0].i)
+        return 0
     plan_shape(&p, t, 1)
     plan_operand(&p, 0, t)
     with nogil:

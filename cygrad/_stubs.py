@@ -75,12 +75,5 @@ def stub():
     return "\n".join(parts)
 
 
-def write(path):
-    """Writes the stub unless it is already there, so that its time stamp says when it changed."""
-    path, text = pathlib.Path(path), stub()
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
-
-
 if __name__ == "__main__":
-    write(sys.argv[1])
+    pathlib.Path(sys.argv[1]).write_text(stub())
