@@ -58,7 +58,8 @@ def _publish(module):
 dtype.__module__ = "torch"
 Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messages of Python's operators print it
 for _name in (
-    "_ops", "_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing", "_products", "_misc",
+    "_ops", "_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing",
+    "_products", "_misc",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():

@@ -15,15 +15,15 @@ Design
   CopySlices node; the view finds by the storage's version that its own grad_fn is stale and makes a new one
   (AsStridedBackward0) from the base.
 
-Nothing here computes on elements; that is `_ops.pyx` and the modules of the families.  The file is long because Tensor and
-Node refer to each other's C fields, which makes them one module.
+Nothing here computes on elements; that is `_ops.pyx` and the modules of the families.  The file is long because Tensor
+and Node refer to each other's C fields, which makes them one module.
 """
 cimport cython
-from cpython.object cimport PyObject, PyTypeObject
+from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM, PyTuple_GET_SIZE
 from libc.stdlib cimport malloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 import weakref
 
@@ -636,9 +636,9 @@ cdef class Tensor:
             raise RuntimeError(
                 f"attempting to assign a gradient with dtype '{_legacy_dtype_name(g)}' to a tensor with grad_dtype "
                 f"'{SCALAR_TYPE_NAMES[self.dt]}'. The gradient must match the tensor's grad_dtype (defaults to the "
-                "tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow "
-                "any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break "
-                "downstream systems that assume they match.")
+                "tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to "
+                "allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may "
+                "break downstream systems that assume they match.")
         if g.dev != self.dev:
             raise RuntimeError(f"attempting to assign a gradient with device type '{g.device}' to a tensor with device "
                                f"type '{self.device}'. Please ensure that the gradient and the tensor are on the same "
@@ -721,9 +721,9 @@ cdef class Tensor:
         if self.meta is not None and self.meta.base is not None:
             raise RuntimeError("Can't detach views in-place. Use detach() instead. If you are using "
                                "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as "
-                               "True, gradients are views of DDP buckets, and hence detach_() cannot be called on these "
-                               "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
-                               "torch/optim/optimizer.py as a solution.")
+                               "True, gradients are views of DDP buckets, and hence detach_() cannot be called on "
+                               "these gradients. To fix this error, please refer to the Optimizer.zero_grad() function "
+                               "in torch/optim/optimizer.py as a solution.")
         self.history = None
         self.output_nr = 0
         self.needs_grad = False
@@ -1226,7 +1226,6 @@ cdef class FunctionNode(Node):
 
 cdef Tensor attach(Tensor out, str name, tuple inputs, object function, tuple saved, tuple args):
     """Records `out` as the result of `name` if recording is on and an input asks for it."""
-    cdef Tensor t
     cdef FunctionNode node
     if not cg_grad_mode or out.dt < HALF:
         return out
@@ -1254,7 +1253,6 @@ def record(out, str name, tuple inputs, function, tuple saved=None, tuple args=(
     whether input i wants its gradient.  Returns `out`.
     """
     cdef FunctionNode node
-    cdef Tensor t
     cdef int nr
     if isinstance(out, Tensor):
         return attach(<Tensor> out, name, inputs, function, saved, args)

@@ -462,7 +462,7 @@ METHODS["nan_to_num_"] = FUNCTIONS["nan_to_num_"] = nan_to_num_
 
 def _polygamma(n, input, out=None, inplace=False):
     if n < 0:
-        raise RuntimeError(f"polygamma(n, x) does not support negative n.")
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
     if n == 0:
         op, params = OPS["digamma"], None
     else:

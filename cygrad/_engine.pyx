@@ -340,7 +340,7 @@ cdef set reaching(list roots, dict targets):
     """The nodes from which a target can be reached; only these need to run."""
     cdef set found = set(targets), seen = set()
     cdef list stack = list(roots), path = []
-    cdef Node node, nxt
+    cdef Node node
     cdef unsigned long long oldest = -1
     for node in targets:
         if node.sequence < oldest:

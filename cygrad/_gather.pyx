@@ -322,7 +322,7 @@ cdef object product_gradient(Tensor g, Tensor own, Tensor src, Tensor index, Ten
     others = scatter_reduce(own, dim, index, safe, "prod", include_self=include_self)
     alone = _ops.call(_eq, (gather(zeros, dim, index), 1))
     rest = _masked.where(zero, _masked.where(alone, gather(others, dim, index), 0.0),
-                        _ops.call(_div, (gather(result, dim, index), safe)))
+                         _ops.call(_div, (gather(result, dim, index), safe)))
     return mul(gather(g, dim, index), rest)
 
 
@@ -486,7 +486,7 @@ def _index_fill_tensor_backward(node, Tensor g):
 
 
 cdef Tensor index_fill_write(Tensor self, dim, Tensor index, object value, bint inplace):
-    cdef int d = wrap_dim(dim, self.nd), k
+    cdef int d = wrap_dim(dim, self.nd)
     cdef bint recorded
     cdef Tensor out, v, at, one
     need_host("index_fill", self)

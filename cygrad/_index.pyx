@@ -155,7 +155,6 @@ cdef object range_error(object i, int dim, Py_ssize_t size):
 cdef object as_items(object index):
     """The index as a tuple of items; what is no basic index has become a tensor or an integer."""
     cdef list items
-    cdef Py_ssize_t i
     if not isinstance(index, tuple):
         index = tuple(index) if is_tuple_like(index) else (index,)
     for x in <tuple> index:
@@ -254,8 +253,7 @@ cdef int put_slot(list slots, int dim, Tensor t) except -1:
         slots.append(None)
     slots.append(t)
     if t.dt <= UINT8:
-        for k in range(1, t.nd):
-            slots.append(Ellipsis)          # covered by the mask before
+        slots.extend([Ellipsis] * (t.nd - 1))       # covered by the mask before
     return 0
 
 
@@ -288,8 +286,8 @@ cdef Selection select_by(Tensor self, tuple slots):
     cdef list tables = []                   # (flat positions, size they count in, byte strides of these dims, ndim)
     cdef int item = itemsize_of(self.dt), dim = 0, i, j, first = -1, last = -1, n_dims, k
     cdef bint gaps = False
-    cdef list rest = [], shapes = []
-    cdef Tensor t, flat, mask
+    cdef list rest = []
+    cdef Tensor t, flat
     cdef Py_ssize_t[MAX_DIMS] b_sizes
     cdef int b_nd
     cdef tuple indexes
@@ -342,7 +340,7 @@ cdef Selection select_by(Tensor self, tuple slots):
             t = expand_to(t, b_nd, b_sizes)
         t = as_index(t)
         at = cg_offsets(t.count, <int64_t*> s.table.storage.ptr, <int64_t*> data_of(t), self.sizes[dim],
-                         self.strides[dim] * item, k > 0, True)
+                        self.strides[dim] * item, k > 0, True)
         if at >= 0 and (bad < 0 or at < bad):
             bad = at
             error = range_error((<int64_t*> data_of(t))[at], k, self.sizes[dim])
@@ -451,8 +449,7 @@ cdef bint single_mask(Tensor self, tuple slots) except -1:
 
 cdef Tensor index_raw(Tensor self, tuple slots):
     cdef Selection s
-    cdef Tensor r, m, a
-    cdef Py_ssize_t n
+    cdef Tensor r
     need_host("index", self)
     for x in slots:
         if x is not None:
@@ -626,7 +623,7 @@ def _index_put_backward(node, Tensor g):
 cdef Tensor write_indices(Tensor self, tuple indices, Tensor value, bint accumulate, bint inplace):
     """index_put: `value` (which broadcasts) goes where the index tensors point."""
     cdef bint recorded
-    cdef Tensor out, wide, v, m
+    cdef Tensor out, wide, v
     cdef Selection s
     cdef tuple saved = indices
     cdef int op = ADD if accumulate else PUT
@@ -711,7 +708,6 @@ cpdef Tensor index_select(Tensor input, dim, Tensor index, out=None):
     cdef int d = wrap_dim(dim, input.nd), i
     cdef Tensor r
     cdef Py_ssize_t[MAX_DIMS] sizes
-    cdef Selection s
     if index.nd > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     if index.dt != INT64 and index.dt != INT32:

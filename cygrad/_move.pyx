@@ -52,7 +52,6 @@ def cat(tensors, dim=0, *, axis=None, out=None):
     cdef Py_ssize_t total = 0, start = 0
     cdef Py_ssize_t[MAX_DIMS] sizes
     cdef list lengths = []
-    cdef bint flat = True
     if not n:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     if axis is not None:
@@ -110,7 +109,7 @@ def stack(tensors, dim=0, *, out=None):
     """Joins tensors of one shape along a new dimension."""
     cdef tuple given = checked_tensors("stack", tensors)
     cdef Tensor t, first, r
-    cdef int n = <int> len(given), d, i, k, dt
+    cdef int n = <int> len(given), d, i, dt
     cdef View v
     if not n:
         raise RuntimeError("stack expects a non-empty TensorList")

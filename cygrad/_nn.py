@@ -11,7 +11,8 @@ from cygrad._linalg import linear
 from cygrad._loss import cross_entropy, embedding, log_softmax, mse_loss, nll_loss, softmax
 from cygrad._norm import batch_norm, group_norm, layer_norm
 
-__all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "batch_norm", "convolution", "cross_entropy", "dropout",
+__all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "batch_norm", "convolution", "cross_entropy",
+           "dropout",
            "embedding", "group_norm", "layer_norm", "linear", "log_softmax", "max_pool", "mse_loss", "nll_loss",
            "softmax"]  # fmt: skip
 

@@ -12,17 +12,14 @@ Design
 * Small work runs on the caller's thread; above GRAIN elements the index range is cut into one part per thread.  With
   one thread no OpenMP region is ever entered, which is what a forked worker needs.
 """
-cimport cython
-from cpython.object cimport PyObject
 from cython.parallel cimport prange
-from libc.math cimport isnan, isinf
 from libc.string cimport memcpy, memset, strcmp
 
 from cygrad._core cimport (
-    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS,
-    Tensor, Node, SavedTensor, Storage, AutogradMeta, dtype, new_tensor, empty_strided_like, new_view, raw_view,
+    BOOL, UINT8, INT8, INT16, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS,
+    Tensor, Node, SavedTensor, dtype, new_tensor, empty_strided_like, raw_view,
     shallow, data_of, itemsize_of, grad_enabled, grad_required, set_history, check_inplace, bump, rebase, save_input,
-    save_output, node_type, same_shape, make_size, default_dtype_code, dtype_object, attach, current_grad_fn)
+    save_output, node_type, same_shape, make_size, default_dtype_code, dtype_object, attach)
 from cygrad import _core, _formula, _table
 import os
 
@@ -669,8 +666,8 @@ cdef int run_into(Op op, tuple operands, tuple params, int compute, Tensor out) 
     if out.dev:
         _core.backend().elementwise(op.name, out, [
             expand_to(<Tensor> x, out.nd, out.sizes) if isinstance(x, Tensor) and (<Tensor> x).dev == out.dev
-            else x.item() if isinstance(x, Tensor) else x for x in operands], list(params or [d for _, d in op.row.params]),
-            compute)
+            else x.item() if isinstance(x, Tensor) else x for x in operands],
+            list(params or [d for _, d in op.row.params]), compute)
         return 0
     if compute == HALF or compute == BFLOAT16:
         real = FLOAT
@@ -1132,7 +1129,6 @@ def _copy_backward(node, g):
 
 def copy_(Tensor self not None, Tensor src not None, non_blocking=False):
     """Copies the elements of `src`, which must broadcast to this shape, into this tensor; returns it."""
-    cdef Py_ssize_t[MAX_DIMS] sizes
     cdef int i, shift = self.nd - src.nd
     if shift < 0:
         raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape "

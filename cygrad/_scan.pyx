@@ -9,7 +9,7 @@ from libc.math cimport exp, log1p, INFINITY
 from libc.stdint cimport int64_t
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, DOUBLE, FLOAT, HALF, INT16, INT32, INT64, INT8, UINT8, Tensor, as_dtype_code, data_of, grad_enabled,
+    BFLOAT16, BOOL, DOUBLE, FLOAT, HALF, INT16, INT64, INT8, UINT8, Tensor, as_dtype_code, data_of, grad_enabled,
     new_tensor, shallow, wrap_dim)
 from cygrad._ops cimport GRAIN, num_threads, to_dtype
 from cygrad._walk cimport any_needs_grad, finish_out, need_host, plain, slice_of, zeros_of

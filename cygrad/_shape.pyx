@@ -1,10 +1,9 @@
 """Operators that move no element: views, and what is composed of them."""
-from libc.stdlib cimport malloc, free
 
 from cygrad._core cimport (
-    MAX_DIMS, Tensor, Node, FunctionNode, new_tensor, new_view, raw_view, make_size, wrap_dim, attach, itemsize_of,
-    same_shape, shallow)
-from cygrad._ops cimport contiguous, clone, copy_into, fill
+    MAX_DIMS, Tensor, new_view, raw_view, make_size, wrap_dim, attach, itemsize_of,
+    shallow)
+from cygrad._ops cimport contiguous
 from cygrad import _core, _ops
 
 
@@ -116,8 +115,8 @@ cdef Tensor view_as_shape(Tensor t, tuple shape, bint must):
     nd = infer_size(shape, t.count, sizes)
     if not view_strides(t, nd, sizes, strides):
         if must:
-            raise RuntimeError("view size is not compatible with input tensor's size and stride (at least one dimension "
-                               "spans across two contiguous subspaces). Use .reshape(...) instead.")
+            raise RuntimeError("view size is not compatible with input tensor's size and stride (at least one "
+                               "dimension spans across two contiguous subspaces). Use .reshape(...) instead.")
         t = contiguous(t)
         view_strides(t, nd, sizes, strides)
         r = new_view(t, nd, sizes, strides, t.offset)
@@ -188,7 +187,7 @@ def as_strided(input, size, stride, storage_offset=None):
     cdef Py_ssize_t offset = t.offset if storage_offset is None else storage_offset, last = offset
     cdef bint empty = False
     if len(size) != len(stride):
-        raise RuntimeError(f"mismatch in length of strides and shape")
+        raise RuntimeError("mismatch in length of strides and shape")
     for n, s in zip(size, stride):
         if s < 0:
             raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: "
@@ -246,7 +245,6 @@ cdef Tensor permuted(Tensor t, const int* order, str name):
     cdef Py_ssize_t[MAX_DIMS] sizes
     cdef Py_ssize_t[MAX_DIMS] strides
     cdef int i
-    cdef Tensor r
     for i in range(t.nd):
         sizes[i] = t.sizes[order[i]]
         strides[i] = t.strides[order[i]]
@@ -469,7 +467,8 @@ def _slice_backward(node, g):
 def slice_dim(Tensor t not None, dim=0, start=None, end=None, step=1):
     """input[start:end:step] along one dimension; bounds are clamped."""
     cdef int d = wrap_dim(dim, t.nd)
-    cdef Py_ssize_t n = t.sizes[d], lo = 0 if start is None else start, hi = n if end is None else min(end, n), by = step
+    cdef Py_ssize_t n = t.sizes[d], lo = 0 if start is None else start, by = step
+    cdef Py_ssize_t hi = n if end is None else min(end, n)
     cdef Tensor r
     if by <= 0:
         raise RuntimeError("slice step must be positive")
@@ -565,7 +564,7 @@ def unflatten(input, dim, sizes):
 
 def _unbind_backward(node, *grads):
     import cygrad
-    shape, dim = node.args
+    dim = node.args
     some = next(g for g in grads if g is not None)
     return cygrad.stack([some.new_zeros(some.shape) if g is None else g for g in grads], dim)
 
@@ -891,7 +890,8 @@ def set_(Tensor self not None, source=None, storage_offset=0, size=None, stride=
 
 
 FUNCTIONS = {f.__name__: f for f in (
-    reshape, as_strided, permute, transpose, t, adjoint, squeeze, unsqueeze, select, narrow, narrow_copy, flatten, ravel,
+    reshape, as_strided, permute, transpose, t, adjoint, squeeze, unsqueeze, select, narrow, narrow_copy, flatten,
+    ravel,
     unflatten, unbind, split, split_with_sizes, chunk, unsafe_chunk, unsafe_split, tensor_split, hsplit, vsplit, dsplit,
     diagonal, movedim, moveaxis, swapaxes, swapdims, atleast_1d, atleast_2d, atleast_3d, resize_as_)}
 METHODS = {f.__name__: f for f in (

@@ -455,7 +455,7 @@ def unique_consecutive(Tensor input not None, bint return_inverse=False, bint re
 cdef Tensor search(Tensor bounds, Tensor values, bint right, Tensor sorter, int dt):
     """For each value the place in its line of sorted `bounds` (one line, or as many as the values have)."""
     cdef Tensor a = plain(bounds), v = plain(values), result, order = None
-    cdef int common = _ops.promote_types(a.dtype, v.dtype).code, i
+    cdef int common = _ops.promote_types(a.dtype, v.dtype).code
     cdef Py_ssize_t n, per, j
     cdef Tensor ka = keys_of(to_dtype(shallow(a), common)), kv = keys_of(to_dtype(shallow(v), common))
     cdef uint64_t* at = <uint64_t*> ka.storage.ptr
@@ -471,7 +471,6 @@ cdef Tensor search(Tensor bounds, Tensor values, bint right, Tensor sorter, int 
         by = <int64_t*> data_of(order)
     with nogil:
         for j in range(v.count):
-            i = 0
             to[j] = cg_bound(n, at + (j // per) * n, by + (j // per) * n if by != NULL else NULL, x[j], right)
     return to_dtype(result, dt)
 
@@ -480,7 +479,6 @@ def searchsorted(Tensor sorted_sequence not None, input, *, bint out_int32=False
                  sorter=None, out=None):
     """Where each value belongs in the sorted last dimension; right: behind equal elements."""
     cdef Tensor a = sorted_sequence, v
-    cdef int i
     need_host("searchsorted", a)
     if side is not None:
         if side not in ("left", "right"):

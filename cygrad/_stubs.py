@@ -47,8 +47,8 @@ class Tensor:
     def __setitem__(self, index: Any, value: Any) -> None: ...
     def __len__(self) -> int: ...
 '''
-OPERATORS = "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow and or xor lshift rshift " \
-    "lt le gt ge matmul"  # fmt: skip
+OPERATORS = "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow and or xor lshift " \
+    "rshift lt le gt ge matmul"  # fmt: skip
 
 
 def stub():

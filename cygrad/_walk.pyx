@@ -389,7 +389,6 @@ cdef Tensor alias_of(Tensor t):
 cdef Tensor narrow_raw(Tensor t, int dim, Py_ssize_t start, Py_ssize_t length):
     """A slice without history: a region to be written."""
     cdef Tensor r = raw_view(t, t.nd, t.sizes, t.strides, t.offset + start * t.strides[dim])
-    cdef int i
     r.sizes[dim] = length
     r = raw_view(t, r.nd, r.sizes, r.strides, r.offset)
     return r

