@@ -68,6 +68,7 @@ for _name, _operator in _elementwise.OPERATORS.items():
 from . import autograd, random  # noqa: E402
 from ._tensor_str import _str, get_printoptions, printoptions, set_printoptions  # noqa: E402
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
+from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled  # noqa: E402
 from .random import (  # noqa: E402
     Generator,
     default_generator,

@@ -428,6 +428,7 @@ cdef enum:
     DEFAULT = 0
     MULTI_OUTPUT = 1
     IN_NO_GRAD = 2
+    IN_CUSTOM_FUNCTION = 3
 
 
 # ------------------------------------------------------------------ tensors
@@ -956,6 +957,12 @@ def mark_multi_output(tensors):
     return tensors
 
 
+def mark_custom_function_view(Tensor t not None, bint one_of_several):
+    """Says of an output of an autograd.Function, if it is a view, that it may not be written in place."""
+    if t.meta is not None and t.meta.base is not None:
+        t.meta.creation = MULTI_OUTPUT if one_of_several else IN_CUSTOM_FUNCTION
+
+
 cdef int wrap_dim(Py_ssize_t dim, int ndim) except -1:
     cdef int n = ndim if ndim > 0 else 1
     if dim < -n or dim >= n:
@@ -1005,6 +1012,14 @@ def set_inference_mode(bint enabled):
 # ------------------------------------------------------------------ graph nodes
 
 cdef long _next_handle = 0
+cdef object _node_recorder = None
+
+
+def set_node_recorder(f):
+    """`f()` gives the metadata dict of every node made from now on (anomaly mode); None stops it."""
+    global _node_recorder
+    _node_recorder = f
+
 
 
 class RemovableHandle:
@@ -1052,6 +1067,8 @@ cdef class Node:
         self.n_outputs = 1
         self.sequence = cg_sequence
         cg_sequence += 1
+        if _node_recorder is not None:
+            self.metadata_dict = _node_recorder()
 
     def __dealloc__(self):
         if self.nrs != self.inline_nrs:
@@ -1119,10 +1136,14 @@ cdef class Node:
         return RemovableHandle(self.pre_hooks.setdefault(-1, {}), hook)
 
     def __repr__(self):
-        return f"<{self.name()} object at 0x{<size_t> <void*> self:x}>"
+        return f"<{type(self).__name__} object at 0x{<size_t> <void*> self:x}>"
 
     def __call__(self, *grads):
-        return self.apply(list(grads))
+        """What the node makes of one gradient per output."""
+        if len(grads) != self.n_outputs:
+            raise TypeError(f"expected {self.n_outputs} arguments, got {len(grads)} instead")
+        results = self.apply(list(grads))
+        return tuple(results) if isinstance(results, (tuple, list)) else (results,)
 
 
 FREED_MESSAGE = (
@@ -1162,6 +1183,11 @@ cdef class SavedTensor:
         return t
 
 
+cdef str operation_name(Node node):
+    """"Mul" for MulBackward0, as error messages have it."""
+    return "Unknown" if node is None else node.name().rstrip("0123456789").removesuffix("Backward")
+
+
 cdef object raise_modified(Tensor t, SavedTensor saved, Node owner):
     names = {HALF: "Half", BFLOAT16: "BFloat16", FLOAT: "Float", DOUBLE: "Double", INT64: "Long", INT32: "Int",
              INT16: "Short", INT8: "Char", UINT8: "Byte", BOOL: "Bool"}
@@ -1169,7 +1195,7 @@ cdef object raise_modified(Tensor t, SavedTensor saved, Node owner):
     whose = ""
     if node is not None:
         nr = saved.output_nr if saved.node is not None else t.output_nr
-        whose = f", which is output {nr} of {node.name().rstrip('0123456789').removesuffix('Backward')},"
+        whose = f", which is output {nr} of {operation_name(node)},"
     kind = "torch" if t.dev == 0 else "torch.cuda"
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
@@ -1190,6 +1216,9 @@ cdef SavedTensor save_input(Tensor t):
     if _saved_tensor_hooks:
         pack, s.unpack = _saved_tensor_hooks[len(_saved_tensor_hooks) - 1]
         s.packed = pack(t)
+        if grad_required(t):            # what unpack gives has no place in the graph of its own
+            s.node = gradient_edge(t)
+            s.output_nr = t.output_nr
     else:
         s.tensor = t
     return s
@@ -1314,6 +1343,9 @@ def make_rebase(Tensor t not None, Node node not None):
 cdef class AccumulateGrad(Node):
     """The end of a path: adds what arrives to `.grad` of a leaf."""
 
+    def name(self):
+        return "torch::autograd::AccumulateGrad"
+
     def __dealloc__(self):
         if self.variable is not None and self.variable.meta is not None:
             self.variable.meta.accumulator = NULL
@@ -1325,6 +1357,7 @@ def accumulator_variable(Node node):
 
 cdef Node gradient_edge(Tensor t):
     """The node that the gradient of `t` goes to; None if `t` needs none."""
+    global cg_sequence
     cdef AutogradMeta meta
     cdef AccumulateGrad leaf
     cdef Node node
@@ -1341,7 +1374,10 @@ cdef Node gradient_edge(Tensor t):
         return <Node> meta.accumulator
     leaf = AccumulateGrad.__new__(AccumulateGrad)
     leaf.variable = t
-    leaf.sequence = 0               # leaves run last
+    # A leaf takes no number but that of the node made last, which is its oldest user (or older than all of them): it
+    # runs right after that one, as PyTorch's leaves do.
+    cg_sequence -= 1
+    leaf.sequence = cg_sequence - 1
     leaf.pre_hooks = meta.hooks
     meta.accumulator = <void*> leaf
     return leaf
@@ -1375,6 +1411,8 @@ cdef Node current_grad_fn(Tensor t):
     """grad_fn, made anew where `t` is a view whose base got another history since."""
     cdef AutogradMeta meta = t.meta
     cdef FunctionNode node
+    cdef Node before
+    cdef int before_nr
     if meta is None or meta.base is None or meta.base_version == t.storage.version:
         return t.history
     cdef Tensor base = meta.base
@@ -1385,7 +1423,9 @@ cdef Node current_grad_fn(Tensor t):
     node.function = _as_strided_backward
     node.args = (make_size(base.nd, base.sizes), tuple(base.stride()),
                  make_size(t.nd, t.sizes), tuple(t.stride()), t.offset - base.offset)
+    before, before_nr = t.history, t.output_nr
     set_history(t, node, 0)
+    move_retained(t, before, before_nr)
     meta.base_version = t.storage.version
     return node
 
@@ -1402,14 +1442,20 @@ cdef object check_inplace(Tensor t):
                            "See https://github.com/pytorch/rfcs/pull/17 for more details.")
     if meta is not None and meta.base is not None:
         if meta.creation == MULTI_OUTPUT:
-            node = t.history
-            name = "UnknownBackward" if node is None else node.name()
-            for suffix in "0123456789":
-                name = name.removesuffix(suffix)
             raise RuntimeError(
-                f"Output {t.output_nr} of {name.removesuffix('Backward')} is a view and is being modified inplace. "
+                f"Output {t.output_nr} of {operation_name(t.history)} is a view and is being modified inplace. "
                 "This view is the output of a function that returns multiple views. Such functions do not allow the "
                 "output views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
+        if meta.creation == IN_CUSTOM_FUNCTION:
+            raise RuntimeError(
+                f"Output {t.output_nr} of {operation_name(t.history)} is a view and is being modified inplace. "
+                f"This view "
+                "was created inside a custom Function (or because an input was returned as-is) and the autograd "
+                "logic to "
+                "handle view+inplace would override the custom backward associated with the custom Function, "
+                "leading to "
+                "incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom "
+                "Function.")
         if meta.creation == IN_NO_GRAD:
             raise RuntimeError(
                 "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that "
@@ -1470,14 +1516,26 @@ cdef class CopySlices(Node):
         return self.nexts[i] is not None
 
 
+cdef void move_retained(Tensor t, Node before, int before_nr):
+    """A tensor that retains its gradient does so of its value after the write."""
+    if before is None or before is t.history or before.retained is None or before_nr not in before.retained:
+        return
+    if t.history.retained is None:
+        t.history.retained = {}
+    t.history.retained[t.output_nr] = before.retained.pop(before_nr)
+
+
 cdef object rebase(Tensor t, Node node):
     """The history of `t` after `node` wrote it in place; the first input of `node` is `t` as it was."""
     cdef AutogradMeta meta = t.meta
     cdef Tensor base
     cdef CopySlices copy
     cdef Py_ssize_t n, i
+    cdef Node before = t.history
+    cdef int before_nr = t.output_nr
     if meta is None or meta.base is None:
         set_history(t, node, 0)
+        move_retained(t, before, before_nr)
         return
     base = meta.base
     copy = CopySlices.__new__(CopySlices)
@@ -1492,7 +1550,9 @@ cdef object rebase(Tensor t, Node node):
     copy.writer = node
     copy.shape, copy.stride = make_size(t.nd, t.sizes), tuple(t.stride())
     copy.view_offset = t.offset - base.offset
+    before, before_nr = base.history, base.output_nr
     set_history(base, copy, 0)
+    move_retained(base, before, before_nr)
     # The view's own grad_fn is stale from here on: bump() makes the versions differ.
     if meta.base_version == t.storage.version:
         meta.base_version = t.storage.version - 1

@@ -248,7 +248,6 @@ cdef Tensor basic_view(Tensor self, tuple items, list slots):
 
 cdef int put_slot(list slots, int dim, Tensor t) except -1:
     """Index tensor `t` for dimension `dim`; a mask of k dimensions fills one slot and spares k - 1."""
-    cdef int k
     while len(slots) < dim:
         slots.append(None)
     slots.append(t)

@@ -758,6 +758,8 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
     cdef bint record = False
     cdef Tensor t, r, a
     cdef ElementwiseNode node
+    cdef SavedTensor saved
+    cdef tuple given
     # --- what to compute
     dt = result_dtype(operands)
     compute = dt
@@ -794,12 +796,14 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
         if out.inference or (inplace and grad_enabled() and (record or grad_required(out))):
             check_inplace(out)
         r = check_out(op.name, out, nd, sizes, result, inplace, dev)
+        given = operands
         operands = without_overlap(r, operands)
         if record and need & 2:             # the operator overwrites what its gradient reads
             operands = (operands[0], *operands[1:])
             a = clone(shallow(r))
         run_into(op, operands, params, compute, r)
         bump(r)
+        operands = given
     if not record:
         return r
     # --- the node
@@ -820,12 +824,17 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
             if t.nd != nd or not same_shape(t, r):
                 node.shapes = ()
             if need >> (j + 1) & 1:
+                saved = save_input(a if inplace and j == 0 else t)
+                if inplace and j == 0:          # the copy stands where the operand was in the graph
+                    saved.node, saved.output_nr = node.nexts[0], node.nrs[0]
+                elif inplace and t.storage is r.storage:
+                    saved.version -= 1          # it had another value then: the backward pass is to say so
                 if j == 0:
-                    node.saved_a = save_input(a if inplace else t)
+                    node.saved_a = saved
                 elif j == 1:
-                    node.saved_b = save_input(t)
+                    node.saved_b = saved
                 else:
-                    node.saved_c = save_input(t)
+                    node.saved_c = saved
         elif j == 0:
             node.number_a = x
         elif j == 1:

@@ -205,6 +205,7 @@ def _wrap(cls, ctx, args, output, recorded):
             )
         else:
             _core.set_output(t, ctx, i)
+            _core.mark_custom_function_view(t, len(outputs) > 1)
         made[key] = t
     if recorded:
         ctx._outputs = tuple(
