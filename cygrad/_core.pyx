@@ -1021,7 +1021,6 @@ def set_node_recorder(f):
     _node_recorder = f
 
 
-
 class RemovableHandle:
     """Takes a hook out of the dict it was registered in, when asked to or at the end of a `with` block."""
 
