@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define CG_ALIGN 64
-#define CG_BINS 160
+#define CG_BINS 164
 #define CG_CACHE_LARGEST ((size_t)1 << 30)
 #define CG_CACHE_LIMIT ((size_t)3 << 30)
 
@@ -35,6 +35,7 @@ static inline int cg_bin(size_t nbytes, size_t *rounded)
 
 static inline void *cg_alloc(size_t nbytes)
 {
+    if (nbytes >> 45) return NULL; /* no machine has it, and no bin is kept for it */
     size_t size;
     int bin = cg_bin(nbytes, &size);
     cg_block *block = cg_free_blocks[bin];

@@ -870,7 +870,7 @@ cdef Tensor new_tensor(int ndim, const Py_ssize_t* shape, int dt, int dev):
         t.sizes[i] = shape[i]
         t.strides[i] = numel
         step = shape[i] if shape[i] > 0 else 1
-        if numel > (<Py_ssize_t> 1 << 60) // step:
+        if numel > (<Py_ssize_t> 1 << 59) // step:
             raise RuntimeError("Storage size calculation overflowed with "
                                f"sizes={list(make_size(ndim, shape))}")
         numel *= step
