@@ -49,7 +49,7 @@ cdef class Op:
     cdef list node_types                      # by which operands are Python numbers
     cdef int grad_mode[3]                   # NONE, ZERO, MISSING, IDENTITY, TEXT
     cdef list grads                         # Op of each fused gradient, or None
-    cdef list grad_functions                # tensor expressions, for create_graph
+    cdef list grad_texts                    # evaluated on tensors under create_graph
     cdef int needs[3]                       # bit set of the operands (gabcy) that a gradient reads
     cdef cg_param defaults[6]
 

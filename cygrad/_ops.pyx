@@ -20,7 +20,7 @@ from cygrad._core cimport (
     Tensor, Node, SavedTensor, dtype, new_tensor, empty_strided_like, raw_view,
     shallow, data_of, itemsize_of, grad_enabled, grad_required, set_history, check_inplace, bump, rebase, save_input,
     save_output, node_type, same_shape, make_size, default_dtype_code, dtype_object, attach)
-from cygrad import _core, _formula, _table
+from cygrad import _core, _table
 import os
 
 cdef extern from "_generated/_kernels.h" nogil:
@@ -429,7 +429,8 @@ cdef class ElementwiseNode(Node):
                     if op.needs[i] >> j & 1:
                         t = self.operand(j)
                         names["gabcy"[j]] = self.number(j) if t is None else t
-                r = <Tensor?> op.grad_functions[i](names)
+                from cygrad import _formula         # not at import: it is the parser of the texts
+                r = <Tensor?> _formula.compile_tensor(op.grad_texts[i])(names)
             else:
                 r = self.fast_gradient(i, g)
                 if r is None:
@@ -1190,7 +1191,7 @@ cdef Op make_op(object row, dict kernels):
     op.n_params = len(row.params)
     op.row_guarded = row.zero_division
     op.no_ints, op.no_half = row.ints is False and row.kind == "float", not row.half
-    op.node_types, op.grads, op.grad_functions = [None] * 8, [None] * 3, [None] * 3
+    op.node_types, op.grads, op.grad_texts = [None] * 8, [None] * 3, [None] * 3
     for i, (_, default) in enumerate(row.params):
         op.defaults[i].f = float("nan") if default is None else default
     for i in range(8):
@@ -1218,9 +1219,9 @@ cdef Op make_op(object row, dict kernels):
             (<Op> grad).n_params = op.n_params
             (<Op> grad).defaults = op.defaults
             op.grads[i] = <Op> grad
-            op.grad_functions[i] = _formula.compile_tensor(text)
+            op.grad_texts[i] = text
             for j, letter in enumerate("gabcy"):
-                if letter in _formula.names(text):
+                if letter in (<Op> grad).c.args.decode():
                     op.needs[i] |= 1 << j
     return op
 

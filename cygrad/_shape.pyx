@@ -564,7 +564,7 @@ def unflatten(input, dim, sizes):
 
 def _unbind_backward(node, *grads):
     import cygrad
-    dim = node.args
+    dim, = node.args
     some = next(g for g in grads if g is not None)
     return cygrad.stack([some.new_zeros(some.shape) if g is None else g for g in grads], dim)
 
@@ -581,7 +581,7 @@ def unbind(input, dim=0):
         outs = tuple([select(t, d, i) for i in range(t.sizes[d])])
     finally:
         _core.set_grad_mode(with_grad)
-    return multiple_views(outs, t, "UnbindBackward0", _unbind_backward, (t.shape, d), with_grad)
+    return multiple_views(outs, t, "UnbindBackward0", _unbind_backward, (d,), with_grad)
 
 
 cdef object multiple_views(tuple outs, Tensor t, str name, function, tuple args, bint with_grad):
