@@ -55,12 +55,6 @@ def public(*targets):
     return register
 
 
-def method_pair(function):
-    """The method and the in-place method of a function whose first argument is the tensor."""
-    METHODS[function.__name__] = function
-    return function
-
-
 def _tensor(function, x, argument="input", position=1):
     if not isinstance(x, Tensor):
         raise TypeError(
