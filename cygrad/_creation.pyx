@@ -17,6 +17,7 @@ from libc.math cimport isfinite
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
 from cygrad._core cimport (
+    as_dtype_code,
     BOOL, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Tensor, as_device_code, assign,
     bump, borrow_storage, default_dtype_code, device_object, dtype_object, empty_strided_like,
     itemsize_of, make_size, same_shape, shallow)
@@ -77,17 +78,7 @@ cdef int parse_sizes(str function, str argument, tuple args, object size, Py_ssi
 
 
 cdef int dtype_option(str function, object d, int default) except -2:
-    if d is None:
-        return default
-    if isinstance(d, DType):
-        return (<DType> d).code
-    if d is float:
-        return DOUBLE
-    if d is int:
-        return INT64
-    if d is bool:
-        return BOOL
-    raise TypeError(f"{function}(): argument 'dtype' must be torch.dtype, not {type(d).__name__}")
+    return as_dtype_code(d, default, function)
 
 
 cdef int device_option(str function, object d) except -1:
