@@ -432,9 +432,7 @@ def unsqueeze(input, dim):
 def select(input, dim, index):
     """One slice along `dim`, without that dimension."""
     cdef Tensor t = checked("select", input)
-    cdef Py_ssize_t[MAX_DIMS] sizes
-    cdef Py_ssize_t[MAX_DIMS] strides
-    cdef int d, i, nd = 0
+    cdef int d
     cdef Py_ssize_t at = index
     if t.nd == 0:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
@@ -451,7 +449,6 @@ def slice_dim(Tensor t not None, dim=0, start=None, end=None, step=1):
     cdef int d = wrap_dim(dim, t.nd)
     cdef Py_ssize_t n = t.sizes[d], lo = 0 if start is None else start, by = step
     cdef Py_ssize_t hi = n if end is None else min(end, n)
-    cdef Tensor r
     if by <= 0:
         raise RuntimeError("slice step must be positive")
     if lo < 0:
