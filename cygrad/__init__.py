@@ -12,7 +12,7 @@ import importlib.util as _importlib_util
 import math as _math
 import sys as _sys
 
-from . import _blas, _core, _elementwise, _ops
+from . import _blas, _core, _elementwise, _ops, _standins
 from ._core import (
     DTYPES as _DTYPES,
 )
@@ -84,10 +84,6 @@ from .random import (  # noqa: E402
 
 Tensor.__repr__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
 
-_SUBPACKAGES = frozenset(
-    "backends cl cuda distributions fft func hub linalg nn optim overrides return_types special testing utils version"
-    " vision".split()
-)
 # What torch.x shares with torch.nn.functional.x.
 _FUNCTIONAL = frozenset(
     """adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear
@@ -102,7 +98,7 @@ _FUNCTIONAL = frozenset(
 def __getattr__(name):
     if name in _FUNCTIONAL:
         value = getattr(_importlib.import_module(".nn.functional", __name__), name)
-    elif name in _SUBPACKAGES and _importlib_util.find_spec(f"{__name__}.{name}"):
+    elif not name.startswith("__") and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)
     else:
         raise AttributeError(f"module 'torch' has no attribute '{name}': cygrad does not have it yet")
