@@ -10,8 +10,9 @@ they are first used.
 import importlib as _importlib
 import importlib.util as _importlib_util
 import math as _math
+import sys as _sys
 
-from . import _blas, _core, _elementwise, _ops
+from . import _blas, _core, _elementwise, _ops, _standins
 from ._core import (
     DTYPES as _DTYPES,
 )
@@ -30,6 +31,7 @@ from ._core import (
 from ._ops import can_cast, get_num_threads, promote_types, result_type, set_num_threads
 
 __version__ = "2.13.0"  # of the interface that is followed; `version.cygrad` is the library's own
+torch = _sys.modules[__name__]  # programs write torch.torch, by mistake
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
 for _d in _DTYPES:
@@ -66,6 +68,7 @@ for _name, _operator in _elementwise.OPERATORS.items():
     setattr(Tensor, _name, _operator)
 
 from . import autograd, random  # noqa: E402
+from ._as_torch import install_as_torch  # noqa: E402
 from ._tensor_str import _str, get_printoptions, printoptions, set_printoptions  # noqa: E402
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled  # noqa: E402
@@ -81,10 +84,6 @@ from .random import (  # noqa: E402
 
 Tensor.__repr__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
 
-_SUBPACKAGES = frozenset(
-    "backends cl cuda distributions fft func hub linalg nn optim overrides return_types special testing utils version"
-    " vision".split()
-)
 # What torch.x shares with torch.nn.functional.x.
 _FUNCTIONAL = frozenset(
     """adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear
@@ -99,7 +98,7 @@ _FUNCTIONAL = frozenset(
 def __getattr__(name):
     if name in _FUNCTIONAL:
         value = getattr(_importlib.import_module(".nn.functional", __name__), name)
-    elif name in _SUBPACKAGES and _importlib_util.find_spec(f"{__name__}.{name}"):
+    elif not name.startswith("__") and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)
     else:
         raise AttributeError(f"module 'torch' has no attribute '{name}': cygrad does not have it yet")

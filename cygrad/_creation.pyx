@@ -282,7 +282,7 @@ cdef int find_dtype(object x) except -1:
         raise NotImplementedError("tensor: complex numbers are not implemented")
     if PySequence_Check(x):
         return find_dtype(list(x))
-    name = kind.__name__ if kind.__module__ != "cygrad._core" else f"torch.{kind.__name__}"
+    name = kind.__name__ if kind.__module__ not in ("cygrad._core", "torch") else f"torch.{kind.__name__}"
     raise RuntimeError(f"Could not infer dtype of {name}")
 
 
