@@ -59,7 +59,7 @@ dtype.__module__ = "torch"
 Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messages of Python's operators print it
 for _name in (
     "_ops", "_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing",
-    "_products", "_misc",
+    "_products", "_misc", "storage",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():
@@ -82,7 +82,8 @@ from .random import (  # noqa: E402
 Tensor.__repr__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
 
 _SUBPACKAGES = frozenset(
-    "backends cl cuda distributions fft func hub linalg nn optim overrides return_types special testing utils version"
+    "backends cl cuda distributions fft func hub linalg multiprocessing nn optim overrides return_types serialization"
+    " special testing utils version"
     " vision".split()
 )
 # What torch.x shares with torch.nn.functional.x.
@@ -99,6 +100,8 @@ _FUNCTIONAL = frozenset(
 def __getattr__(name):
     if name in _FUNCTIONAL:
         value = getattr(_importlib.import_module(".nn.functional", __name__), name)
+    elif name in ("save", "load"):
+        value = getattr(_importlib.import_module(".serialization", __name__), name)
     elif name in _SUBPACKAGES and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)
     else:
