@@ -61,7 +61,7 @@ dtype.__module__ = "torch"
 Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messages of Python's operators print it
 for _name in (
     "_ops", "_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing",
-    "_products", "_misc",
+    "_products", "_misc", "storage",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():
@@ -98,6 +98,8 @@ _FUNCTIONAL = frozenset(
 def __getattr__(name):
     if name in _FUNCTIONAL:
         value = getattr(_importlib.import_module(".nn.functional", __name__), name)
+    elif name in ("save", "load"):
+        value = getattr(_importlib.import_module(".serialization", __name__), name)
     elif not name.startswith("__") and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)
     else:

@@ -581,15 +581,6 @@ def is_pinned(Tensor self not None, device=None):
     return False
 
 
-def share_memory_(Tensor self not None):
-    """`self`: forked processes see the memory as it was, and pickled tensors travel as copies."""
-    return self
-
-
-def is_shared(Tensor self not None):
-    return False
-
-
 def real(Tensor self not None):
     return self
 
@@ -731,7 +722,7 @@ FUNCTIONS = {
 METHODS = {f.__name__: f for f in (
     item, tolist, __float__, __int__, __complex__, __index__, __bool__, is_nonzero, __len__, __iter__, __reversed__,
     __contains__, __format__, numpy, __array__, __array_wrap__, clone, contiguous,
-    is_contiguous, to, type_as, cpu, cuda, pin_memory, is_pinned, share_memory_, is_shared, get_device, __deepcopy__,
+    is_contiguous, to, type_as, cpu, cuda, pin_memory, is_pinned, get_device, __deepcopy__,
     __copy__, __reduce_ex__)}
 METHODS |= {name: conversion(name, code) for name, code in CONVERSIONS.items()}
 METHODS |= {
