@@ -99,6 +99,8 @@ _FUNCTIONAL = frozenset(
 def __getattr__(name):
     if name in _FUNCTIONAL:
         value = getattr(_importlib.import_module(".nn.functional", __name__), name)
+    elif name == "vmap":
+        value = _importlib.import_module(".func", __name__).vmap
     elif name in _SUBPACKAGES and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)
     else:
