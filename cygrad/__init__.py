@@ -84,22 +84,21 @@ from .random import (  # noqa: E402
 
 Tensor.__repr__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
 
-# What torch.x shares with torch.nn.functional.x.
-_FUNCTIONAL = frozenset(
+# Names whose modules are imported when they are first used.
+_ELSEWHERE = dict.fromkeys(
     """adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear
     binary_cross_entropy_with_logits channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d
     conv_transpose3d cosine_embedding_loss cosine_similarity ctc_loss dropout embedding embedding_bag
     feature_alpha_dropout group_norm hinge_embedding_loss instance_norm kl_div layer_norm log_softmax
     margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d pairwise_distance pdist pixel_shuffle
-    pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""".split()
-)
+    pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""".split(),
+    "nn.functional",
+) | {"load": "serialization", "save": "serialization", "vmap": "func"}
 
 
 def __getattr__(name):
-    if name in _FUNCTIONAL:
-        value = getattr(_importlib.import_module(".nn.functional", __name__), name)
-    elif name in ("save", "load"):
-        value = getattr(_importlib.import_module(".serialization", __name__), name)
+    if name in _ELSEWHERE:
+        value = getattr(_importlib.import_module("." + _ELSEWHERE[name], __name__), name)
     elif not name.startswith("__") and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)
     else:
