@@ -37,6 +37,7 @@ pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 for _d in _DTYPES:
     globals()[_d.name] = _d
 half, float, double = float16, float32, float64  # noqa: F821
+complex32, cfloat, cdouble, chalf = _core.complex32, complex64, complex128, _core.complex32  # noqa: F821
 short, int, long = int16, int32, int64  # noqa: F821
 
 _blas.load()
@@ -60,8 +61,8 @@ def _publish(module):
 dtype.__module__ = "torch"
 Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messages of Python's operators print it
 for _name in (
-    "_ops", "_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing",
-    "_products", "_misc", "storage",
+    "_ops", "_shape", "_elementwise", "_complex", "_reduce", "_reductions", "_creation", "_bridge", "_draws",
+    "_indexing", "_products", "_misc", "storage",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():

@@ -2,7 +2,7 @@
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
-    any_needs_grad, BOOL, HALF, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, new_tensor, raw_view, shallow)
+    any_needs_grad, BOOL, CFLOAT, HALF, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, new_tensor, raw_view, shallow)
 from cygrad._ops cimport copy_into, expand_to, fill, result_dtype, sum_to, to_dtype
 from cygrad._index cimport compress, mask_positions, unravel_one, where_into
 from cygrad._walk cimport (
@@ -114,7 +114,9 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
             raise RuntimeError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                                f"{(<Tensor> value).nd} dimension(s).")
         v = to_dtype(shallow(<Tensor> value), self.dt)
-    elif isinstance(value, (float, int)):
+    elif isinstance(value, (float, int, complex)):
+        if isinstance(value, complex) and self.dt < CFLOAT:
+            raise RuntimeError(f"value cannot be converted to type {c_name(self.dt)} without overflow")
         if isinstance(value, float) and self.dt < HALF and value != value:
             raise RuntimeError(f"value cannot be converted to type {c_name(self.dt)} without overflow")
         v = scalar_of(value, self.dt)

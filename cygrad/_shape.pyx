@@ -304,13 +304,6 @@ def t(input):
     return attach(permuted(x, order, "t"), "TBackward0", (x,), _t_backward, None, ())
 
 
-def adjoint(Tensor self not None):
-    if self.nd < 2:
-        raise RuntimeError(f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {self.nd}-D "
-                           "tensor.")
-    return transpose(self, -2, -1)
-
-
 def numpy_T(Tensor self not None):
     """The dimensions in reverse order."""
     if self.nd == 2:
@@ -867,15 +860,15 @@ def set_(Tensor self not None, source=None, storage_offset=0, size=None, stride=
 
 
 FUNCTIONS = {f.__name__: f for f in (
-    reshape, as_strided, permute, transpose, t, adjoint, squeeze, unsqueeze, select, narrow, narrow_copy, flatten,
+    reshape, as_strided, permute, transpose, t, squeeze, unsqueeze, select, narrow, narrow_copy, flatten,
     ravel,
     unflatten, unbind, split, split_with_sizes, chunk, unsafe_chunk, unsafe_split, tensor_split, hsplit, vsplit, dsplit,
     diagonal, movedim, moveaxis, swapaxes, swapdims, atleast_1d, atleast_2d, atleast_3d, resize_as_)}
 METHODS = {f.__name__: f for f in (
-    view, reshape, view_as, reshape_as, as_strided, permute, transpose, t, adjoint, expand, expand_as, sum_to_size,
+    view, reshape, view_as, reshape_as, as_strided, permute, transpose, t, expand, expand_as, sum_to_size,
     squeeze, unsqueeze, select, narrow, narrow_copy, flatten, ravel, unflatten, unbind, split, split_with_sizes, chunk,
     unsafe_chunk, unsafe_split, tensor_split, hsplit, vsplit, dsplit, unfold, diagonal, movedim, moveaxis, swapaxes,
     swapdims, resize_, resize_as_, set_)}
 METHODS |= {f.__name__ + "_": shape_inplace(f, f.__name__ + "_") for f in (
     squeeze, unsqueeze, t, transpose, as_strided, swapaxes, swapdims)}
-PROPERTIES = {"T": numpy_T, "mT": mT, "H": numpy_T, "mH": mT}
+PROPERTIES = {"T": numpy_T, "mT": mT}

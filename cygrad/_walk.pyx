@@ -17,7 +17,7 @@ from cygrad import _core, _ops
 
 cdef int log2_size(int dt) noexcept nogil:
     cdef int n = itemsize_of(dt)
-    return 0 if n == 1 else 1 if n == 2 else 2 if n == 4 else 3
+    return 0 if n == 1 else 1 if n == 2 else 2 if n == 4 else 3 if n == 8 else 4
 
 
 cdef void merge_walk(Walk* w) noexcept nogil:
