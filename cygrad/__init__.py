@@ -11,7 +11,7 @@ import importlib as _importlib
 import importlib.util as _importlib_util
 import math as _math
 
-from . import _blas, _core, _elementwise, _ops
+from . import _blas, _core, _dispatch, _elementwise, _ops
 from ._core import (
     DTYPES as _DTYPES,
 )
@@ -48,7 +48,7 @@ def _listed(module, kind):
 def _publish(module):
     """Makes the functions, methods and properties that a module lists public."""
     for name, function in _listed(module, "FUNCTIONS"):
-        globals()[name] = function
+        globals()[name] = _dispatch.function(name, function)
     for name, method in _listed(module, "METHODS"):
         setattr(Tensor, name, method)
     for name, getter in _listed(module, "PROPERTIES"):
@@ -82,8 +82,8 @@ from .random import (  # noqa: E402
 Tensor.__repr__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
 
 _SUBPACKAGES = frozenset(
-    "backends cl cuda distributions fft func hub linalg nn optim overrides return_types special testing utils version"
-    " vision".split()
+    "_C amp backends cl cuda distributions fft func hub linalg nn optim overrides profiler return_types special testing"
+    " utils version vision".split()
 )
 # What torch.x shares with torch.nn.functional.x.
 _FUNCTIONAL = frozenset(
@@ -117,4 +117,5 @@ def _functional_method(name):
 
 for _name in ("softmax", "log_softmax", "prelu"):
     setattr(Tensor, _name, _functional_method(_name))
+_dispatch.publish_tensor()
 del _name, _operator, _d

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 import cygrad
-from cygrad import Tensor
+from cygrad import Tensor, _dispatch
 
 
 class _TaggedMeta(type(Tensor)):
@@ -25,6 +25,7 @@ class Parameter(Tensor, metaclass=_TaggedMeta):
     """
 
     _tag = "_is_param"
+    __torch_function__ = _dispatch._disabled_torch_function_impl
 
     def __new__(cls, data=None, requires_grad=True):
         if data is None:
@@ -52,6 +53,9 @@ class Parameter(Tensor, metaclass=_TaggedMeta):
         return _rebuild_parameter, args
 
 
+_dispatch.set_parameter_type(Parameter)
+
+
 def _rebuild_parameter(data, requires_grad, backward_hooks):
     return Parameter(data, requires_grad)
 
@@ -69,6 +73,7 @@ class Buffer(Tensor, metaclass=_TaggedMeta):
     """
 
     _tag = "_is_buffer"
+    __torch_function__ = _dispatch._disabled_torch_function_impl
 
     def __new__(cls, data=None, *, persistent=True):
         if data is None:
