@@ -12,7 +12,7 @@ import importlib.util as _importlib_util
 import math as _math
 import sys as _sys
 
-from . import _blas, _core, _elementwise, _ops, _standins
+from . import _blas, _core, _dispatch, _elementwise, _ops, _standins
 from ._core import (
     DTYPES as _DTYPES,
 )
@@ -51,7 +51,7 @@ def _listed(module, kind):
 def _publish(module):
     """Makes the functions, methods and properties that a module lists public."""
     for name, function in _listed(module, "FUNCTIONS"):
-        globals()[name] = function
+        globals()[name] = _dispatch.function(name, function)
     for name, method in _listed(module, "METHODS"):
         setattr(Tensor, name, method)
     for name, getter in _listed(module, "PROPERTIES"):
@@ -118,4 +118,5 @@ def _functional_method(name):
 
 for _name in ("softmax", "log_softmax", "prelu"):
     setattr(Tensor, _name, _functional_method(_name))
+_dispatch.publish_tensor()
 del _name, _operator, _d
