@@ -95,9 +95,18 @@ _FUNCTIONAL = frozenset(
     pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""".split()
 )
 
+# What torch.x and Tensor.x have of linear algebra, in `linalg/_torch.py`, imported at the first use of one.
+_LINALG = frozenset(
+    """cholesky cholesky_inverse cholesky_solve cross det eig geqrf inverse logdet lstsq lu lu_solve matrix_exp
+    matrix_power orgqr ormqr pinverse qr slogdet solve svd symeig triangular_solve frobenius_norm lu_unpack matrix_rank
+    nuclear_norm pca_lowrank svd_lowrank vander""".split()
+)
+
 
 def __getattr__(name):
-    if name in _FUNCTIONAL:
+    if name in _LINALG:
+        value = getattr(_importlib.import_module(".linalg._torch", __name__), name)
+    elif name in _FUNCTIONAL:
         value = getattr(_importlib.import_module(".nn.functional", __name__), name)
     elif name in _SUBPACKAGES and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)
@@ -109,12 +118,15 @@ def __getattr__(name):
 
 def _functional_method(name):
     def method(self, *args, **kw):
-        return __getattr__(name)(self, *args, **kw)
+        return (globals().get(name) or __getattr__(name))(self, *args, **kw)
 
     method.__name__ = method.__qualname__ = name
     return method
 
 
-for _name in ("softmax", "log_softmax", "prelu"):
+_ONLY_TORCH = {
+    "frobenius_norm", "lu_unpack", "matrix_rank", "nuclear_norm", "pca_lowrank", "svd_lowrank", "vander",
+}  # fmt: skip
+for _name in ("softmax", "log_softmax", "prelu", *(_LINALG - _ONLY_TORCH)):
     setattr(Tensor, _name, _functional_method(_name))
 del _name, _operator, _d
