@@ -95,6 +95,13 @@ _ELSEWHERE = dict.fromkeys(
     pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""".split(),
     "nn.functional",
 ) | {"load": "serialization", "save": "serialization", "vmap": "func"}
+_LINALG_METHODS = """cholesky cholesky_inverse cholesky_solve cross det eig geqrf inverse logdet lstsq lu lu_solve
+    matrix_exp matrix_power orgqr ormqr pinverse qr slogdet solve svd symeig triangular_solve""".split()
+_ELSEWHERE |= dict.fromkeys(
+    _LINALG_METHODS
+    + "frobenius_norm lu_unpack matrix_rank nuclear_norm pca_lowrank svd_lowrank vander".split(),
+    "linalg._torch",
+)
 
 
 def __getattr__(name):
@@ -108,15 +115,15 @@ def __getattr__(name):
     return value
 
 
-def _functional_method(name):
+def _method_elsewhere(name):
     def method(self, *args, **kw):
-        return __getattr__(name)(self, *args, **kw)
+        return (globals().get(name) or __getattr__(name))(self, *args, **kw)
 
     method.__name__ = method.__qualname__ = name
     return method
 
 
-for _name in ("softmax", "log_softmax", "prelu"):
-    setattr(Tensor, _name, _functional_method(_name))
+for _name in ("softmax", "log_softmax", "prelu", *_LINALG_METHODS):
+    setattr(Tensor, _name, _method_elsewhere(_name))
 _dispatch.publish_tensor()
 del _name, _operator, _d
