@@ -102,6 +102,9 @@ _ELSEWHERE |= dict.fromkeys(
     + "frobenius_norm lu_unpack matrix_rank nuclear_norm pca_lowrank svd_lowrank vander".split(),
     "linalg._torch",
 )
+_SPARSE_METHODS = """coalesce col_indices crow_indices dense_dim indices is_coalesced smm sparse_dim sparse_mask to_dense
+    to_sparse to_sparse_coo to_sparse_csr values""".split()
+_ELSEWHERE |= dict.fromkeys("smm sparse_coo_tensor sparse_csr_tensor spmm".split(), "_sparse")
 
 
 def __getattr__(name):
@@ -115,15 +118,17 @@ def __getattr__(name):
     return value
 
 
-def _method_elsewhere(name):
+def _method_elsewhere(name, module):
     def method(self, *args, **kw):
-        return (globals().get(name) or __getattr__(name))(self, *args, **kw)
+        return getattr(_importlib.import_module("." + module, __name__), name)(self, *args, **kw)
 
     method.__name__ = method.__qualname__ = name
     return method
 
 
 for _name in ("softmax", "log_softmax", "prelu", *_LINALG_METHODS):
-    setattr(Tensor, _name, _method_elsewhere(_name))
+    setattr(Tensor, _name, _method_elsewhere(_name, _ELSEWHERE[_name]))
+for _name in _SPARSE_METHODS:
+    setattr(Tensor, _name, _method_elsewhere(_name, "_sparse"))
 _dispatch.publish_tensor()
 del _name, _operator, _d

@@ -1,5 +1,9 @@
 """Declarations of the core: what every compiled module of cygrad sees of tensors and nodes."""
 
+cdef enum:                      # devices without memory
+    META = 33
+    SPARSE = 34
+
 cdef enum:
     BOOL = 0
     UINT8 = 1

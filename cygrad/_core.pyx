@@ -172,7 +172,8 @@ def set_default_dtype(d):
 
 
 # ------------------------------------------------------------------ devices
-# A device is a small int: 0 the CPU, 1 + i the i-th OpenCL device spelled "opencl", 17 + i the same spelled "cuda".
+# A device is a small int: 0 the CPU, 1 + i the i-th OpenCL device spelled "opencl", 17 + i the same spelled "cuda"; then
+# those without memory of their own (_hollow.py): META has shapes alone, SPARSE is what a sparse tensor is to kernels.
 
 cdef enum:
     CUDA = 16
@@ -232,14 +233,32 @@ def tensor_of_array(x):
     return cygrad.as_tensor(x)
 
 
+def shell(cls, tuple size, dtype d not None):
+    """A tensor of class `cls` that has a shape and a dtype and no elements: what a sparse tensor is to kernels."""
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int i
+    if len(size) > MAX_DIMS:
+        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
+    for i in range(<int> len(size)):
+        sizes[i] = size[i]
+    cdef Tensor t = <Tensor> cg_tp_new_by(Tensor, cls, ())
+    assign(t, new_tensor(<int> len(size), sizes, d.code, SPARSE))
+    return t
+
+
 def device_of_code(int dev):
     return device_object(dev)
 
 
 CPU = device("cpu")
-cdef list _device_objects = [None] * 32
+cdef list _device_objects = [None] * 35
 _device_objects[0] = CPU
+_device_objects[META] = device("meta")
+_device_objects[SPARSE] = CPU       # where its indices and values are
 cdef int _default_device = 0
+
+
+HOLLOW = {"meta": META, "sparse": SPARSE}
 
 
 cdef device device_object(int dev):
@@ -262,7 +281,9 @@ cdef int as_device_code(object d, int default) except -1:
         return 0
     if kind == "opencl" or kind == "cuda":
         return backend(kind).device_code((<device> d).type, (<device> d).index)
-    raise RuntimeError(f"cygrad has no device of type '{kind}': use 'cpu', 'opencl' or 'cuda'")
+    if kind == "meta":
+        return META
+    raise RuntimeError(f"cygrad has no device of type '{kind}': use 'cpu', 'opencl', 'cuda' or 'meta'")
 
 
 cdef object _backend = None
@@ -275,6 +296,14 @@ def backend(kind="opencl"):
         from cygrad import cl
         _backend = cl
     return _backend
+
+
+def backend_of(int dev):
+    """The module that runs operators on a device other than the CPU."""
+    if dev < META:
+        return backend()
+    from cygrad import _hollow
+    return _hollow.BACKENDS[dev]
 
 
 def get_default_device():
@@ -403,7 +432,7 @@ cdef Storage new_storage(Py_ssize_t nbytes, int dev):
                                f"tried to allocate {nbytes} bytes. Error code 12 (Cannot allocate memory)")
         s.owns = True
     else:
-        s.owner = backend().allocate(dev, nbytes)
+        s.owner = backend_of(dev).allocate(dev, nbytes)
     return s
 
 
@@ -420,7 +449,7 @@ cdef int grow(Storage s, Py_ssize_t nbytes) except -1:
     cdef Storage old = Storage.__new__(Storage)
     cdef Storage fresh = new_storage(nbytes, s.dev)
     if s.dev != 0:
-        backend().copy_bytes(fresh.owner, s.owner, s.size_bytes)
+        backend_of(s.dev).copy_bytes(fresh.owner, s.owner, s.size_bytes)
         s.owner, s.size_bytes = fresh.owner, nbytes
         return 0
     old.ptr, old.size_bytes, old.owns, old.owner = s.ptr, s.size_bytes, s.owns, s.owner
@@ -571,7 +600,7 @@ cdef class Tensor:
     def data_ptr(self):
         """The address of the first element (0 for an empty tensor)."""
         if self.dev != 0:
-            return backend().data_ptr(self)
+            return backend_of(self.dev).data_ptr(self)
         return <size_t> data_of(self) if self.count else 0
 
     def untyped_storage(self):

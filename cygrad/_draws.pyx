@@ -7,7 +7,7 @@ what was overwritten.
 from libc.stdint cimport uint8_t
 
 from cygrad._core cimport (
-    BOOL, CFLOAT, FLOAT, HALF, INT64, MAX_DIMS, UINT8, Tensor, as_device_code, attach, bump, data_of,
+    BOOL, CFLOAT, FLOAT, HALF, INT64, MAX_DIMS, META, UINT8, Tensor, as_device_code, attach, bump, data_of,
     default_dtype_code, device_object, grad_enabled, make_size, node_type, raw_view, rebase, shallow)
 from cygrad._core cimport new_tensor as make
 from libc.math cimport sqrt
@@ -46,7 +46,7 @@ cdef class Generator(Stream):
 
 
 cdef int need_host(str function, int dev) except -1:
-    if dev:
+    if dev and dev != META:         # where a draw has nothing to fill
         raise NotImplementedError(f"{function}: random numbers on device '{device_object(dev)}' are not implemented")
     return 0
 
@@ -96,7 +96,7 @@ cdef Tensor target(str function, tuple args, object size, object out, object dty
     check_layout(function, layout)
     need_host(function, dev)
     if out is None:
-        return make(nd, sizes, dt, 0)
+        return make(nd, sizes, dt, dev)
     return fitted(function, out, make_size(nd, sizes), dtype)
 
 
@@ -115,9 +115,9 @@ cdef Tensor fitted(str function, object out, object shape, object dtype):
 cdef Tensor like(str function, object input, object dtype, object layout, object device, object memory_format):
     cdef Tensor t = tensor_argument(function, "input", input)
     check_layout(function, layout)
-    if device is not None:
-        need_host(function, device_option(function, device))
-    return empty_in_format(t, dtype_option(function, dtype, t.dt), 0,
+    cdef int dev = t.dev if device is None else device_option(function, device)
+    need_host(function, dev)
+    return empty_in_format(t, dtype_option(function, dtype, t.dt), dev,
                            PRESERVE if memory_format is None else format_code(memory_format))
 
 
@@ -139,6 +139,8 @@ cdef Tensor draw(Tensor t, object filler):
     """Has `filler(address, count, strided)` fill the elements of `t` in the order of memory."""
     cdef Tensor view, buffer
     cdef int i
+    if t.dev:
+        return t
     if t.contiguous:
         filler(<size_t> data_of(t), t.count, False)
         return t

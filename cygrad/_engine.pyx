@@ -21,7 +21,7 @@ from cpython.object cimport PyObject
 from libc.stdlib cimport realloc, free
 
 from cygrad._core cimport (
-    Tensor, Node, AutogradMeta, AccumulateGrad, current_grad_fn, empty_strided_like, gradient_edge, is_complex_code,
+    SPARSE, Tensor, Node, AutogradMeta, AccumulateGrad, current_grad_fn, empty_strided_like, gradient_edge, is_complex_code,
     need_meta, new_tensor, same_shape)
 from cygrad._ops cimport Op, clone, copy_into, elementwise, fill, to_dtype
 from cygrad import _core
@@ -61,6 +61,15 @@ def set_anomaly(watcher):
 def apply_node(Node node not None, list grads):
     """What `node` returns for these gradients."""
     return node.apply(grads)
+
+
+cdef Tensor added(Tensor a, Tensor b, bint into):
+    """a + b, stored in `a` if `into`; sparse gradients are added by their own operators."""
+    if a.dev == SPARSE or b.dev == SPARSE:
+        if b.dev != SPARSE:             # sparse + strided is strided
+            a, b, into = b, a, False
+        return <Tensor> (a.add_(b) if into else a + b)
+    return elementwise(_add, (a, b), None, a if into else None, into)
 
 
 # ------------------------------------------------------------------ the queue of a run
@@ -120,9 +129,9 @@ cdef class Run:
         if before is None:
             p.grads[nr] = g
         elif nr < 64 and not self.create_graph and p.owned >> nr & 1:
-            elementwise(_add, (before, g), None, before, True)
+            p.grads[nr] = added(before, g, True)
         else:
-            p.grads[nr] = elementwise(_add, (before, g), None, None, False)
+            p.grads[nr] = added(before, g, False)
             if nr < 64:
                 p.owned |= <unsigned long long> 1 << nr
         return 0
@@ -269,7 +278,9 @@ cdef int retain(Node node, list grads, bint create_graph) except -1:
             continue                    # gone, or written in place since
         meta = need_meta(t)
         if meta.grad is not None:
-            meta.grad = elementwise(_add, (meta.grad, g), None, None, False)
+            meta.grad = added(meta.grad, g, False)
+        elif g.dev == SPARSE:
+            meta.grad = g
         else:
             meta.grad = <Tensor> clone_tensor(g) if create_graph else clone(g)
     return 0
@@ -313,10 +324,9 @@ cdef int accumulate(AccumulateGrad node, Tensor g, bint create_graph) except -1:
             PyThread_acquire_lock(_accumulating, 1)
     try:
         if meta.grad is not None:
-            if create_graph:
-                meta.grad = elementwise(_add, (meta.grad, g), None, None, False)
-            else:
-                elementwise(_add, (meta.grad, g), None, meta.grad, True)
+            meta.grad = added(meta.grad, g, not create_graph)
+        elif g.dev == SPARSE:
+            meta.grad = g
         elif create_graph:
             meta.grad = <Tensor> _core.record(gradient_copy(g, leaf), "CopyBackwards", (g,), _copy_backward)
         elif Py_REFCNT(<PyObject*> g) == 1 and Py_REFCNT(<PyObject*> g.storage) == 1 and g.history is None and \

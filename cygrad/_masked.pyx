@@ -63,7 +63,7 @@ def where(condition, input=None, other=None, *, out=None):
         sizes[i] = shape[i]
     r = new_tensor(nd, sizes, dt, dev)
     if dev:
-        _core.backend().where(r, *[on_device(<Tensor> x, r) for x in (c, a, b)])
+        _core.backend_of(r.dev).where(r, *[on_device(<Tensor> x, r) for x in (c, a, b)])
     else:
         where_into(r, c, a, b)
     if isinstance(input, Tensor):

@@ -519,7 +519,7 @@ cdef class ElementwiseNode(Node):
 cdef Tensor zeros_like(Tensor t):
     cdef Tensor r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
     if t.dev:
-        _core.backend().fill(r, 0)
+        _core.backend_of(r.dev).fill(r, 0)
     else:
         memset(r.storage.ptr, 0, r.storage.size_bytes)
     return r
@@ -678,7 +678,7 @@ cdef int run_into(Op op, tuple operands, tuple params, int compute, Tensor out) 
     cdef int k = 0, kind, result, real = compute
     cdef cg_kernel kernel
     if out.dev:
-        _core.backend().elementwise(op.name, out, [
+        _core.backend_of(out.dev).elementwise(op.name, out, [
             expand_to(<Tensor> x, out.nd, out.sizes) if isinstance(x, Tensor) and (<Tensor> x).dev == out.dev
             else x.item() if isinstance(x, Tensor) else x for x in operands],
             list(params or [d for _, d in op.row.params]), compute)
@@ -970,7 +970,7 @@ cdef int copy_into(Tensor dst, Tensor src) except -1:
     cdef Plan p
     cdef cg_param q
     if dst.dev or src.dev:
-        _core.backend().copy(dst, src if same_shape(dst, src) else expand_to(src, dst.nd, dst.sizes))
+        _core.backend_of(max(dst.dev, src.dev)).copy(dst, src if same_shape(dst, src) else expand_to(src, dst.nd, dst.sizes))
         return 0
     if dst.contiguous and src.contiguous and dst.dt == src.dt and same_shape(dst, src) and dst.count < GRAIN:
         memcpy(data_of(dst), data_of(src), dst.count * itemsize_of(dst.dt))
@@ -1003,7 +1003,7 @@ cdef int fill(Tensor t, object value) except -1:
     cdef cg_param[2] q
     cdef cg_param number
     if t.dev:
-        _core.backend().fill(t, value)
+        _core.backend_of(t.dev).fill(t, value)
         return 0
     cdef int kind = number_param(value, &number)
     q[0].i, q[0].im = 0, 0

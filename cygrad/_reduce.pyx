@@ -430,7 +430,7 @@ cdef Tensor on_device(str name, Tensor x, unsigned long long mask, Tensor out, i
     if means is not None:
         x = <Tensor> _call("sub", shallow(x), spread(shallow(means), x, mask, means.nd == x.nd))
         name = "_sumsq"
-    _core.backend().reduce(name, out, x, dims_of(mask, x.nd), [] if param is None else [param])
+    _core.backend_of(x.dev).reduce(name, out, x, dims_of(mask, x.nd), [] if param is None else [param])
     if finish == DIVIDE:
         return <Tensor> _call("div", out, value)
     if finish == ROOT:
@@ -883,7 +883,7 @@ cdef int best_into(str row, Tensor x, Tensor values, Tensor at, int dim) except 
     if x.count == 0 or at.count == 0:
         return 0
     if x.dev:
-        _core.backend().arg_reduce("argmin" if least else "argmax", values, at, x, None if dim < 0 else dim)
+        _core.backend_of(x.dev).arg_reduce("argmin" if least else "argmax", values, at, x, None if dim < 0 else dim)
         return 0
     a = contiguous(shallow(x))
     if a.dt == HALF or a.dt == BFLOAT16:

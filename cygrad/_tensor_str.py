@@ -226,13 +226,18 @@ def _str(self, *, tensor_contents: str | None = None) -> str:
     elif self.requires_grad:
         suffixes.append("requires_grad=True")
 
-    # A suffix goes to the last line where it fits there, and begins a new line where not. The
-    # first one counts two characters more than there are, as PyTorch does.
+    return _with_suffixes(opening, contents, suffixes, closing, indent)
+
+
+def _with_suffixes(opening: str, contents: str, suffixes: list[str], closing: str, indent: int, breaks=False) -> str:
+    """The text of a tensor: a suffix goes to the last line where it fits there, and begins a new line where not (the
+    first one also if `breaks`)."""
+    # The first one counts two characters more than there are, as PyTorch does.
     out = [opening, contents]
     newline = contents.rfind("\n")
     last = 2 + (indent + len(contents) if newline < 0 else len(contents) - newline - 1)
-    for suffix in suffixes:
-        if last + len(suffix) + 2 > PRINT_OPTS.linewidth:
+    for i, suffix in enumerate(suffixes):
+        if last + len(suffix) + 2 > PRINT_OPTS.linewidth or i == 0 and breaks:
             out.append(",\n" + " " * indent + suffix)
             last = indent + len(suffix)
         else:

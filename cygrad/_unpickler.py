@@ -125,6 +125,7 @@ _REBUILDERS = (
     _utils._rebuild_tensor_v3,
     _utils._rebuild_parameter,
     _utils._rebuild_parameter_with_state,
+    _utils._rebuild_sparse_tensor,
 )
 # What may be called, and what is called instead.
 _CALLS = {OrderedDict: _ordered_dict, Counter: _counter}
