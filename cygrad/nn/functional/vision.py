@@ -208,8 +208,12 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         return pool(input, sizes)
     if input.dtype != cygrad.uint8:
         require_floating(input, f"upsample_{mode}{input.dim() - 2}d_channels_last")
-    for i, (out, scale) in enumerate(zip(sizes, scales, strict=False)):
-        axis = 2 + i
+    # Bytes are rounded after each direction, the last first.
+    whole = input.dtype == cygrad.uint8 and mode in _LINEAR
+    passes = list(enumerate(zip(sizes, scales, strict=True), 2))
+    for axis, (out, scale) in passes[::-1] if whole else passes:
+        if whole:
+            input = input.to(cygrad.float32)
         if antialias:
             input = _antialiased(input, axis, out, scale, align_corners, mode)
         elif mode.startswith("nearest"):
@@ -218,6 +222,8 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
             input = _cubic(input, axis, out, scale, align_corners)
         else:
             input = _linear(input, axis, out, scale, align_corners)
+        if whole:
+            input = input.round().clamp(0, 255).to(cygrad.uint8)
     return input
 
 

@@ -50,8 +50,11 @@ def _in_float(image, kernel):
     return result
 
 
-def resize(image, size, interpolation=BILINEAR, max_size=None, antialias=True):
-    """To ``size``: (h, w), or the length of the shorter edge; of no more than ``max_size``."""
+def resize(image, size, interpolation=BILINEAR, max_size=None, antialias=True, legacy=False):
+    """To ``size``: (h, w), or the length of the shorter edge; of no more than ``max_size``.
+
+    uint8 is rounded between the two directions, as Pillow does, unless ``legacy``.
+    """
     mode = as_mode(interpolation, names=True)
     filtered = mode in (BILINEAR, InterpolationMode.BICUBIC, InterpolationMode.LANCZOS)
     if mode == InterpolationMode.LANCZOS and not antialias:
@@ -68,6 +71,8 @@ def resize(image, size, interpolation=BILINEAR, max_size=None, antialias=True):
             antialias=bool(antialias) and filtered,
         )  # fmt: skip
 
+    if image.dtype == cygrad.uint8 and not legacy:
+        return kernel(_batched(image)).reshape(*image.shape[:-2], *size)
     return _in_float(image, kernel)
 
 
@@ -332,14 +337,13 @@ def adjust_contrast(image, contrast_factor):
     return _mixed(image, gray.mean((-3, -2, -1), keepdim=True), contrast_factor)
 
 
-def adjust_saturation(image, saturation_factor, whole=False):
-    """Between the gray image (of whole numbers, if ``whole``) and the image."""
+def adjust_saturation(image, saturation_factor):
+    """Between the gray image and the image."""
     _check_factor(saturation_factor, "saturation_factor")
     _check_channels(image)
     if image.shape[-3] == 1:
         return image
-    gray = _luma(image)
-    return _mixed(image, gray.to(image.dtype) if whole else gray, saturation_factor)
+    return _mixed(image, _luma(image).to(image.dtype), saturation_factor)
 
 
 def _rgb_to_hsv(image):
@@ -459,19 +463,18 @@ def solarize(image, threshold):
     return cygrad.where(image >= threshold, invert(image), image)
 
 
-def autocontrast(image, whole=False):
-    """Stretch each channel over the whole range; ``whole`` cuts off fractions instead of rounding."""
+def autocontrast(image, legacy=False):
+    """Stretch each channel over the whole range; ``legacy`` rounds as v1 does."""
     _check_channels(image)
     bound = float(max_value(image.dtype))
     values = image if image.is_floating_point() else image.to(cygrad.float32)
     low, high = values.amin((-2, -1), keepdim=True), values.amax((-2, -1), keepdim=True)
     flat = low == high
-    scale = cygrad.where(flat, cygrad.ones_like(low), bound / (high - low))
-    low = cygrad.where(flat, cygrad.zeros_like(low), low)
-    stretched = ((values - low) * scale).clamp(0, bound)
-    if not image.is_floating_point() and not whole:
-        stretched = stretched.round()
-    return stretched.to(image.dtype)
+    span = cygrad.where(flat, cygrad.full_like(low, bound), high - low)
+    above = values - cygrad.where(flat, cygrad.zeros_like(low), low)
+    # Fractions are cut off, so that the order of operations shows.
+    stretched = above * (bound / span) if legacy else above / (span * (1 / bound))
+    return stretched.clamp(0, bound).to(image.dtype)
 
 
 def equalize(image):
@@ -565,11 +568,12 @@ def to_dtype(image, dtype=None, scale=False):
         return image
     if not scale:
         return image.to(dtype)
-    for kind in (image.dtype, dtype):
-        if kind == cygrad.bool:
-            raise TypeError(
-                "Number of value bits is only defined for integer dtypes, but got torch.bool."
-            )
+    if cygrad.bool in (image.dtype, dtype) and not (
+        image.is_floating_point() or dtype.is_floating_point
+    ):
+        raise TypeError(
+            "Number of value bits is only defined for integer dtypes, but got torch.bool."
+        )
     return convert_image_dtype(image, dtype, verb="conversion")
 
 

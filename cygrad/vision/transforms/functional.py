@@ -80,11 +80,11 @@ hflip = _function("hflip", "horizontal_flip", _plane_checked)
 vflip = _function("vflip", "vertical_flip", _plane_checked)
 crop = _function("crop", check=_plane_checked)
 adjust_brightness = _function("adjust_brightness")
-adjust_saturation = _function("adjust_saturation", whole=True)
+adjust_saturation = _function("adjust_saturation")
 adjust_hue = _function("adjust_hue")
 adjust_gamma = _function("adjust_gamma")
 adjust_sharpness = _function("adjust_sharpness")
-autocontrast = _function("autocontrast", whole=True)
+autocontrast = _function("autocontrast", legacy=True)
 equalize = _function("equalize", check=_bytes_checked)
 invert = _function("invert")
 
@@ -170,7 +170,7 @@ def resize(img, size, interpolation=InterpolationMode.BILINEAR, max_size=None, a
     if isinstance(img, Tensor) and mode == InterpolationMode.LANCZOS:
         raise ValueError("Lanczos mode is not supported for tensors: use v2")
     return _run(
-        "resize", img, _plane_checked, size, mode, max_size, tensor_only={"antialias": antialias}
+        "resize", img, _plane_checked, size, mode, max_size, tensor_only={"antialias": antialias, "legacy": True},
     )
 
 

@@ -838,8 +838,8 @@ def random_displacement(alpha, sigma, size):
         noise = cygrad.rand(1, 1, *size) * 2 - 1
         if sigma[axis] > 0.0:
             k = int(8 * sigma[axis] + 1)
-            noise = F.gaussian_blur(noise, [k + 1 - k % 2] * 2, float(sigma[axis]))
-        layers.append(noise * alpha[axis] / size[axis])
+            noise = F.gaussian_blur(noise, [k + 1 - k % 2] * 2, [float(s) for s in sigma])
+        layers.append(noise * alpha[axis] / size[1 - axis])
     return cygrad.cat(layers, 1).permute(0, 2, 3, 1)
 
 
