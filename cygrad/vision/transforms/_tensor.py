@@ -206,7 +206,8 @@ def _sampled(image, make_grid, interpolation, fill, modes=(NEAREST, BILINEAR)):
 
 
 def _from_middle(center, width, height):
-    return [0.0, 0.0] if center is None else [center[0] - width * 0.5, center[1] - height * 0.5]
+    x, y = [width * 0.5, height * 0.5] if center is None else center
+    return [x - width * 0.5, y - height * 0.5]
 
 
 def affine(image, angle, translate, scale, shear, interpolation=NEAREST, fill=None, center=None):
@@ -540,7 +541,7 @@ def gaussian_noise(image, mean=0.0, sigma=0.1, clip=True):
             f"Input tensor is expected to be in uint8 or float dtype, got dtype={image.dtype}"
         )
     noise = mean * 255 + cygrad.randn_like(image, dtype=cygrad.float32) * sigma * 255
-    noisy = image + noise
+    noisy = image.int() + noise.int()
     return (noisy.clamp(0, 255) if clip else noisy).to(cygrad.uint8)
 
 

@@ -168,7 +168,7 @@ def resize(img, size, interpolation=InterpolationMode.BILINEAR, max_size=None, a
             )
     get_dimensions(img)
     if isinstance(img, Tensor) and mode == InterpolationMode.LANCZOS:
-        raise ValueError("Lanczos mode is not supported for tensors: use v2")
+        raise ValueError("Lanczos mode requires antialias=True")
     return _run(
         "resize", img, _plane_checked, size, mode, max_size, tensor_only={"antialias": antialias, "legacy": True},
     )

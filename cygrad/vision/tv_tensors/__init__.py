@@ -134,8 +134,8 @@ class Mask(TVTensor):
 class BoundingBoxFormat(Enum):
     """How the numbers of a box are to be read; R is an angle in degrees, against the clock.
 
-    XYXY: two corners. XYWH: the top left corner and the size. CXCYWH: the middle and the size. XYXYXYXY: the corners from
-    the top left on, with the clock.
+    XYXY: two corners. XYWH: the top left corner and the size. CXCYWH: the middle and the size. XYXYXYXY: the corners
+    from the top left on, with the clock.
     """
 
     XYXY = "XYXY"

@@ -1,4 +1,5 @@
-"""Transforms of whole samples: images, videos, masks, boxes and points together (reached as torchvision.transforms.v2)."""
+"""Transforms of samples: images, videos, masks, boxes, points (reached as torchvision.transforms.v2)."""
+# ruff: noqa: F401
 
 from ..autoaugment import AutoAugmentPolicy
 from . import functional

@@ -6,10 +6,18 @@ from cygrad import Tensor
 from ...tv_tensors import BoundingBoxes, Image, KeyPoints, Mask, Video, plain, wrap
 from .. import autoaugment as v1
 from .._convert import max_value
+from .._draws import randint
 from ..autoaugment import AutoAugmentPolicy
-from ..transforms import randint
 from . import functional as F
-from ._transform import PIL, Transform, check_fill, check_type, fill_for, is_pure_tensor, tree_flatten
+from ._transform import (
+    PIL,
+    Transform,
+    check_fill,
+    check_type,
+    fill_for,
+    is_pure_tensor,
+    tree_flatten,
+)
 
 
 class _Auto(Transform):

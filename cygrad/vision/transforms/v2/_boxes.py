@@ -1,8 +1,10 @@
 """Boxes and points under the transforms of v2: every geometric transform is a map of points.
 
 Boxes are read as corners, the corners are mapped, and the result is written in the boxes' own format: for upright
-formats the upright box around them. Rotated boxes are mapped where a rectangle stays one.
+formats the upright box around them. Rotated boxes are mapped where a parallelogram stays one.
 """
+
+import math
 
 import cygrad
 from cygrad import Tensor
@@ -123,6 +125,8 @@ def _clamped(boxes, format, canvas_size, clamping_mode):
     if clamping_mode is None:
         return boxes
     height, width = canvas_size
+    if not boxes.is_floating_point():
+        return _clamped(boxes.to(cygrad.float32), format, canvas_size, clamping_mode).to(boxes.dtype)
     if is_rotated_bounding_format(format):
         corners = _to_corners(boxes, format)
         limit = corners.new_tensor([width, height]) + 1e-3
@@ -184,22 +188,37 @@ def _clamped_points(points, canvas_size):
 
 
 def _mapped(boxes, format, points_map, canvas_size, clamping_mode, rigid=True):
-    """Boxes whose corners went through ``points_map``, on the new canvas."""
+    """Boxes whose corners went through ``points_map``, on the new canvas.
+
+    Where it is not ``rigid``, rotated boxes become parallelograms, and of these rectangles again.
+    """
     format, dtype = as_format(format), boxes.dtype
     values = boxes if boxes.is_floating_point() else boxes.to(cygrad.float32)
     if is_rotated_bounding_format(format):
-        if not rigid and format != _CORNERS:
-            raise NotImplementedError(
-                "cygrad distorts rotated bounding boxes only in the format XYXYXYXY"
-            )
-        result = _from_corners(points_map(_to_corners(values, format)), format)
+        corners = points_map(_to_corners(values, format))
+        result = _from_corners(corners if rigid else _rectangular(corners), format)
         return _clamped(result, format, canvas_size, clamping_mode)
-    corners = _to_xyxy(boxes, format).to(values.dtype)
+    corners = _to_xyxy(values, format)
     corners = corners[..., [0, 1, 2, 1, 2, 3, 0, 3]].reshape(*corners.shape[:-1], 4, 2)
     corners = points_map(corners)
     result = cygrad.cat([corners.amin(-2), corners.amax(-2)], -1)
-    result = _clamped(result, _XYXY, canvas_size, clamping_mode)
-    return _from_xyxy(result.to(dtype) if format != _XYXY else result, format).to(dtype)
+    return _from_xyxy(_clamped(result, _XYXY, canvas_size, clamping_mode), format).to(dtype)
+
+
+def _rectangular(corners):
+    """The rectangles on the longer diagonals of parallelograms, along their first edges."""
+    first, second, third, fourth = corners.unbind(-2)
+    along = second - first
+    along = along / along.square().sum(-1, keepdim=True).sqrt()
+    kept = (third - first).square().sum(-1) >= (fourth - second).square().sum(-1)
+    start = cygrad.where(kept.unsqueeze(-1), first, fourth)
+    diagonal = cygrad.where(kept.unsqueeze(-1), third, second) - start
+    along = along * (diagonal * along).sum(-1, keepdim=True)
+    across = diagonal - along
+    # `along` leads from the start of the diagonal to one of the other corners, `across` to the other.
+    a, b = start + along, start + across
+    upper, lower = (start, a, a + across, b), (b, b + along, a, start)
+    return cygrad.where(kept[..., None, None], cygrad.stack(upper, -2), cygrad.stack(lower, -2))
 
 
 def _moved(points, x, y):
@@ -253,7 +272,7 @@ def resize_bounding_boxes(bounding_boxes, canvas_size, size, max_size=None, form
         return bounding_boxes, tuple(canvas_size)
     format = as_format(format)
     if is_rotated_bounding_format(format):
-        return _mapped(bounding_boxes, format, points_map, new, None, rigid=False), new
+        return _mapped(bounding_boxes, format, points_map, new, clamping_mode, rigid=False), new
     ratios = [new[1] / canvas_size[1], new[0] / canvas_size[0]] * 2
     scaled = bounding_boxes * bounding_boxes.new_tensor(ratios, dtype=cygrad.float32)
     return scaled.to(bounding_boxes.dtype), new
@@ -329,11 +348,10 @@ def _affine_map(canvas_size, angle, translate, scale, shear, center, expand=Fals
 
     if not expand:
         return points_map, canvas_size
-    inverse = _geometry.affine_matrix([0, 0], angle, [0, 0], scale, shear)
-    new_width, new_height = _geometry.expanded_size(inverse, width, height)
-    edges = cygrad.tensor([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]])
-    low = points_map(edges).amin(0).tolist()
-    return lambda points: _moved(points_map(points), -low[0], -low[1]), (new_height, new_width)
+    edges = points_map(cygrad.tensor([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]]))
+    (x, y), (right, bottom) = edges.amin(0).tolist(), edges.amax(0).tolist()
+    canvas = tuple(math.ceil(round(extent, 4)) for extent in (bottom - y, right - x))
+    return lambda points: _moved(points_map(points), -x, -y), canvas
 
 
 def affine_bounding_boxes(bounding_boxes, format, canvas_size, angle, translate, scale, shear, center=None,
@@ -369,6 +387,11 @@ def rotate_keypoints(keypoints, canvas_size, angle, expand=False, center=None):
     return _map_points(keypoints, points_map), canvas
 
 
+def _only_upright(format, name):
+    if is_rotated_bounding_format(format):
+        raise NotImplementedError(f"cygrad has no {name} transform of rotated bounding boxes")
+
+
 def _perspective_map(startpoints, endpoints, coefficients):
     """From input to output: the coefficients themselves lead from output to input."""
     if coefficients is None:
@@ -392,8 +415,9 @@ def _perspective_map(startpoints, endpoints, coefficients):
 
 def perspective_bounding_boxes(bounding_boxes, format, canvas_size, startpoints, endpoints, coefficients=None,
                                clamping_mode="soft"):  # fmt: skip
+    _only_upright(format, "perspective")
     points_map = _perspective_map(startpoints, endpoints, coefficients)
-    return _mapped(bounding_boxes, format, points_map, canvas_size, clamping_mode, rigid=False)
+    return _mapped(bounding_boxes, format, points_map, canvas_size, clamping_mode)
 
 
 def perspective_keypoints(keypoints, canvas_size, startpoints, endpoints, coefficients=None):
@@ -415,8 +439,9 @@ def _elastic_map(canvas_size, displacement):
 
 
 def elastic_bounding_boxes(bounding_boxes, format, canvas_size, displacement, clamping_mode="soft"):
+    _only_upright(format, "elastic")
     points_map = _elastic_map(canvas_size, displacement)
-    return _mapped(bounding_boxes, format, points_map, canvas_size, clamping_mode, rigid=False)
+    return _mapped(bounding_boxes, format, points_map, canvas_size, clamping_mode)
 
 
 def elastic_keypoints(keypoints, canvas_size, displacement):

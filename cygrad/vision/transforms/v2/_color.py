@@ -10,6 +10,7 @@ import cygrad
 from cygrad import Tensor
 
 from ...tv_tensors import BoundingBoxes, Image, KeyPoints, Mask, Video, plain, wrap
+from .. import _draws
 from .. import transforms as v1
 from . import functional as F
 from ._transform import (
@@ -79,7 +80,7 @@ class ColorJitter(Transform):
     @staticmethod
     def _range(value, name, **kw):
         texts = (" and increasing", f"{name}={value} should be a single number or a sequence with length 2.")
-        return None if value is None else v1.jitter_range(value, name, texts=texts, **kw)
+        return None if value is None else _draws.jitter_range(value, name, texts=texts, **kw)
 
     def make_params(self, flat_inputs):
         order, *factors = v1.ColorJitter.get_params(self.brightness, self.contrast, self.saturation, self.hue)
@@ -113,7 +114,7 @@ class RandomPhotometricDistort(Transform):
     def make_params(self, flat_inputs):
         channels = query_chw(flat_inputs)[0]
         params = {
-            name: v1.uniform(*getattr(self, name)) if cygrad.rand(1).item() < self.p else None
+            name: _draws.uniform(*getattr(self, name)) if cygrad.rand(1).item() < self.p else None
             for name in ("brightness", "contrast", "saturation", "hue")
         }
         params["early"] = cygrad.rand(()).item() < 0.5
@@ -208,7 +209,7 @@ class GaussianBlur(Transform):
 
     def __init__(self, kernel_size, sigma=(0.1, 2.0)):
         super().__init__()
-        self.kernel_size = v1.check_kernel_size(kernel_size)
+        self.kernel_size = _draws.check_kernel_size(kernel_size)
         self.sigma = numbers_of(sigma, "sigma", (1, 2))
         if not 0.0 < self.sigma[0] <= self.sigma[1]:
             raise ValueError(
@@ -216,7 +217,7 @@ class GaussianBlur(Transform):
             )
 
     def make_params(self, flat_inputs):
-        sigma = v1.uniform(*self.sigma)
+        sigma = _draws.uniform(*self.sigma)
         return {"sigma": [sigma, sigma]}
 
     def transform(self, inpt, params):
@@ -242,13 +243,13 @@ class JPEG(Transform):
         if isinstance(quality, int):
             quality = [quality, quality]
         else:
-            v1.check_pair(quality, "quality")
+            _draws.check_pair(quality, "quality")
         if not (1 <= quality[0] <= quality[1] <= 100 and all(isinstance(q, int) for q in quality)):
             raise ValueError(f"quality must be an integer from 1 to 100, got quality ={quality}")
         self.quality = quality
 
     def make_params(self, flat_inputs):
-        return {"quality": v1.randint(self.quality[0], self.quality[1] + 1, ())}
+        return {"quality": _draws.randint(self.quality[0], self.quality[1] + 1, ())}
 
     def transform(self, inpt, params):
         return self._call_kernel(F.jpeg, inpt, **params)
@@ -279,7 +280,7 @@ class LinearTransformation(Transform):
 
     def __init__(self, transformation_matrix, mean_vector):
         super().__init__()
-        v1.check_whitening(transformation_matrix, mean_vector)
+        _draws.check_whitening(transformation_matrix, mean_vector)
         self.transformation_matrix, self.mean_vector = transformation_matrix, mean_vector
 
     check_inputs = Normalize.check_inputs
@@ -305,7 +306,7 @@ class ConvertImageDtype(Transform):
 
 
 class ToDtype(Transform):
-    """Another dtype for images and videos, or a dtype for each type; ``scale`` scales images and videos to its range."""
+    """Another dtype for images and videos, or one for each type; ``scale`` scales images and videos to its range."""
 
     _transformed_types = (Tensor,)
 
@@ -381,7 +382,7 @@ class RandomErasing(RandomApplyTransform):
 
     def __init__(self, p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=0.0, inplace=False):
         super().__init__(p=p)
-        v1.check_erasing(value, scale, ratio)
+        _draws.check_erasing(value, scale, ratio)
         self.scale, self.ratio = scale, ratio
         if isinstance(value, numbers.Number):
             value = [float(value)]
@@ -395,7 +396,7 @@ class RandomErasing(RandomApplyTransform):
                 "If value is a sequence, it should have either a single value or "
                 f"{channels} (number of inpt channels)"
             )
-        found = v1.random_erasing_box(channels, height, width, self.scale, self.ratio, self.value)
+        found = _draws.random_erasing_box(channels, height, width, self.scale, self.ratio, self.value)
         return {"found": found}
 
     def transform(self, inpt, params):
@@ -501,7 +502,7 @@ class CutMix(_Mixing):
     def make_params(self, flat_inputs):
         lam = float(self._dist.sample(()))
         height, width = query_size(flat_inputs)
-        x, y = v1.randint(0, width), v1.randint(0, height)
+        x, y = _draws.randint(0, width), _draws.randint(0, height)
         half = 0.5 * math.sqrt(1.0 - lam)
         half_width, half_height = int(half * width), int(half * height)
         x1, x2 = max(x - half_width, 0), min(x + half_width, width)
@@ -574,7 +575,7 @@ def _default_labels(inputs):
     if isinstance(candidate, Tensor) and candidate is not inputs:
         return candidate
     if not isinstance(candidate, dict):
-        if isinstance(inputs, Tensor):
+        if is_pure_tensor(inputs):
             return inputs
         raise ValueError(
             "When using the default labels_getter, the input passed to forward must be a dictionary or a "

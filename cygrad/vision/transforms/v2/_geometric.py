@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import cygrad
 
-
 from ...tv_tensors import BoundingBoxes, BoundingBoxFormat, Mask, Video, wrap
+from .. import _draws
 from .. import transforms as v1
 from .._geometry import pair, sides
 from . import functional as F
@@ -87,7 +87,7 @@ class RandomResize(_Resampling):
         self._set(interpolation, antialias)
 
     def make_params(self, flat_inputs):
-        return {"size": [v1.randint(self.min_size, self.max_size, ())]}
+        return {"size": [_draws.randint(self.min_size, self.max_size, ())]}
 
 
 class RandomShortestSize(_Resampling):
@@ -101,7 +101,7 @@ class RandomShortestSize(_Resampling):
 
     def make_params(self, flat_inputs):
         canvas = query_size(flat_inputs)
-        ratio = self.min_size[v1.randint(0, len(self.min_size), ())] / min(canvas)
+        ratio = self.min_size[_draws.randint(0, len(self.min_size), ())] / min(canvas)
         if self.max_size is not None:
             ratio = min(ratio, self.max_size / max(canvas))
         return {"size": [int(edge * ratio) for edge in canvas]}
@@ -119,7 +119,8 @@ class ScaleJitter(_Resampling):
         canvas = query_size(flat_inputs)
         low, high = self.scale_range
         scale = low + cygrad.rand(1).item() * (high - low)
-        ratio = min(target / edge for target, edge in zip(self.target_size, canvas)) * scale
+        # As documented, the first target counts for the width.
+        ratio = min(self.target_size[0] / canvas[1], self.target_size[1] / canvas[0]) * scale
         return {"size": [int(edge * ratio) for edge in canvas]}
 
 
@@ -151,7 +152,7 @@ class RandomResizedCrop(Transform):
         self.scale, self.ratio, self.interpolation, self.antialias = scale, ratio, interpolation, antialias
 
     def make_params(self, flat_inputs):
-        box = v1.random_resized_box(*query_size(flat_inputs), self.scale, self.ratio)
+        box = _draws.random_resized_box(*query_size(flat_inputs), self.scale, self.ratio)
         return dict(zip(("top", "left", "height", "width"), box))
 
     def transform(self, inpt, params):
@@ -229,7 +230,7 @@ class RandomZoomOut(RandomApplyTransform):
     def __init__(self, fill=0, side_range=(1.0, 4.0), p=0.5):
         super().__init__(p)
         self.fill = check_fill(fill)
-        v1.check_pair(side_range, "side_range")
+        _draws.check_pair(side_range, "side_range")
         self.side_range = side_range
         if side_range[0] < 1.0 or side_range[0] > side_range[1]:
             raise ValueError(f"Invalid side range provided {side_range}.")
@@ -268,14 +269,14 @@ class RandomRotation(_Filled):
 
     def __init__(self, degrees, interpolation="nearest", expand=False, center=None, fill=0):
         super().__init__()
-        self.degrees = v1.angles(degrees, "degrees")
+        self.degrees = _draws.angles(degrees, "degrees")
         self.interpolation, self.expand, self.fill = interpolation, expand, check_fill(fill)
         if center is not None:
-            v1.check_pair(center, "center")
+            _draws.check_pair(center, "center")
         self.center = center
 
     def make_params(self, flat_inputs):
-        return {"angle": v1.uniform(*self.degrees)}
+        return {"angle": _draws.uniform(*self.degrees)}
 
     def _more(self):
         return {"expand": self.expand, "center": self.center}
@@ -289,17 +290,17 @@ class RandomAffine(_Filled):
 
     def __init__(self, degrees, translate=None, scale=None, shear=None, interpolation="nearest", fill=0, center=None):
         super().__init__()
-        self.degrees, self.translate, self.scale, self.shear = v1.check_affine_ranges(
+        self.degrees, self.translate, self.scale, self.shear = _draws.check_affine_ranges(
             degrees, translate, scale, shear
         )
         self.interpolation, self.fill = interpolation, check_fill(fill)
         if center is not None:
-            v1.check_pair(center, "center")
+            _draws.check_pair(center, "center")
         self.center = center
 
     def make_params(self, flat_inputs):
         size = query_size(flat_inputs)[::-1]
-        found = v1.random_affine(self.degrees, self.translate, self.scale, self.shear, size)
+        found = _draws.random_affine(self.degrees, self.translate, self.scale, self.shear, size)
         return dict(zip(("angle", "translate", "scale", "shear"), found))
 
     def _more(self):
@@ -339,7 +340,7 @@ class ElasticTransform(_Filled):
 
     def make_params(self, flat_inputs):
         size = list(query_size(flat_inputs))
-        return {"displacement": v1.random_displacement(self.alpha, self.sigma, size)}
+        return {"displacement": _draws.random_displacement(self.alpha, self.sigma, size)}
 
 
 class RandomCrop(Transform):
@@ -375,7 +376,7 @@ class RandomCrop(Transform):
                 f"Required crop size {tuple(self.size)} is larger than "
                 f"{'padded ' if self.padding is not None else ''}input image size {tuple(padded)}."
             )
-        start = [v1.randint(0, p - s + 1, ()) if p > s else 0 for p, s in zip(padded, self.size)]
+        start = [_draws.randint(0, p - s + 1, ()) if p > s else 0 for p, s in zip(padded, self.size)]
         (top, bottom), (left, right) = around
         padding = [left, top, right, bottom]
         return {"start": start, "padding": padding if any(padding) else None}
@@ -420,7 +421,7 @@ class RandomIoUCrop(Transform):
         boxes = F.convert_bounding_box_format(boxes, new_format=BoundingBoxFormat.XYXY)
         boxes = _to_xyxy(F.plain(boxes), BoundingBoxFormat.XYXY).to(cygrad.float64)
         while True:
-            least = self.options[v1.randint(0, len(self.options))]
+            least = self.options[_draws.randint(0, len(self.options))]
             if least >= 1.0:
                 return {}
             for _ in range(self.trials):

@@ -86,16 +86,16 @@ def register_kernel(functional, tv_tensor_cls):
             "Kernels can only be registered for subclasses of torchvision.tv_tensors.TVTensor, but "
             f"got {tv_tensor_cls}."
         )
-    if tv_tensor_cls in (Image, Video, Mask, BoundingBoxes, KeyPoints):
-        raise ValueError(
-            f"Kernels cannot be registered for the builtin tv_tensor classes, but got {tv_tensor_cls}"
-        )
     if isinstance(functional, str):
         functional = globals().get(functional, functional)
     if functional not in _KERNELS:
         raise ValueError(
             "Kernels can only be registered on functionals from the "
             f"torchvision.transforms.v2.functional namespace, but got {functional}."
+        )
+    if tv_tensor_cls in (Image, Video, Mask, BoundingBoxes, KeyPoints):
+        raise ValueError(
+            f"Kernels cannot be registered for the builtin tv_tensor classes, but got {tv_tensor_cls}"
         )
 
     def decorator(kernel):
@@ -245,7 +245,7 @@ _TABLE = {}
 
 
 def _row(name, image=None, pil=None, **kinds):
-    """A function: its kernels of images (also of videos), PIL images and the ``kinds`` mask, bounding_boxes, keypoints."""
+    """A function and its kernels; of the ``kinds`` mask, bounding_boxes and keypoints it may have none."""
     _TABLE[name] = {
         "image": image or _IMAGE_CROPS.get(name) or getattr(_tensor, name),
         "pil": pil or _PIL_CROPS.get(name) or getattr(_pil, name, None),
@@ -310,12 +310,13 @@ def _named(kernel, name):
 
 for _name, _kernels in _TABLE.items():
     _f = globals()[_name] = _function(_name, _kernels["image"])
-    for _kind in (Image, Tensor, Video):
+    for _kind in (Image, Tensor):
         _register(_f, _kind, _kernels["image"])
-    for _suffix in ("image", "video"):
-        globals().setdefault(f"{_name}_{_suffix}", _named(_kernels["image"], f"{_name}_{_suffix}"))
     if _kernels["pil"] is not None:
         _register(_f, _PIL, _kernels["pil"])
+    _register(_f, Video, _kernels["image"])
+    for _suffix in ("image", "video"):
+        globals().setdefault(f"{_name}_{_suffix}", _named(_kernels["image"], f"{_name}_{_suffix}"))
     for _suffix, _kind in _KINDS.items():
         if _suffix in _kernels:
             _register(_f, _kind, _kernels[_suffix])
