@@ -208,7 +208,7 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         return pool(input, sizes)
     if input.dtype != cygrad.uint8:
         require_floating(input, f"upsample_{mode}{input.dim() - 2}d_channels_last")
-    # Bytes are rounded after each direction, the last first.
+    # Bytes are rounded (halves up) after each direction, the last direction first.
     whole = input.dtype == cygrad.uint8 and mode in _LINEAR
     passes = list(enumerate(zip(sizes, scales, strict=True), 2))
     for axis, (out, scale) in passes[::-1] if whole else passes:
@@ -223,7 +223,7 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         else:
             input = _linear(input, axis, out, scale, align_corners)
         if whole:
-            input = input.round().clamp(0, 255).to(cygrad.uint8)
+            input = (input + 0.5).floor().clamp(0, 255).to(cygrad.uint8)
     return input
 
 
