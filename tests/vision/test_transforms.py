@@ -19,7 +19,7 @@ CASES = Path(__file__).with_name("transform_cases.txt")
 
 
 def environment(torch, vision):
-    """What the expressions read: pictures as tensors (x bytes, xf floats, g gray) and by PIL (p, pl), samples with boxes."""
+    """What the expressions read: x (bytes), xf (floats), g (gray), p and pl (by PIL), samples with boxes."""
     T, tv = vision.transforms, vision.tv_tensors
     draw = np.random.RandomState(3)
     y, x = np.mgrid[:23, :31]
@@ -235,7 +235,8 @@ def test_transforms_of_ones_own():
     cygrad.manual_seed(4)
     by = cygrad.rand(1).item()
     cygrad.manual_seed(4)
-    sample = {"image": tv_tensors.Image(cygrad.full((3, 2, 2), 200, dtype=cygrad.uint8)), "mask": tv_tensors.Mask([[1]])}
+    picture = tv_tensors.Image(cygrad.full((3, 2, 2), 200, dtype=cygrad.uint8))
+    sample = {"image": picture, "mask": tv_tensors.Mask([[1]])}
     done = Brighter()(sample)
     assert done["image"].unique().tolist() == [int(np.float32(200) * np.float32(by))]
     assert done["mask"] is sample["mask"] and repr(Brighter()) == "Brighter()"

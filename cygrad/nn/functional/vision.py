@@ -52,14 +52,20 @@ def _linear(input, axis, out, scale, align_corners):
     return input.index_select(axis, low) * (1 - weight) + input.index_select(axis, high) * weight
 
 
-def _cubic_weights(t, a=-0.75):
-    """Keys, Cubic convolution interpolation (1981): the weights of the four neighbours."""
+def _cubic_parts(a):
+    """Keys, Cubic convolution interpolation (1981): the weight up to a distance of 1, and from 1 to 2."""
     def near(x):
         return ((a + 2) * x - (a + 3)) * x * x + 1
 
     def far(x):
         return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
 
+    return near, far
+
+
+def _cubic_weights(t):
+    """The weights of the four neighbours."""
+    near, far = _cubic_parts(-0.75)
     return far(t + 1), near(t), near(1 - t), far(2 - t)
 
 
@@ -79,29 +85,24 @@ def _cubic(input, axis, out, scale, align_corners):
 
 
 def _triangle(x):
-    return max(1 - abs(x), 0.0)
+    return (1 - x.abs()).clamp(min=0)
 
 
-def _keys(x, a=-0.5):
-    x = abs(x)
-    if x < 1:
-        return ((a + 2) * x - (a + 3)) * x * x + 1
-    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a if x < 2 else 0.0
+def _keys(x):
+    x = x.abs()
+    near, far = _cubic_parts(-0.5)
+    return cygrad.where(x < 1, near(x), cygrad.where(x < 2, far(x), 0.0))
 
 
 def _lanczos3(x):
-    if x == 0:
-        return 1.0
-    if abs(x) >= 3:
-        return 0.0
-    return 3 * math.sin(math.pi * x) * math.sin(math.pi * x / 3) / (math.pi * x) ** 2
+    return cygrad.where(x.abs() < 3, x.sinc() * (x / 3).sinc(), 0.0)
 
 
 _FILTERS = {"bilinear": (_triangle, 1), "bicubic": (_keys, 2), "lanczos": (_lanczos3, 3)}
 
 
 def _antialiased(input, axis, out, scale, align_corners, mode):
-    """Multiply by the matrix of a filter that grows with the reduction, as Pillow does."""
+    """Each place the sum of its neighbours by a filter that grows with the reduction, as Pillow has it."""
     kernel, radius = _FILTERS[mode]
     size = input.shape[axis]
     if align_corners:
@@ -110,18 +111,19 @@ def _antialiased(input, axis, out, scale, align_corners, mode):
         ratio = 1.0 / scale if scale else size / out
     stretch = max(ratio, 1.0)
     support = radius * stretch
-    rows = []
-    for i in range(out):
-        center = ratio * (i + 0.5)
-        first = max(int(center - support + 0.5), 0)
-        last = min(int(center + support + 0.5), size)
-        weights = [kernel((j - center + 0.5) / stretch) for j in range(first, last)]
-        total = sum(weights)
-        row = [0.0] * size
-        row[first:last] = [w / total for w in weights] if total else weights
-        rows.append(row)
-    matrix = cygrad.tensor(rows, dtype=input.dtype, device=input.device)
-    return input.movedim(axis, -1).matmul(matrix.t()).movedim(-1, axis)
+    center = ratio * (cygrad.arange(out, dtype=cygrad.float64) + 0.5)
+    first = (center - support + 0.5).trunc().clamp(min=0).unsqueeze(1)
+    last = (center + support + 0.5).trunc().clamp(max=size).unsqueeze(1)
+    places = first + cygrad.arange(math.ceil(support) * 2 + 1)
+    weights = kernel((places - center.unsqueeze(1) + 0.5) / stretch)
+    weights = cygrad.where(places < last, weights, 0.0)
+    weights = (weights / weights.sum(1, keepdim=True)).to(input.device, input.dtype)
+    places = places.long().clamp(max=size - 1).to(input.device)
+    total = 0
+    for k in range(places.shape[1]):
+        weight = _shaped(weights[:, k], axis, input.dim())
+        total = total + input.index_select(axis, places[:, k]) * weight
+    return total
 
 
 def _interpolate_sizes(input, size, scale_factor, recompute):
@@ -299,7 +301,10 @@ def _pick(input, index):
         flat = flat * size + where.clamp(0, size - 1)
     n, c = input.shape[:2]
     out = flat.shape[1:]
-    picked = input.reshape(n, c, -1).gather(2, flat.reshape(n, 1, -1).expand(n, c, -1))
+    if n == 1:  # the common case, at half the cost
+        picked = input.reshape(1, c, -1).index_select(2, flat.reshape(-1))
+    else:
+        picked = input.reshape(n, c, -1).gather(2, flat.reshape(n, 1, -1).expand(n, c, -1))
     return picked.reshape(n, c, *out) * inside.unsqueeze(1).to(input.dtype)
 
 

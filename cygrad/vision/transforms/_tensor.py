@@ -186,17 +186,17 @@ def _sampled(image, make_grid, interpolation, fill, modes=(NEAREST, BILINEAR)):
     fill = _fill_values(fill, image)
 
     def kernel(batch):
-        grid = make_grid(batch)
-        grid = grid.expand(batch.shape[0], *grid.shape[1:])
+        # One grid for all: the batch counts as channels.
+        flat = batch.reshape(1, -1, *batch.shape[-2:])
         if fill is not None:
-            inside = cygrad.ones_like(batch[:, :1])
-            batch = cygrad.cat([batch, inside], 1)
+            flat = cygrad.cat([flat, cygrad.ones_like(flat[:, :1])], 1)
         values = nnf.grid_sample(
-            batch, grid, mode=mode.value, padding_mode="zeros", align_corners=False
+            flat, make_grid(batch), mode=mode.value, padding_mode="zeros", align_corners=False
         )
+        shape = (*batch.shape[:2], *values.shape[-2:])
         if fill is None:
-            return values
-        values, inside = values[:, :-1], values[:, -1:]
+            return values.reshape(shape)
+        values, inside = values[:, :-1].reshape(shape), values[:, -1:]
         outer = cygrad.tensor(fill, dtype=values.dtype, device=values.device).reshape(1, -1, 1, 1)
         if mode == NEAREST:
             return cygrad.where(inside < 0.5, outer.expand_as(values), values)

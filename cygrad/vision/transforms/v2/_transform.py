@@ -140,10 +140,11 @@ def numbers_of(value, name, counts=(2,), single=True):
 
 
 class Transform(nn.Module):
-    """A transform of samples: tensors, tv_tensors, PIL images, and dicts, lists and tuples of them and others.
+    """A transform of samples: tensors, tv_tensors, PIL images, and dicts, lists and tuples of them.
 
-    Override `transform` (one leaf and the parameters), `make_params` (drawn once for the sample) and `check_inputs`.  Of
-    several plain tensors only the first is an image, and none is where there is an Image, a Video or a PIL image.
+    Override `transform` (one leaf and the parameters), `make_params` (drawn once for the sample) and
+    `check_inputs`. Of several plain tensors only the first is an image, and none is where there is an
+    Image, a Video or a PIL image.
     """
 
     _transformed_types = (Tensor, PIL)
