@@ -18,7 +18,7 @@ class InterpolationMode(Enum):
     LANCZOS = "lanczos"
 
 
-InterpolationMode.__module__ = "torchvision.transforms.functional"
+InterpolationMode.__module__ = f"{__package__}.functional"  # where it is public
 # The numbers are those of PIL.Image.Resampling.
 pil_modes_mapping = {
     InterpolationMode.NEAREST: 0,

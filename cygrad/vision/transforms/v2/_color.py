@@ -592,12 +592,16 @@ def _default_labels(inputs):
     return candidate[(exact or names)[0]]
 
 
+def _no_labels(inputs):
+    return None
+
+
 def labels_getter_of(labels_getter):
     """The function that finds the labels in a sample."""
     if labels_getter == "default":
         return _default_labels
     if labels_getter is None:
-        return lambda inputs: None
+        return _no_labels
     if callable(labels_getter):
         return labels_getter
     raise ValueError(f"labels_getter should either be 'default', a callable, or None, but got {labels_getter}.")

@@ -108,6 +108,7 @@ def register_kernel(functional, tv_tensor_cls):
 # ---- kernels of masks: the values stay what they are
 
 _NEAREST = InterpolationMode.NEAREST
+_HIDDEN = ("legacy",)  # what only v1 asks of a kernel
 
 
 def _of_mask(kernel):
@@ -120,7 +121,7 @@ def _of_mask(kernel):
         done = kernel(layers, *args, **kw, **fixed)
         return done.squeeze(0) if mask.ndim < 3 else done
 
-    kept = [p for name, p in shown.items() if name not in ("interpolation", "antialias")]
+    kept = [p for name, p in shown.items() if name not in ("interpolation", "antialias", *_HIDDEN)]
     mask_kernel.__signature__ = inspect.Signature([kept[0].replace(name="mask"), *_free(kept[1:], kernel)])
     mask_kernel.__doc__ = f"`{kernel.__name__}` of masks (..., H, W)."
     return mask_kernel
@@ -278,7 +279,6 @@ _VIDEO_ONLY = {
     "get_num_frames": lambda video: video.shape[-4],
 }
 _KINDS = {"mask": Mask, "bounding_boxes": BoundingBoxes, "keypoints": KeyPoints}
-_HIDDEN = ("legacy",)  # what only v1 asks of a kernel
 
 
 def _function(name, model):
@@ -302,7 +302,8 @@ def _named(kernel, name):
     def public(*args, **kw):
         return kernel(*args, **kw)
 
-    public.__signature__ = inspect.signature(kernel)
+    parameters = inspect.signature(kernel).parameters.values()
+    public.__signature__ = inspect.Signature([p for p in parameters if p.name not in _HIDDEN])
     public.__name__ = public.__qualname__ = name
     public.__doc__ = kernel.__doc__
     return public
