@@ -209,6 +209,12 @@ def test_gradients_pass_through_tagged_tensors():
     assert type(resized) is tv_tensors.Image
     resized.sum().backward()
     assert data.grad.sum() == pytest.approx(24)
+    image = tv_tensors.Image(cygrad.zeros(1, 1, 2)).requires_grad_()
+    assert type(image) is tv_tensors.Image and image.is_leaf
+    (image * 3).sum().backward()
+    assert image.grad.tolist() == [[[3.0, 3.0]]]
+    with tv_tensors.set_return_type("TVTensor"):
+        assert type(image * 2) is type(cygrad.stack([image, image])) is tv_tensors.Image
 
 
 def test_samples_of_any_nesting():

@@ -19,9 +19,7 @@ _keep_type = False
 
 def _tagged(cls, tensor):
     """``tensor`` as an instance of ``cls``: the same memory, and the same history where it has one."""
-    if tensor.requires_grad and not tensor.is_leaf:
-        return tensor.as_subclass(cls)
-    return Tensor._make_subclass(cls, tensor, tensor.requires_grad)
+    return tensor.as_subclass(cls) if tensor.requires_grad else Tensor._make_subclass(cls, tensor)
 
 
 def _as_tensor(data, dtype, device, requires_grad):
@@ -59,7 +57,8 @@ class TVTensor(Tensor):
 
         with DisableTorchFunctionSubclass():
             output = func(*args, **(kwargs or {}))
-        like = args[0] if args and isinstance(args[0], cls) else None
+        operands = [*args, *args[0]] if args and isinstance(args[0], (tuple, list)) else args
+        like = next((a for a in operands if isinstance(a, cls)), None)
         if not _keep_type or like is None:
             # What works in place returns its own argument.
             return plain(output) if isinstance(output, TVTensor) else output
@@ -102,9 +101,7 @@ def _rebuilt(cls, data, requires_grad, fields):
 
 def plain(tensor):
     """The values of a TVTensor as a plain tensor, which gradients flow through."""
-    if tensor.requires_grad:
-        return tensor.as_subclass(Tensor) if hasattr(tensor, "as_subclass") else tensor.view_as(tensor)
-    return Tensor._make_subclass(Tensor, tensor, False)
+    return _tagged(Tensor, tensor)
 
 
 class Image(TVTensor):
