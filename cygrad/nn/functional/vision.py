@@ -288,24 +288,28 @@ def _folded(where, size, padding_mode, align_corners):
     return where
 
 
-def _pick(input, index):
-    """Values of (N, C, *sizes) at integer positions ``index`` (one tensor (N, *out) a dimension).
+def _picker(input):
+    """A function that reads (N, C, *sizes) at integer places: a tensor (N, *out) for each dimension.
 
-    Positions outside give zero.
+    Places outside give zero, for which the input is framed once.
     """
     sizes = input.shape[2:]
-    flat, inside = 0, None
-    for where, size in zip(index, sizes, strict=False):
-        within = (where >= 0) & (where < size)
-        inside = within if inside is None else inside & within
-        flat = flat * size + where.clamp(0, size - 1)
+    framed = pad(input, (1, 1) * len(sizes))
     n, c = input.shape[:2]
-    out = flat.shape[1:]
-    if n == 1:  # the common case, at half the cost
-        picked = input.reshape(1, c, -1).index_select(2, flat.reshape(-1))
-    else:
-        picked = input.reshape(n, c, -1).gather(2, flat.reshape(n, 1, -1).expand(n, c, -1))
-    return picked.reshape(n, c, *out) * inside.unsqueeze(1).to(input.dtype)
+    flat = framed.reshape(n, c, -1)
+
+    def pick(index):
+        place = 0
+        for where, size in zip(index, sizes, strict=True):
+            place = place * (size + 2) + (where.clamp(-1, size) + 1)
+        out = place.shape[1:]
+        if n == 1:  # the common case, at half the cost
+            picked = flat.index_select(2, place.reshape(-1))
+        else:
+            picked = flat.gather(2, place.reshape(n, 1, -1).expand(n, c, -1))
+        return picked.reshape(n, c, *out)
+
+    return pick
 
 
 def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
@@ -343,11 +347,12 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     where = [
         _unnormalised(grid[..., n - 1 - i], size, align_corners) for i, size in enumerate(sizes)
     ]
+    pick = _picker(input)
     if mode == "bicubic":
-        return _sample_cubic(input, where, padding_mode, align_corners)
+        return _sample_cubic(pick, sizes, where, padding_mode, align_corners)
     where = [_folded(w, s, padding_mode, align_corners) for w, s in zip(where, sizes, strict=False)]
     if mode == "nearest":
-        return _pick(input, [w.round().long() for w in where])
+        return pick([w.round().long() for w in where])
     total = 0
     lows = [w.floor() for w in where]
     for corner in range(2 ** n):
@@ -356,12 +361,11 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         for w, low, bit in zip(where, lows, bits, strict=False):
             weight = weight * ((w - low) if bit else (low + 1 - w))
         index = [low.long() + bit for low, bit in zip(lows, bits, strict=False)]
-        total = total + _pick(input, index) * weight.unsqueeze(1)
+        total = total + pick(index) * weight.unsqueeze(1)
     return total
 
 
-def _sample_cubic(input, where, padding_mode, align_corners):
-    sizes = input.shape[2:]
+def _sample_cubic(pick, sizes, where, padding_mode, align_corners):
     lows = [w.floor() for w in where]
     weights = [_cubic_weights(w - low) for w, low in zip(where, lows, strict=False)]
     total = 0
@@ -372,7 +376,7 @@ def _sample_cubic(input, where, padding_mode, align_corners):
                 for low, step, size in zip(lows, (i, j), sizes, strict=False)
             ]
             weight = weights[0][i] * weights[1][j]
-            total = total + _pick(input, index) * weight.unsqueeze(1)
+            total = total + pick(index) * weight.unsqueeze(1)
     return total
 
 

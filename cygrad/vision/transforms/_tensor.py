@@ -2,6 +2,9 @@
 
 import io
 
+import numpy as np
+import PIL.Image
+
 import cygrad
 from cygrad.nn import functional as nnf
 
@@ -13,6 +16,7 @@ from ._geometry import (
     blur_arguments,
     expanded_size,
     perspective_coefficients,
+    pil_modes_mapping,
     resized,
     sides,
 )
@@ -72,8 +76,22 @@ def resize(image, size, interpolation=BILINEAR, max_size=None, antialias=True, l
         )  # fmt: skip
 
     if image.dtype == cygrad.uint8 and not legacy:
+        if antialias and filtered and image.device.type == "cpu":
+            return _resized_by_pillow(image, size, mode)
         return kernel(_batched(image)).reshape(*image.shape[:-2], *size)
     return _in_float(image, kernel)
+
+
+def _resized_by_pillow(image, size, mode):
+    """Pillow's own filters, plane by plane: what antialiased bytes are to equal."""
+    planes = image.contiguous().reshape(-1, *image.shape[-2:]).numpy()
+    (height, width), resampling = size, pil_modes_mapping[mode]
+    # Left to itself Pillow chooses which direction comes first; PyTorch begins with the width.
+    done = [
+        PIL.Image.fromarray(p).resize((width, len(p)), resampling).resize((width, height), resampling)
+        for p in planes
+    ]
+    return cygrad.from_numpy(np.stack(done)).reshape(*image.shape[:-2], *size)
 
 
 def crop(image, top, left, height, width):
@@ -553,14 +571,8 @@ def jpeg(image, quality):
     for picture in _batched(image):
         packed = io.BytesIO()
         to_pil_image(picture).save(packed, format="JPEG", quality=quality)
-        done.append(pil_to_tensor(_open(packed)))
+        done.append(pil_to_tensor(PIL.Image.open(packed)))
     return cygrad.stack(done).reshape(image.shape)
-
-
-def _open(packed):
-    from PIL import Image
-
-    return Image.open(packed)
 
 
 def to_dtype(image, dtype=None, scale=False):
