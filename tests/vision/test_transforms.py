@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+COMPACT = (",", ":")
 CASES = Path(__file__).with_name("transform_cases.txt")
 
 
@@ -119,7 +120,7 @@ if __name__ == "__main__":
 
     names = environment(torch, torchvision)
     told = [(e, outcome(e, names, torch, torchvision.tv_tensors)) for e, _ in read_cases()]
-    CASES.write_text("".join(f"{e}\t{json.dumps(t)}\n" for e, t in told))
+    CASES.write_text("".join(f"{e}\t{json.dumps(t, separators=COMPACT)}\n" for e, t in told))
     raise SystemExit
 
 import cygrad  # noqa: E402

@@ -404,11 +404,14 @@ def adjust_hue(image, hue_factor):
     return convert_image_dtype(_hsv_to_rgb((h + hue_factor) % 1.0, s, v), dtype)
 
 
-def adjust_gamma(image, gamma, gain=1):
-    """gain * image ** gamma, of values in [0, 1]."""
+def adjust_gamma(image, gamma, gain=1, legacy=False):
+    """gain * image ** gamma, of values in [0, 1]; without a gain other values are kept, unless ``legacy``."""
     check_gamma(gamma)
     values = image if image.is_floating_point() else convert_image_dtype(image)
-    return convert_image_dtype((gain * values.pow(gamma)).clamp(0, 1), image.dtype)
+    values = values.pow(gamma)
+    if gain != 1 or legacy:
+        values = (gain * values).clamp(0, 1)
+    return convert_image_dtype(values, image.dtype)
 
 
 def _channelwise(batch, kernel):
@@ -465,11 +468,8 @@ def posterize(image, bits):
     if image.is_floating_point():
         levels = 1 << bits
         return (image * levels).floor().clamp(0, levels - 1) * (1.0 / levels)
-    kept = bits if image.dtype == cygrad.uint8 else max_value(image.dtype).bit_length() - 8 + bits
-    if kept >= max_value(image.dtype).bit_length():
-        return image
-    mask = ((1 << kept) - 1) << (max_value(image.dtype).bit_length() - kept)
-    return image & mask
+    most = max_value(image.dtype).bit_length()
+    return image if bits >= most else image & (((1 << bits) - 1) << (most - bits))
 
 
 def solarize(image, threshold):
