@@ -306,9 +306,13 @@ def _check_channels(image, text="Input image tensor permitted channel values are
         raise TypeError(text.format(image.shape[-3]))
 
 
-def _mixed(image, other, ratio):
+def _mixed(image, other, ratio, legacy):
     """``ratio`` of the image and the rest of the other, within the range of the dtype."""
-    mixed = image * float(ratio) + other * (1.0 - float(ratio))
+    part, rest = image * float(ratio), 1.0 - float(ratio)
+    if legacy or image.is_floating_point():
+        mixed = part + other * rest
+    else:  # rounded once, as PyTorch's fused add: fractions are cut off, so that it shows
+        mixed = (part.double() + other.double() * float(np.float32(rest))).to(part.dtype)
     return mixed.clamp(0, max_value(image.dtype)).to(image.dtype)
 
 
@@ -346,23 +350,23 @@ def adjust_brightness(image, brightness_factor):
     return (image * float(brightness_factor)).clamp(0, bound).to(image.dtype)
 
 
-def adjust_contrast(image, contrast_factor):
+def adjust_contrast(image, contrast_factor, legacy=False):
     """Between the mean of the gray image and the image."""
     _check_factor(contrast_factor, "contrast_factor")
     _check_channels(image)
     gray = _luma(image) if image.shape[-3] == 3 else image
     if not image.is_floating_point():
         gray = gray.floor() if gray.is_floating_point() else gray.to(cygrad.float32)
-    return _mixed(image, gray.mean((-3, -2, -1), keepdim=True), contrast_factor)
+    return _mixed(image, gray.mean((-3, -2, -1), keepdim=True), contrast_factor, legacy)
 
 
-def adjust_saturation(image, saturation_factor):
+def adjust_saturation(image, saturation_factor, legacy=False):
     """Between the gray image and the image."""
     _check_factor(saturation_factor, "saturation_factor")
     _check_channels(image)
     if image.shape[-3] == 1:
         return image
-    return _mixed(image, _luma(image).to(image.dtype), saturation_factor)
+    return _mixed(image, _luma(image).to(image.dtype), saturation_factor, legacy)
 
 
 def _rgb_to_hsv(image):
@@ -420,7 +424,7 @@ def _channelwise(batch, kernel):
     return nnf.conv2d(batch, kernel.expand(channels, 1, *kernel.shape), groups=channels)
 
 
-def adjust_sharpness(image, sharpness_factor):
+def adjust_sharpness(image, sharpness_factor, legacy=False):
     """Between the image smoothed by [[1, 1, 1], [1, 5, 1], [1, 1, 1]] / 13, edges as they are, and the image."""
     _check_factor(sharpness_factor, "sharpness_factor")
     _check_channels(image, "Input image tensor can have 1 or 3 channels, but found {}")
@@ -434,7 +438,7 @@ def adjust_sharpness(image, sharpness_factor):
         smoothed[..., 1:-1, 1:-1] = _channelwise(batch, kernel / 13.0)
         return smoothed
 
-    return _mixed(image, _in_float(image, smooth), sharpness_factor)
+    return _mixed(image, _in_float(image, smooth), sharpness_factor, legacy)
 
 
 def gaussian_blur(image, kernel_size, sigma=None):

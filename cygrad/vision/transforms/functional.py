@@ -80,10 +80,10 @@ hflip = _function("hflip", "horizontal_flip", _plane_checked)
 vflip = _function("vflip", "vertical_flip", _plane_checked)
 crop = _function("crop", check=_plane_checked)
 adjust_brightness = _function("adjust_brightness")
-adjust_saturation = _function("adjust_saturation")
+adjust_saturation = _function("adjust_saturation", legacy=True)
 adjust_hue = _function("adjust_hue")
 adjust_gamma = _function("adjust_gamma", legacy=True)
-adjust_sharpness = _function("adjust_sharpness")
+adjust_sharpness = _function("adjust_sharpness", legacy=True)
 autocontrast = _function("autocontrast", legacy=True)
 equalize = _function("equalize", check=_bytes_checked)
 invert = _function("invert")
@@ -95,7 +95,9 @@ def adjust_contrast(img, contrast_factor):
         raise TypeError(
             f"Input image tensor permitted channel values are [3, 1], but found {img.shape[-3]}"
         )
-    return _run("adjust_contrast", img, _plane_checked, contrast_factor)
+    return _run(
+        "adjust_contrast", img, _plane_checked, contrast_factor, tensor_only={"legacy": True}
+    )
 
 
 def posterize(img, bits):

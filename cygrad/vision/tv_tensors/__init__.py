@@ -37,6 +37,7 @@ class TVTensor(Tensor):
     """The base of all; `_fields` names what a kind carries besides its values."""
 
     _fields = ()
+    _shows_fields = False  # an Image prints ", )", as torchvision's does
 
     def __new__(cls, data, *, dtype=None, device=None, requires_grad=None):
         return _tagged(cls, _as_tensor(data, dtype, device, requires_grad))
@@ -91,8 +92,8 @@ class TVTensor(Tensor):
 
     def __repr__(self, *, tensor_contents=None):
         shown = Tensor.__repr__(self)
-        fields = "".join(f", {name}={getattr(self, name)}" for name in self._fields)
-        return f"{shown[:-1]}{fields})"
+        fields = ", ".join(f"{name}={getattr(self, name)}" for name in self._fields)
+        return f"{shown[:-1]}, {fields})" if self._shows_fields else shown
 
 
 def _rebuilt(cls, data, requires_grad, fields):
@@ -107,6 +108,8 @@ def plain(tensor):
 class Image(TVTensor):
     """Images (..., C, H, W), from a tensor or a PIL image."""
 
+    _shows_fields = True
+
     def __new__(cls, data, *, dtype=None, device=None, requires_grad=None):
         tensor = _as_tensor(data, dtype, device, requires_grad)
         if tensor.ndim < 2:
@@ -116,6 +119,8 @@ class Image(TVTensor):
 
 class Video(TVTensor):
     """Videos (..., T, C, H, W)."""
+
+    _shows_fields = True
 
     def __new__(cls, data, *, dtype=None, device=None, requires_grad=None):
         tensor = _as_tensor(data, dtype, device, requires_grad)
@@ -163,6 +168,7 @@ class BoundingBoxes(TVTensor):
     """
 
     _fields = ("format", "canvas_size", "clamping_mode")
+    _shows_fields = True
 
     def __new__(cls, data, *, format, canvas_size, clamping_mode="soft", dtype=None, device=None,
                 requires_grad=None):  # fmt: skip
@@ -185,6 +191,7 @@ class KeyPoints(TVTensor):
     """Points (..., 2), x and y, on a canvas (height, width)."""
 
     _fields = ("canvas_size",)
+    _shows_fields = True
 
     def __new__(cls, data, *, canvas_size, dtype=None, device=None, requires_grad=None):
         tensor = _as_tensor(data, dtype, device, requires_grad)
