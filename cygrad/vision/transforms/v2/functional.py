@@ -180,12 +180,12 @@ def _center_crop(crop, pad, dimensions):
     return center_crop
 
 
-def _resized_crop(crop, resize, **fixed):
+def _resized_crop(crop, resize):
+    filtered = "antialias" in inspect.signature(resize).parameters  # Pillow always does
+
     def resized_crop(image, top, left, height, width, size, interpolation=InterpolationMode.BILINEAR, antialias=True):
-        return resize(
-            crop(image, top, left, height, width), size, **(fixed or {"interpolation": interpolation}),
-            **({"antialias": antialias} if resize is _tensor.resize else {}),
-        )  # fmt: skip
+        more = {"antialias": antialias} if filtered else {}
+        return resize(crop(image, top, left, height, width), size, interpolation=interpolation, **more)
 
     return resized_crop
 
