@@ -52,14 +52,20 @@ def _linear(input, axis, out, scale, align_corners):
     return input.index_select(axis, low) * (1 - weight) + input.index_select(axis, high) * weight
 
 
-def _cubic_weights(t, a=-0.75):
-    """Keys, Cubic convolution interpolation (1981): the weights of the four neighbours."""
+def _cubic_parts(a):
+    """Keys, Cubic convolution interpolation (1981): the weight up to a distance of 1, and from 1 to 2."""
     def near(x):
         return ((a + 2) * x - (a + 3)) * x * x + 1
 
     def far(x):
         return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
 
+    return near, far
+
+
+def _cubic_weights(t):
+    """The weights of the four neighbours."""
+    near, far = _cubic_parts(-0.75)
     return far(t + 1), near(t), near(1 - t), far(2 - t)
 
 
@@ -79,29 +85,24 @@ def _cubic(input, axis, out, scale, align_corners):
 
 
 def _triangle(x):
-    return max(1 - abs(x), 0.0)
+    return (1 - x.abs()).clamp(min=0)
 
 
-def _keys(x, a=-0.5):
-    x = abs(x)
-    if x < 1:
-        return ((a + 2) * x - (a + 3)) * x * x + 1
-    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a if x < 2 else 0.0
+def _keys(x):
+    x = x.abs()
+    near, far = _cubic_parts(-0.5)
+    return cygrad.where(x < 1, near(x), cygrad.where(x < 2, far(x), 0.0))
 
 
 def _lanczos3(x):
-    if x == 0:
-        return 1.0
-    if abs(x) >= 3:
-        return 0.0
-    return 3 * math.sin(math.pi * x) * math.sin(math.pi * x / 3) / (math.pi * x) ** 2
+    return cygrad.where(x.abs() < 3, x.sinc() * (x / 3).sinc(), 0.0)
 
 
 _FILTERS = {"bilinear": (_triangle, 1), "bicubic": (_keys, 2), "lanczos": (_lanczos3, 3)}
 
 
 def _antialiased(input, axis, out, scale, align_corners, mode):
-    """Multiply by the matrix of a filter that grows with the reduction, as Pillow does."""
+    """Each place the sum of its neighbours by a filter that grows with the reduction, as Pillow has it."""
     kernel, radius = _FILTERS[mode]
     size = input.shape[axis]
     if align_corners:
@@ -110,18 +111,19 @@ def _antialiased(input, axis, out, scale, align_corners, mode):
         ratio = 1.0 / scale if scale else size / out
     stretch = max(ratio, 1.0)
     support = radius * stretch
-    rows = []
-    for i in range(out):
-        center = ratio * (i + 0.5)
-        first = max(int(center - support + 0.5), 0)
-        last = min(int(center + support + 0.5), size)
-        weights = [kernel((j - center + 0.5) / stretch) for j in range(first, last)]
-        total = sum(weights)
-        row = [0.0] * size
-        row[first:last] = [w / total for w in weights] if total else weights
-        rows.append(row)
-    matrix = cygrad.tensor(rows, dtype=input.dtype, device=input.device)
-    return input.movedim(axis, -1).matmul(matrix.t()).movedim(-1, axis)
+    center = ratio * (cygrad.arange(out, dtype=cygrad.float64) + 0.5)
+    first = (center - support + 0.5).trunc().clamp(min=0).unsqueeze(1)
+    last = (center + support + 0.5).trunc().clamp(max=size).unsqueeze(1)
+    places = first + cygrad.arange(math.ceil(support) * 2 + 1)
+    weights = kernel((places - center.unsqueeze(1) + 0.5) / stretch)
+    weights = cygrad.where(places < last, weights, 0.0)
+    weights = (weights / weights.sum(1, keepdim=True)).to(input.device, input.dtype)
+    places = places.long().clamp(max=size - 1).to(input.device)
+    total = 0
+    for k in range(places.shape[1]):
+        weight = _shaped(weights[:, k], axis, input.dim())
+        total = total + input.index_select(axis, places[:, k]) * weight
+    return total
 
 
 def _interpolate_sizes(input, size, scale_factor, recompute):
@@ -208,8 +210,12 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         return pool(input, sizes)
     if input.dtype != cygrad.uint8:
         require_floating(input, f"upsample_{mode}{input.dim() - 2}d_channels_last")
-    for i, (out, scale) in enumerate(zip(sizes, scales, strict=False)):
-        axis = 2 + i
+    # Bytes are rounded (halves up) after each direction, the last direction first.
+    whole = input.dtype == cygrad.uint8 and mode in _LINEAR
+    passes = list(enumerate(zip(sizes, scales, strict=True), 2))
+    for axis, (out, scale) in passes[::-1] if whole else passes:
+        if whole:
+            input = input.to(cygrad.float32)
         if antialias:
             input = _antialiased(input, axis, out, scale, align_corners, mode)
         elif mode.startswith("nearest"):
@@ -218,6 +224,8 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
             input = _cubic(input, axis, out, scale, align_corners)
         else:
             input = _linear(input, axis, out, scale, align_corners)
+        if whole:
+            input = (input + 0.5).floor().clamp(0, 255).to(cygrad.uint8)
     return input
 
 
@@ -280,21 +288,28 @@ def _folded(where, size, padding_mode, align_corners):
     return where
 
 
-def _pick(input, index):
-    """Values of (N, C, *sizes) at integer positions ``index`` (one tensor (N, *out) a dimension).
+def _picker(input):
+    """A function that reads (N, C, *sizes) at integer places: a tensor (N, *out) for each dimension.
 
-    Positions outside give zero.
+    Places outside give zero, for which the input is framed once.
     """
     sizes = input.shape[2:]
-    flat, inside = 0, None
-    for where, size in zip(index, sizes, strict=False):
-        within = (where >= 0) & (where < size)
-        inside = within if inside is None else inside & within
-        flat = flat * size + where.clamp(0, size - 1)
+    framed = pad(input, (1, 1) * len(sizes))
     n, c = input.shape[:2]
-    out = flat.shape[1:]
-    picked = input.reshape(n, c, -1).gather(2, flat.reshape(n, 1, -1).expand(n, c, -1))
-    return picked.reshape(n, c, *out) * inside.unsqueeze(1).to(input.dtype)
+    flat = framed.reshape(n, c, -1)
+
+    def pick(index):
+        place = 0
+        for where, size in zip(index, sizes, strict=True):
+            place = place * (size + 2) + (where.clamp(-1, size) + 1)
+        out = place.shape[1:]
+        if n == 1:  # the common case, at half the cost
+            picked = flat.index_select(2, place.reshape(-1))
+        else:
+            picked = flat.gather(2, place.reshape(n, 1, -1).expand(n, c, -1))
+        return picked.reshape(n, c, *out)
+
+    return pick
 
 
 def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
@@ -332,11 +347,12 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     where = [
         _unnormalised(grid[..., n - 1 - i], size, align_corners) for i, size in enumerate(sizes)
     ]
+    pick = _picker(input)
     if mode == "bicubic":
-        return _sample_cubic(input, where, padding_mode, align_corners)
+        return _sample_cubic(pick, sizes, where, padding_mode, align_corners)
     where = [_folded(w, s, padding_mode, align_corners) for w, s in zip(where, sizes, strict=False)]
     if mode == "nearest":
-        return _pick(input, [w.round().long() for w in where])
+        return pick([w.round().long() for w in where])
     total = 0
     lows = [w.floor() for w in where]
     for corner in range(2 ** n):
@@ -345,12 +361,11 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         for w, low, bit in zip(where, lows, bits, strict=False):
             weight = weight * ((w - low) if bit else (low + 1 - w))
         index = [low.long() + bit for low, bit in zip(lows, bits, strict=False)]
-        total = total + _pick(input, index) * weight.unsqueeze(1)
+        total = total + pick(index) * weight.unsqueeze(1)
     return total
 
 
-def _sample_cubic(input, where, padding_mode, align_corners):
-    sizes = input.shape[2:]
+def _sample_cubic(pick, sizes, where, padding_mode, align_corners):
     lows = [w.floor() for w in where]
     weights = [_cubic_weights(w - low) for w, low in zip(where, lows, strict=False)]
     total = 0
@@ -361,7 +376,7 @@ def _sample_cubic(input, where, padding_mode, align_corners):
                 for low, step, size in zip(lows, (i, j), sizes, strict=False)
             ]
             weight = weights[0][i] * weights[1][j]
-            total = total + _pick(input, index) * weight.unsqueeze(1)
+            total = total + pick(index) * weight.unsqueeze(1)
     return total
 
 

@@ -4,7 +4,7 @@ from . import autoaugment, functional, transforms
 from .autoaugment import *  # noqa: F403
 from .transforms import *  # noqa: F403
 
-__all__ = [*autoaugment.__all__, *transforms.__all__, "autoaugment", "functional", "transforms", "v2"]
+__all__ = [*autoaugment.__all__, *transforms.__all__, "autoaugment", "functional", "transforms", "v2"]  # noqa: F405
 
 
 def __getattr__(name):

@@ -18,7 +18,7 @@ class InterpolationMode(Enum):
     LANCZOS = "lanczos"
 
 
-InterpolationMode.__module__ = "torchvision.transforms.functional"
+InterpolationMode.__module__ = f"{__package__}.functional"  # where it is public
 # The numbers are those of PIL.Image.Resampling.
 pil_modes_mapping = {
     InterpolationMode.NEAREST: 0,
@@ -123,7 +123,8 @@ def linear_map(angle, scale, shear):
 def affine_matrix(center, angle, translate, scale, shear, inverse=True):
     """[a, b, c, d, e, f] of x' = ax + by + c, y' = dx + ey + f about ``center``; inverse: of output to input."""
     m = linear_map(angle, scale, shear)
-    center, translate = np.array(center, float), np.array(translate, float)
+    x, y = center
+    center, translate = np.array([x, y], float), np.array(translate, float)
     if inverse:
         (a, b), (c, d) = m / scale  # of determinant 1
         m = np.array([[d, -b], [-c, a]]) / scale

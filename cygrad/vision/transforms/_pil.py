@@ -41,7 +41,7 @@ def crop(image, top, left, height, width):
     return image.crop((left, top, left + width, top + height))
 
 
-def resize(image, size, interpolation=None, max_size=None):
+def resize(image, size, interpolation=2, max_size=None):
     size = resized((image.height, image.width), size, max_size)
     if size == (image.height, image.width):
         return image

@@ -2,6 +2,9 @@
 
 import io
 
+import numpy as np
+import PIL.Image
+
 import cygrad
 from cygrad.nn import functional as nnf
 
@@ -13,6 +16,7 @@ from ._geometry import (
     blur_arguments,
     expanded_size,
     perspective_coefficients,
+    pil_modes_mapping,
     resized,
     sides,
 )
@@ -50,8 +54,11 @@ def _in_float(image, kernel):
     return result
 
 
-def resize(image, size, interpolation=BILINEAR, max_size=None, antialias=True):
-    """To ``size``: (h, w), or the length of the shorter edge; of no more than ``max_size``."""
+def resize(image, size, interpolation=BILINEAR, max_size=None, antialias=True, legacy=False):
+    """To ``size``: (h, w), or the length of the shorter edge; of no more than ``max_size``.
+
+    uint8 is rounded between the two directions, as Pillow does, unless ``legacy``.
+    """
     mode = as_mode(interpolation, names=True)
     filtered = mode in (BILINEAR, InterpolationMode.BICUBIC, InterpolationMode.LANCZOS)
     if mode == InterpolationMode.LANCZOS and not antialias:
@@ -68,7 +75,23 @@ def resize(image, size, interpolation=BILINEAR, max_size=None, antialias=True):
             antialias=bool(antialias) and filtered,
         )  # fmt: skip
 
+    if image.dtype == cygrad.uint8 and not legacy:
+        if antialias and filtered and image.device.type == "cpu":
+            return _resized_by_pillow(image, size, mode)
+        return kernel(_batched(image)).reshape(*image.shape[:-2], *size)
     return _in_float(image, kernel)
+
+
+def _resized_by_pillow(image, size, mode):
+    """Pillow's own filters, plane by plane: what antialiased bytes are to equal."""
+    planes = image.contiguous().reshape(-1, *image.shape[-2:]).numpy()
+    (height, width), resampling = size, pil_modes_mapping[mode]
+    # Left to itself Pillow chooses which direction comes first; PyTorch begins with the width.
+    done = [
+        PIL.Image.fromarray(p).resize((width, len(p)), resampling).resize((width, height), resampling)
+        for p in planes
+    ]
+    return cygrad.from_numpy(np.stack(done)).reshape(*image.shape[:-2], *size)
 
 
 def crop(image, top, left, height, width):
@@ -181,17 +204,17 @@ def _sampled(image, make_grid, interpolation, fill, modes=(NEAREST, BILINEAR)):
     fill = _fill_values(fill, image)
 
     def kernel(batch):
-        grid = make_grid(batch)
-        grid = grid.expand(batch.shape[0], *grid.shape[1:])
+        # One grid for all: the batch counts as channels.
+        flat = batch.reshape(1, -1, *batch.shape[-2:])
         if fill is not None:
-            inside = cygrad.ones_like(batch[:, :1])
-            batch = cygrad.cat([batch, inside], 1)
+            flat = cygrad.cat([flat, cygrad.ones_like(flat[:, :1])], 1)
         values = nnf.grid_sample(
-            batch, grid, mode=mode.value, padding_mode="zeros", align_corners=False
+            flat, make_grid(batch), mode=mode.value, padding_mode="zeros", align_corners=False
         )
+        shape = (*batch.shape[:2], *values.shape[-2:])
         if fill is None:
-            return values
-        values, inside = values[:, :-1], values[:, -1:]
+            return values.reshape(shape)
+        values, inside = values[:, :-1].reshape(shape), values[:, -1:]
         outer = cygrad.tensor(fill, dtype=values.dtype, device=values.device).reshape(1, -1, 1, 1)
         if mode == NEAREST:
             return cygrad.where(inside < 0.5, outer.expand_as(values), values)
@@ -201,7 +224,8 @@ def _sampled(image, make_grid, interpolation, fill, modes=(NEAREST, BILINEAR)):
 
 
 def _from_middle(center, width, height):
-    return [0.0, 0.0] if center is None else [center[0] - width * 0.5, center[1] - height * 0.5]
+    x, y = [width * 0.5, height * 0.5] if center is None else center
+    return [x - width * 0.5, y - height * 0.5]
 
 
 def affine(image, angle, translate, scale, shear, interpolation=NEAREST, fill=None, center=None):
@@ -282,9 +306,13 @@ def _check_channels(image, text="Input image tensor permitted channel values are
         raise TypeError(text.format(image.shape[-3]))
 
 
-def _mixed(image, other, ratio):
+def _mixed(image, other, ratio, legacy):
     """``ratio`` of the image and the rest of the other, within the range of the dtype."""
-    mixed = image * float(ratio) + other * (1.0 - float(ratio))
+    part, rest = image * float(ratio), 1.0 - float(ratio)
+    if legacy or image.is_floating_point():
+        mixed = part + other * rest
+    else:  # rounded once, as PyTorch's fused add: fractions are cut off, so that it shows
+        mixed = (part.double() + other.double() * float(np.float32(rest))).to(part.dtype)
     return mixed.clamp(0, max_value(image.dtype)).to(image.dtype)
 
 
@@ -322,24 +350,23 @@ def adjust_brightness(image, brightness_factor):
     return (image * float(brightness_factor)).clamp(0, bound).to(image.dtype)
 
 
-def adjust_contrast(image, contrast_factor):
+def adjust_contrast(image, contrast_factor, legacy=False):
     """Between the mean of the gray image and the image."""
     _check_factor(contrast_factor, "contrast_factor")
     _check_channels(image)
     gray = _luma(image) if image.shape[-3] == 3 else image
     if not image.is_floating_point():
         gray = gray.floor() if gray.is_floating_point() else gray.to(cygrad.float32)
-    return _mixed(image, gray.mean((-3, -2, -1), keepdim=True), contrast_factor)
+    return _mixed(image, gray.mean((-3, -2, -1), keepdim=True), contrast_factor, legacy)
 
 
-def adjust_saturation(image, saturation_factor, whole=False):
-    """Between the gray image (of whole numbers, if ``whole``) and the image."""
+def adjust_saturation(image, saturation_factor, legacy=False):
+    """Between the gray image and the image."""
     _check_factor(saturation_factor, "saturation_factor")
     _check_channels(image)
     if image.shape[-3] == 1:
         return image
-    gray = _luma(image)
-    return _mixed(image, gray.to(image.dtype) if whole else gray, saturation_factor)
+    return _mixed(image, _luma(image).to(image.dtype), saturation_factor, legacy)
 
 
 def _rgb_to_hsv(image):
@@ -381,11 +408,14 @@ def adjust_hue(image, hue_factor):
     return convert_image_dtype(_hsv_to_rgb((h + hue_factor) % 1.0, s, v), dtype)
 
 
-def adjust_gamma(image, gamma, gain=1):
-    """gain * image ** gamma, of values in [0, 1]."""
+def adjust_gamma(image, gamma, gain=1, legacy=False):
+    """gain * image ** gamma, of values in [0, 1]; without a gain other values are kept, unless ``legacy``."""
     check_gamma(gamma)
     values = image if image.is_floating_point() else convert_image_dtype(image)
-    return convert_image_dtype((gain * values.pow(gamma)).clamp(0, 1), image.dtype)
+    values = values.pow(gamma)
+    if gain != 1 or legacy:
+        values = (gain * values).clamp(0, 1)
+    return convert_image_dtype(values, image.dtype)
 
 
 def _channelwise(batch, kernel):
@@ -394,7 +424,7 @@ def _channelwise(batch, kernel):
     return nnf.conv2d(batch, kernel.expand(channels, 1, *kernel.shape), groups=channels)
 
 
-def adjust_sharpness(image, sharpness_factor):
+def adjust_sharpness(image, sharpness_factor, legacy=False):
     """Between the image smoothed by [[1, 1, 1], [1, 5, 1], [1, 1, 1]] / 13, edges as they are, and the image."""
     _check_factor(sharpness_factor, "sharpness_factor")
     _check_channels(image, "Input image tensor can have 1 or 3 channels, but found {}")
@@ -408,7 +438,7 @@ def adjust_sharpness(image, sharpness_factor):
         smoothed[..., 1:-1, 1:-1] = _channelwise(batch, kernel / 13.0)
         return smoothed
 
-    return _mixed(image, _in_float(image, smooth), sharpness_factor)
+    return _mixed(image, _in_float(image, smooth), sharpness_factor, legacy)
 
 
 def gaussian_blur(image, kernel_size, sigma=None):
@@ -442,11 +472,8 @@ def posterize(image, bits):
     if image.is_floating_point():
         levels = 1 << bits
         return (image * levels).floor().clamp(0, levels - 1) * (1.0 / levels)
-    kept = bits if image.dtype == cygrad.uint8 else max_value(image.dtype).bit_length() - 8 + bits
-    if kept >= max_value(image.dtype).bit_length():
-        return image
-    mask = ((1 << kept) - 1) << (max_value(image.dtype).bit_length() - kept)
-    return image & mask
+    most = max_value(image.dtype).bit_length()
+    return image if bits >= most else image & (((1 << bits) - 1) << (most - bits))
 
 
 def solarize(image, threshold):
@@ -459,19 +486,18 @@ def solarize(image, threshold):
     return cygrad.where(image >= threshold, invert(image), image)
 
 
-def autocontrast(image, whole=False):
-    """Stretch each channel over the whole range; ``whole`` cuts off fractions instead of rounding."""
+def autocontrast(image, legacy=False):
+    """Stretch each channel over the whole range; ``legacy`` rounds as v1 does."""
     _check_channels(image)
     bound = float(max_value(image.dtype))
     values = image if image.is_floating_point() else image.to(cygrad.float32)
     low, high = values.amin((-2, -1), keepdim=True), values.amax((-2, -1), keepdim=True)
     flat = low == high
-    scale = cygrad.where(flat, cygrad.ones_like(low), bound / (high - low))
-    low = cygrad.where(flat, cygrad.zeros_like(low), low)
-    stretched = ((values - low) * scale).clamp(0, bound)
-    if not image.is_floating_point() and not whole:
-        stretched = stretched.round()
-    return stretched.to(image.dtype)
+    span = cygrad.where(flat, cygrad.full_like(low, bound), high - low)
+    above = values - cygrad.where(flat, cygrad.zeros_like(low), low)
+    # Fractions are cut off, so that the order of operations shows.
+    stretched = above * (bound / span) if legacy else above / (span * (1 / bound))
+    return stretched.clamp(0, bound).to(image.dtype)
 
 
 def equalize(image):
@@ -537,7 +563,7 @@ def gaussian_noise(image, mean=0.0, sigma=0.1, clip=True):
             f"Input tensor is expected to be in uint8 or float dtype, got dtype={image.dtype}"
         )
     noise = mean * 255 + cygrad.randn_like(image, dtype=cygrad.float32) * sigma * 255
-    noisy = image + noise
+    noisy = image.int() + noise.int()
     return (noisy.clamp(0, 255) if clip else noisy).to(cygrad.uint8)
 
 
@@ -549,14 +575,8 @@ def jpeg(image, quality):
     for picture in _batched(image):
         packed = io.BytesIO()
         to_pil_image(picture).save(packed, format="JPEG", quality=quality)
-        done.append(pil_to_tensor(_open(packed)))
+        done.append(pil_to_tensor(PIL.Image.open(packed)))
     return cygrad.stack(done).reshape(image.shape)
-
-
-def _open(packed):
-    from PIL import Image
-
-    return Image.open(packed)
 
 
 def to_dtype(image, dtype=None, scale=False):
@@ -565,11 +585,12 @@ def to_dtype(image, dtype=None, scale=False):
         return image
     if not scale:
         return image.to(dtype)
-    for kind in (image.dtype, dtype):
-        if kind == cygrad.bool:
-            raise TypeError(
-                "Number of value bits is only defined for integer dtypes, but got torch.bool."
-            )
+    if cygrad.bool in (image.dtype, dtype) and not (
+        image.is_floating_point() or dtype.is_floating_point
+    ):
+        raise TypeError(
+            "Number of value bits is only defined for integer dtypes, but got torch.bool."
+        )
     return convert_image_dtype(image, dtype, verb="conversion")
 
 

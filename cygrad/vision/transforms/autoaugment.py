@@ -7,8 +7,9 @@ import cygrad
 from cygrad import Tensor
 
 from . import functional as F
+from ._draws import randint
 from .functional import InterpolationMode
-from .transforms import _Transform, randint
+from .transforms import _Transform
 
 __all__ = ["AugMix", "AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWide"]
 

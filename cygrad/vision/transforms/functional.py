@@ -80,11 +80,11 @@ hflip = _function("hflip", "horizontal_flip", _plane_checked)
 vflip = _function("vflip", "vertical_flip", _plane_checked)
 crop = _function("crop", check=_plane_checked)
 adjust_brightness = _function("adjust_brightness")
-adjust_saturation = _function("adjust_saturation", whole=True)
+adjust_saturation = _function("adjust_saturation", legacy=True)
 adjust_hue = _function("adjust_hue")
-adjust_gamma = _function("adjust_gamma")
-adjust_sharpness = _function("adjust_sharpness")
-autocontrast = _function("autocontrast", whole=True)
+adjust_gamma = _function("adjust_gamma", legacy=True)
+adjust_sharpness = _function("adjust_sharpness", legacy=True)
+autocontrast = _function("autocontrast", legacy=True)
 equalize = _function("equalize", check=_bytes_checked)
 invert = _function("invert")
 
@@ -95,7 +95,9 @@ def adjust_contrast(img, contrast_factor):
         raise TypeError(
             f"Input image tensor permitted channel values are [3, 1], but found {img.shape[-3]}"
         )
-    return _run("adjust_contrast", img, _plane_checked, contrast_factor)
+    return _run(
+        "adjust_contrast", img, _plane_checked, contrast_factor, tensor_only={"legacy": True}
+    )
 
 
 def posterize(img, bits):
@@ -168,9 +170,9 @@ def resize(img, size, interpolation=InterpolationMode.BILINEAR, max_size=None, a
             )
     get_dimensions(img)
     if isinstance(img, Tensor) and mode == InterpolationMode.LANCZOS:
-        raise ValueError("Lanczos mode is not supported for tensors: use v2")
+        raise ValueError("Lanczos mode requires antialias=True")
     return _run(
-        "resize", img, _plane_checked, size, mode, max_size, tensor_only={"antialias": antialias}
+        "resize", img, _plane_checked, size, mode, max_size, tensor_only={"antialias": antialias, "legacy": True},
     )
 
 

@@ -1,0 +1,81 @@
+"""Transforms of samples: images, videos, masks, boxes, points (reached as torchvision.transforms.v2)."""
+# ruff: noqa: F401
+
+from ..autoaugment import AutoAugmentPolicy
+from . import functional
+from ._auto_augment import AugMix, AutoAugment, RandAugment, TrivialAugmentWide
+from ._color import (
+    JPEG,
+    RGB,
+    ClampBoundingBoxes,
+    ClampKeyPoints,
+    ColorJitter,
+    ConvertBoundingBoxFormat,
+    ConvertImageDtype,
+    CutMix,
+    GaussianBlur,
+    GaussianNoise,
+    Grayscale,
+    LinearTransformation,
+    MixUp,
+    Normalize,
+    RandomAdjustSharpness,
+    RandomAutocontrast,
+    RandomChannelPermutation,
+    RandomEqualize,
+    RandomErasing,
+    RandomGrayscale,
+    RandomInvert,
+    RandomPhotometricDistort,
+    RandomPosterize,
+    RandomSolarize,
+    SanitizeBoundingBoxes,
+    SanitizeKeyPoints,
+    SetClampingMode,
+    ToDtype,
+    ToTensor,
+    UniformTemporalSubsample,
+)
+from ._geometric import (
+    CenterCrop,
+    ElasticTransform,
+    FiveCrop,
+    Pad,
+    RandomAffine,
+    RandomCrop,
+    RandomHorizontalFlip,
+    RandomIoUCrop,
+    RandomPerspective,
+    RandomResize,
+    RandomResizedCrop,
+    RandomRotation,
+    RandomShortestSize,
+    RandomVerticalFlip,
+    RandomZoomOut,
+    Resize,
+    ScaleJitter,
+    TenCrop,
+)
+from ._transform import (
+    Compose,
+    Identity,
+    Lambda,
+    PILToTensor,
+    RandomApply,
+    RandomChoice,
+    RandomOrder,
+    ToImage,
+    ToPILImage,
+    ToPureTensor,
+    Transform,
+    check_type,
+    get_bounding_boxes,
+    get_keypoints,
+    has_all,
+    has_any,
+    query_chw,
+    query_size,
+)
+from .functional import InterpolationMode
+
+__all__ = [name for name in dir() if not name.startswith("_")]
