@@ -38,7 +38,7 @@ class IntermediateLayerGetter(nn.ModuleDict):
             raise ValueError("return_layers are not present in model")
         last = max(names.index(str(name)) for name in return_layers)
         super().__init__(OrderedDict(list(model.named_children())[: last + 1]))
-        self.return_layers = {str(name): str(new) for name, new in return_layers.items()}
+        self.return_layers = {str(name): new for name, new in return_layers.items()}
 
     def forward(self, x):
         out = OrderedDict()
