@@ -12,8 +12,9 @@ import pytest
 
 pytest.importorskip("PIL")
 
-from cygrad.vision.datasets import utils
 from vision_server import serving
+
+from cygrad.vision.datasets import utils
 
 DATA = bytes(range(256)) * 500
 
@@ -155,7 +156,11 @@ def test_unknown_archives():
 
 def test_verify_str_arg():
     assert utils.verify_str_arg("a", "arg", ("a", "b")) == "a"
-    with pytest.raises(ValueError, match=r"Unknown value 'c' for argument arg. Valid values are \{'a', 'b'\}"):
+    with pytest.raises(
+        ValueError, match=r"Unknown value 'c' for argument arg. Valid values are \{'a', 'b'\}"
+    ):
         utils.verify_str_arg("c", "arg", ("a", "b"))
-    with pytest.raises(ValueError, match="Expected type str for argument arg, but got type <class 'int'>"):
+    with pytest.raises(
+        ValueError, match="Expected type str for argument arg, but got type <class 'int'>"
+    ):
         utils.verify_str_arg(1, "arg")

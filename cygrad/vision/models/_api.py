@@ -45,6 +45,12 @@ class WeightsEnum(Enum):
 
         return hub.load_state_dict_from_url(self.url, *args, **kwargs)
 
+    def __reduce_ex__(self, protocol):
+        return getattr, (
+            type(self),
+            self._name_,
+        )  # the values are not to be compared: they hold functions
+
     def __repr__(self):
         return f"{type(self).__name__}.{self._name_}"
 
