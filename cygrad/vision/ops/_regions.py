@@ -278,6 +278,15 @@ class FeaturePyramidNetwork(nn.Module):
             )
         self.extra_blocks = extra_blocks
 
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        for blocks in ("inner_blocks", "layer_blocks"):
+            for i in range(len(self.inner_blocks)):
+                for kind in ("weight", "bias"):  # as older files name them
+                    old = f"{prefix}{blocks}.{i}.{kind}"
+                    if old in state_dict:
+                        state_dict[f"{prefix}{blocks}.{i}.0.{kind}"] = state_dict.pop(old)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
     def forward(self, x):
         names, maps = list(x), list(x.values())
         inner = self.inner_blocks[-1](maps[-1])
