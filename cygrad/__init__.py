@@ -61,7 +61,7 @@ dtype.__module__ = "torch"
 Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messages of Python's operators print it
 for _name in (
     "_ops", "_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing",
-    "_products", "_misc",
+    "_products", "_misc", "_flags",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():
@@ -95,8 +95,13 @@ _FUNCTIONAL = frozenset(
 )
 
 
+_LAZY = {"compile": "compiler", "cond": "_higher_order_ops"}  # what torch.x shares with another module
+
+
 def __getattr__(name):
-    if name in _FUNCTIONAL:
+    if name in _LAZY:
+        value = getattr(_importlib.import_module("." + _LAZY[name], __name__), name)
+    elif name in _FUNCTIONAL:
         value = getattr(_importlib.import_module(".nn.functional", __name__), name)
     elif not name.startswith("__") and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)
