@@ -81,11 +81,11 @@ def _precisions(**values):
 
 cudnn = _Backend(
     "cudnn",
-    kinds=dict(
-        enabled=_bool("set_enabled_cudnn"), benchmark=_bool("set_benchmark_cudnn"),
-        deterministic=_bool("set_deterministic_cudnn"), allow_tf32=_bool("set_allow_tf32_cublas"),
-        fp32_precision=_precision,
-    ),
+    kinds={
+        "enabled": _bool("set_enabled_cudnn"), "benchmark": _bool("set_benchmark_cudnn"),
+        "deterministic": _bool("set_deterministic_cudnn"), "allow_tf32": _bool("set_allow_tf32_cublas"),
+        "fp32_precision": _precision,
+    },
     enabled=True, benchmark=False, benchmark_limit=None, deterministic=False, allow_tf32=True,
     fp32_precision="none", depthwise_kernel="auto", conv=_precisions(fp32_precision="tf32"),
     rnn=_precisions(fp32_precision="tf32"), is_available=_no, version=lambda: None,
@@ -93,10 +93,10 @@ cudnn = _Backend(
 )  # fmt: skip
 _flags_of(
     cudnn,
-    dict(
-        enabled=False, benchmark=False, benchmark_limit=10, deterministic=False, allow_tf32=True,
-        fp32_precision="none", depthwise_kernel="auto",
-    ),
+    {
+        "enabled": False, "benchmark": False, "benchmark_limit": 10, "deterministic": False, "allow_tf32": True,
+        "fp32_precision": "none", "depthwise_kernel": "auto",
+    },
 )  # fmt: skip
 
 
@@ -168,14 +168,14 @@ def _verbose(enable=0):
 mkl = _Backend("mkl", is_available=_no, verbose=_verbose, VERBOSE_OFF=0, VERBOSE_ON=1)
 mkldnn = _Backend(
     "mkldnn",
-    kinds=dict(enabled=_bool("set_enabled_mkldnn"), deterministic=_bool("set_deterministic_mkldnn"),
-               fp32_precision=_precision),
+    kinds={"enabled": _bool("set_enabled_mkldnn"), "deterministic": _bool("set_deterministic_mkldnn"),
+               "fp32_precision": _precision},
     enabled=True, deterministic=False, allow_tf32=None, fp32_precision="none", is_available=_no,
     is_acl_available=_no, verbose=_verbose, VERBOSE_OFF=0, VERBOSE_ON=1, VERBOSE_ON_CREATION=2,
     matmul=_precisions(fp32_precision="none"), conv=_precisions(fp32_precision="none"),
     rnn=_precisions(fp32_precision="none"),
 )  # fmt: skip
-_flags_of(mkldnn, dict(enabled=False, deterministic=False, allow_tf32=True, fp32_precision="none"))
+_flags_of(mkldnn, {"enabled": False, "deterministic": False, "allow_tf32": True, "fp32_precision": "none"})
 mps = _Backend("mps", is_available=_no, is_built=_no)
 openmp = _Backend("openmp", is_available=lambda: True)
 opt_einsum = _Backend("opt_einsum", enabled=False, strategy=None, is_available=_no, get_opt_einsum=lambda: None)
@@ -193,7 +193,7 @@ def _engine(value):
     return value
 
 
-quantized = _Backend("quantized", kinds=dict(engine=_engine), engine="none", supported_engines=["none"])
+quantized = _Backend("quantized", kinds={"engine": _engine}, engine="none", supported_engines=["none"])
 
 
 def _capability():

@@ -11,7 +11,6 @@ from typing import Final  # noqa: F401
 
 from .._standins import stand_in
 from ..futures import Future  # noqa: F401
-from ..nn import Module
 from . import annotations
 
 _WHY = "there is no TorchScript"
