@@ -95,7 +95,7 @@ _FUNCTIONAL = frozenset(
 )
 
 
-_LAZY = {"compile": "compiler", "cond": "_higher_order_ops"}  # what torch.x shares with another module
+_LAZY = {"compile": "compiler", "cond": "_higher_order_ops", "vmap": "func"}  # what torch.x shares with another module
 
 
 def __getattr__(name):
