@@ -1,6 +1,6 @@
 """Public names that belong to no family."""
 
-from ._core import Tensor
+from ._core import Storage, Tensor
 from ._types import CONSTANTS
 
 legacy_contiguous_format = CONSTANTS["contiguous_format"]
@@ -22,8 +22,6 @@ def is_autocast_enabled(device_type=None):
 
 def is_storage(obj):
     """Whether `obj` is a storage."""
-    from ._core import Storage
-
     return isinstance(obj, Storage)
 
 
@@ -58,5 +56,11 @@ def map_(self, other, callable):
     return self.copy_(self.new_tensor([callable(a, b) for a, b in pairs]).reshape(self.shape))
 
 
+def _storage_size(self):
+    """What sys.getsizeof counts: the object and its memory."""
+    return object.__sizeof__(self) + self.nbytes()
+
+
+Storage.__sizeof__ = _storage_size
 FUNCTIONS = ("typename", "is_autocast_enabled", "is_storage", "is_same_size", "legacy_contiguous_format")
 METHODS = ("get_device", "is_same_size", "apply_", "map_")

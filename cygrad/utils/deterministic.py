@@ -1,0 +1,3 @@
+"""torch.utils.deterministic: whether `torch.empty` is filled where algorithms must be deterministic (kept, not acted on)."""
+
+fill_uninitialized_memory = True
