@@ -84,7 +84,7 @@ def extensions():
     for source in sorted([*PACKAGE.glob("*.pyx"), *PACKAGE.glob("cl/*.pyx")]):
         if ONLY and source.stem not in ONLY:
             continue
-        blas = source.stem in ("_linalg", "_conv")
+        blas = source.stem in ("_linalg", "_conv", "_lapack")
         yield Extension(
             ".".join(source.with_suffix("").parts),
             [str(source)] + (kernels if source.stem == "_ops" else []),

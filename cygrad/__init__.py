@@ -12,7 +12,7 @@ import importlib.util as _importlib_util
 import math as _math
 import sys as _sys
 
-from . import _blas, _core, _elementwise, _ops, _standins
+from . import _blas, _core, _dispatch, _elementwise, _ops, _standins
 from ._core import (
     DTYPES as _DTYPES,
 )
@@ -51,7 +51,7 @@ def _listed(module, kind):
 def _publish(module):
     """Makes the functions, methods and properties that a module lists public."""
     for name, function in _listed(module, "FUNCTIONS"):
-        globals()[name] = function
+        globals()[name] = _dispatch.function(name, function)
     for name, method in _listed(module, "METHODS"):
         setattr(Tensor, name, method)
     for name, getter in _listed(module, "PROPERTIES"):
@@ -94,9 +94,15 @@ _ELSEWHERE = dict.fromkeys(
     margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d pairwise_distance pdist pixel_shuffle
     pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""".split(),
     "nn.functional",
-) | {
-    "load": "serialization", "save": "serialization", "vmap": "func", "compile": "compiler", "cond": "_higher_order_ops",
-}  # fmt: skip
+) | {"load": "serialization", "save": "serialization", "vmap": "func"}
+_LINALG_METHODS = """cholesky cholesky_inverse cholesky_solve cross det eig geqrf inverse logdet lstsq lu lu_solve
+    matrix_exp matrix_power orgqr ormqr pinverse qr slogdet solve svd symeig triangular_solve""".split()
+_ELSEWHERE |= dict.fromkeys(
+    _LINALG_METHODS
+    + "frobenius_norm lu_unpack matrix_rank nuclear_norm pca_lowrank svd_lowrank vander".split(),
+    "linalg._torch",
+)
+_ELSEWHERE |= {"compile": "compiler", "cond": "_higher_order_ops"}
 
 
 def __getattr__(name):
@@ -110,14 +116,15 @@ def __getattr__(name):
     return value
 
 
-def _functional_method(name):
+def _method_elsewhere(name):
     def method(self, *args, **kw):
-        return __getattr__(name)(self, *args, **kw)
+        return (globals().get(name) or __getattr__(name))(self, *args, **kw)
 
     method.__name__ = method.__qualname__ = name
     return method
 
 
-for _name in ("softmax", "log_softmax", "prelu"):
-    setattr(Tensor, _name, _functional_method(_name))
+for _name in ("softmax", "log_softmax", "prelu", *_LINALG_METHODS):
+    setattr(Tensor, _name, _method_elsewhere(_name))
+_dispatch.publish_tensor()
 del _name, _operator, _d

@@ -489,6 +489,9 @@ cdef class Tensor:
     @staticmethod
     def _make_subclass(cls, Tensor data not None, bint require_grad=False):
         """A new instance of `cls`, a subclass of Tensor, that shares the storage and version of `data`."""
+        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+            raise TypeError("Creating a Tensor subclass from a class that does not inherit from Tensor is not "
+                            "possible. Make sure your class inherits from Tensor.")
         # Tensor's own __new__: that of `cls` may be the caller.
         cdef Tensor t = <Tensor> cg_tp_new_by(Tensor, cls, ())
         assign(t, data)

@@ -320,7 +320,7 @@ def _norm_gradient(g, x, y, p, mask, keepdim):
     """d||x||_p = sgn(x) |x|**(p-1) / ||x||_p**(p-1), zero where that is 0/0."""
     g, y = spread_like(g, x, mask, keepdim), spread_like(y, x, mask, keepdim)
     if p == 0:
-        return None
+        return cygrad.zeros_like(x)
     if p == 1:
         return g * x.sgn()
     if p == 2:
@@ -386,9 +386,8 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
             "is empty and the operation does not have an identity"
         )
     r = _vector_norm_raw(source, ord, mask, keepdim, source.dtype.code)
-    if ord != 0:
-        r = _core.record(r, "LinalgVectorNormBackward0", (source,), _norm_backward, (source, r),
-                         (ord, mask, keepdim))  # fmt: skip
+    r = _core.record(r, "LinalgVectorNormBackward0", (source,), _norm_backward, (source, r),
+                     (ord, mask, keepdim))  # fmt: skip
     return store_result("linalg_vector_norm", out, r)
 
 
@@ -420,8 +419,6 @@ def _dist_backward(node, g):
         d = d.sgn() * _norm_gradient(g, d.abs(), y, node.args[0], (1 << d.dim()) - 1, False)
     else:
         d = _norm_gradient(g, d, y, node.args[0], (1 << d.dim()) - 1, False)
-    if d is None:
-        return None, None
     to = _ops.GRADIENT_NAMESPACE["_sum_to"]
     return (to(d, a.shape).to(a.dtype) if node.needs(0) else None,
             to(-d, b.shape).to(b.dtype) if node.needs(1) else None)  # fmt: skip
@@ -585,13 +582,13 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     w = counts
     if importance is not None:
         w = importance if w is None else importance * w
-    total = n if w is None else w.sum().item()
-    if w is not None and total == 0:
+    total = n if w is None else w.sum()
+    if w is not None and not total.item():
         raise RuntimeError("cov(): weights sum to zero, can't be normalized")
     dof = total - correction
     if importance is not None and correction:
-        dof = total - correction * (w * importance).sum().item() / total
-    if dof <= 0:
+        dof = total - correction * (w * importance).sum() / total
+    if (dof.item() if w is not None else dof) <= 0:
         warnings.warn("cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of "
                       "observations.", stacklevel=2)  # fmt: skip
         dof = 0.0

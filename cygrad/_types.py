@@ -76,9 +76,12 @@ _FLOATS = {
 }
 
 
-def get_layout(name):
+def _get_layout(name):
     """The layout called "torch.strided" and so on."""
     return CONSTANTS[name.removeprefix("torch.")]
+
+
+_get_layout.__module__ = "torch.serialization"  # where files look for it
 
 
 class finfo:

@@ -7,10 +7,11 @@ import importlib
 import pickle
 import pickletools
 import struct
+import sys
 from collections import Counter, OrderedDict
 from contextlib import contextmanager
 
-from . import _core, _types, _utils, storage
+from . import _core, _tensor, _types, _utils, storage
 from .storage import UntypedStorage
 
 # ------------------------------------------------------------------ names
@@ -44,7 +45,7 @@ def torch_name(obj, name=None):
     module = "torch." + place if place else "torch"
     try:
         if resolve(module, name) is obj:
-            return module, name
+            return sys.intern(module), sys.intern(name)  # written once, where the protocol shares strings
     except pickle.UnpicklingError:
         pass
     raise pickle.PicklingError(f"Can't pickle {obj!r}: it's not found as {module}.{name}")
@@ -115,7 +116,7 @@ def _safe_rebuild_from_type(func, new_type, args, state):
         raise pickle.UnpicklingError(f"{func} does not rebuild tensors")
     if not (isinstance(new_type, type) and issubclass(new_type, _core.Tensor)):
         raise pickle.UnpicklingError(f"{new_type} is no class of tensors")
-    return _utils._rebuild_from_type_v2(func, new_type, args, state)
+    return _tensor._rebuild_from_type_v2(func, new_type, args, state)
 
 
 _REBUILDERS = (
@@ -129,7 +130,7 @@ _REBUILDERS = (
 _CALLS = {OrderedDict: _ordered_dict, Counter: _counter}
 _CALLS |= {
     f: f
-    for f in (_set, _bytearray, _encode, _safe_rebuild_from_type, _types.get_layout, complex, _core.Size, _core.device,
+    for f in (_set, _bytearray, _encode, _safe_rebuild_from_type, _types._get_layout, complex, _core.Size, _core.device,
               *_REBUILDERS)
 }
 
@@ -150,7 +151,7 @@ def _default_globals():
         "torch.nn.parameter.Parameter": Parameter,
         "torch.storage.UntypedStorage": UntypedStorage,
         "torch.storage.TypedStorage": storage.TypedStorage,
-        "torch.serialization._get_layout": _types.get_layout,
+        "torch.serialization._get_layout": _types._get_layout,
         "torch._tensor._rebuild_from_type_v2": _safe_rebuild_from_type,
     }
     known |= {f"__builtin__.{n}": known[f"builtins.{n}"] for n in ("set", "bytearray", "complex")}

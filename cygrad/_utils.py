@@ -1,7 +1,6 @@
 """What stands in the pickles of tensors: functions that PyTorch's files name `torch._utils._rebuild_...`."""
 
 import operator
-from collections import OrderedDict
 
 from . import _bridge, _core
 
@@ -89,32 +88,3 @@ def _set_state(tensor, state):
                 raise RuntimeError(f"a file may not set {name} of a tensor")
             setattr(tensor, name, value)
     return tensor
-
-
-def _rebuild_from_type_v2(func, new_type, args, state):
-    """A tensor of a subclass, or one with attributes."""
-    tensor = func(*args)
-    if type(tensor) is not new_type:
-        tensor = _core.Tensor._make_subclass(new_type, tensor, tensor.requires_grad)
-    if "__setstate__" in vars(new_type):
-        tensor.__setstate__(state)
-        return tensor
-    return _set_state(tensor, state)
-
-
-def reduce_tensor(tensor):
-    """(function, arguments) that make the tensor anew, as they stand in PyTorch's files."""
-    from .storage import TypedStorage
-
-    _, args = _core.Tensor.__reduce_ex__(tensor, 2)
-    storage, dtype, offset, size, stride, requires_grad, *rest = args
-    made = (TypedStorage._of(storage, dtype), offset, size, stride, requires_grad, OrderedDict())
-    if not rest:
-        return _rebuild_tensor_v2, made
-    cls, attributes = rest
-    return _rebuild_from_type_v2, (
-        _rebuild_tensor_v2,
-        _core.Tensor if cls is None else cls,
-        made,
-        attributes or {},
-    )

@@ -16,7 +16,7 @@ import threading
 import types
 import warnings
 
-from . import _checkpoint, _core, _types, _unpickler, _utils, storage
+from . import _checkpoint, _core, _tensor, _types, _unpickler, storage
 from ._unpickler import (
     add_safe_globals,
     clear_safe_globals,
@@ -239,6 +239,10 @@ def _type_name(data):
     return f"torch.storage.{type(data).__name__}"
 
 
+class _Theirs(Exception):
+    """Carries an exception of the user's `map_location` past what takes others for damage to the file."""
+
+
 def _restorer(map_location):
     """function(storage, tag) that puts storages where `map_location` says."""
     if map_location is None:
@@ -251,18 +255,21 @@ def _restorer(map_location):
     if isinstance(map_location, _core.device):
         return lambda data, tag: default_restore_location(data, str(map_location))
 
+    if not callable(map_location):
+        raise TypeError(f"'{type(map_location).__name__}' object is not callable")
+
     def restore(data, tag):
-        result = map_location(data, tag)
+        try:
+            result = map_location(data, tag)
+        except Exception as error:
+            raise _Theirs(error) from error
         if result is None:
             return default_restore_location(data, tag)
         if isinstance(result, storage.TypedStorage):
             result = result.untyped()
         if not isinstance(result, storage.UntypedStorage):
-            raise TypeError(
-                storage._combinations(
-                    f"Argument 'wrap_storage' must be UntypedStorage, but got {type(result)}"
-                )
-            )
+            what = f"Argument 'wrap_storage' must be UntypedStorage, but got {type(result)}"
+            raise _Theirs(TypeError(storage._combinations(what)))
         return result
 
     return restore
@@ -280,7 +287,7 @@ def storage_to_tensor_type(storage):
     return getattr(cygrad, storage.pickle_storage_type().replace("Storage", "Tensor"))
 
 
-_get_layout = _types.get_layout
+_get_layout = _types._get_layout
 
 
 # ------------------------------------------------------------------ saving
@@ -297,9 +304,9 @@ def _pickler(module, file, protocol, storages):
         if type(obj) in plain:
             return NotImplemented
         if isinstance(obj, _core.Tensor) and type(obj).__reduce_ex__ is _core.Tensor.__reduce_ex__:
-            return _utils.reduce_tensor(obj)
+            return _tensor.reduce_tensor(obj)
         if isinstance(obj, _types.layout):
-            return _types.get_layout, (str(obj),)
+            return _types._get_layout, (str(obj),)
         if isinstance(obj, _core.dtype) and module is pickle:
             return obj.name
         return super(made, self).reducer_override(obj) if inherited else NotImplemented
@@ -336,14 +343,17 @@ def _pickler(module, file, protocol, storages):
 @contextlib.contextmanager
 def _replacing(path):
     """A file that takes the place of `path` once it is whole; an error leaves the former one."""
-    path = os.path.realpath(os.fspath(path))
+    folder = os.path.dirname(os.fspath(path))
+    if folder and not os.path.isdir(folder):
+        raise RuntimeError(f"Parent directory {folder} does not exist.")
+    if os.path.isdir(path):
+        raise RuntimeError(f"open file failed with strerror: Is a directory: {os.fspath(path)}")
+    path = os.path.realpath(path)  # the link stays, the file that it names is replaced
     if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe: nothing to replace
         with open(path, "wb") as file:
             yield file
         return
     folder, name = os.path.split(path)
-    if not os.path.isdir(folder):
-        raise RuntimeError(f"Parent directory {os.path.dirname(path)} does not exist.")
     handle, beside = tempfile.mkstemp(prefix=f".{name[:100]}.", suffix=".partial", dir=folder)
     try:
         with os.fdopen(handle, "w+b") as file:
@@ -391,11 +401,6 @@ def save(
     if not _is_path(f):
         _save_into(obj, f, "archive", pickle_module, pickle_protocol, _use_new_zipfile_serialization)
         return
-    folder = os.path.dirname(os.fspath(f))
-    if folder and not os.path.isdir(folder):
-        raise RuntimeError(f"Parent directory {folder} does not exist.")
-    if os.path.isdir(f):
-        raise RuntimeError(f"open file failed with strerror: Is a directory: {os.fspath(f)}")
     name = os.path.splitext(os.path.basename(os.fspath(f)))[0] or "archive"
     with _replacing(f) as file:
         _save_into(obj, file, name, pickle_module, pickle_protocol, _use_new_zipfile_serialization)
@@ -501,13 +506,21 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
         module = pickle if pickle_module is None else pickle_module
         unpickle = _unpickle(module, {"encoding": "utf-8"} | pickle_load_args)
     restore = _restorer(map_location)
+    try:
+        return _load_path_or_file(f, restore, unpickle, bool(weights_only), mmap)
+    except _Theirs as carried:
+        raise carried.args[0] from None
+
+
+def _load_path_or_file(f, restore, unpickle, safe, mmap):
     if not _is_path(f):
         for name in ("seek", "tell", "read", "readline"):
             if not hasattr(f, name):
-                raise _not_seekable(AttributeError, f"'{type(f).__name__}' object has no attribute '{name}'")
+                what = f"'{type(f).__name__}' object has no attribute '{name}'"
+                raise _not_seekable(AttributeError, what)
         if mmap:
             raise ValueError("f must be a file path in order to use the mmap argument")
-        return _load_from(f, restore, unpickle, bool(weights_only))
+        return _load_from(f, restore, unpickle, safe)
     with open(f, "rb") as file:
         mapped = None
         if mmap:
@@ -518,7 +531,7 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
                     "order to use mmap."
                 )
             mapped = _checkpoint.map_file(f, _mmap_flags)
-        return _load_from(file, restore, unpickle, bool(weights_only), mapped)
+        return _load_from(file, restore, unpickle, safe, mapped)
 
 
 def _not_seekable(kind, what):

@@ -1,9 +1,10 @@
 """torch.special: the functions of the table that live here, and their other names."""
 
-from . import _elementwise
+from . import _dispatch, _elementwise
 
 globals().update(_elementwise.SPECIAL)
 __all__ = sorted(_elementwise.SPECIAL)
+_dispatch.publish(globals(), __all__)
 
 
 def __getattr__(name):

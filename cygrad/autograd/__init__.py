@@ -2,7 +2,7 @@
 
 import warnings
 
-from .. import _engine
+from .. import _dispatch, _engine
 from .._core import Tensor
 from .._engine import backward
 from . import anomaly_mode, forward_ad, function, functional, grad_mode, graph, variable
@@ -139,3 +139,4 @@ def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_un
 
 
 Tensor.backward = _engine.tensor_backward
+_dispatch.publish(globals(), ("backward", "grad"))

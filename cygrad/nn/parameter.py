@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 import cygrad
-from cygrad import Tensor
+from cygrad import Tensor, _dispatch
 from cygrad._utils import _rebuild_parameter, _rebuild_parameter_with_state
 
 
@@ -26,6 +26,7 @@ class Parameter(Tensor, metaclass=_TaggedMeta):
     """
 
     _tag = "_is_param"
+    __torch_function__ = _dispatch._disabled_torch_function_impl
 
     def __new__(cls, data=None, requires_grad=True):
         if data is None:
@@ -53,6 +54,9 @@ class Parameter(Tensor, metaclass=_TaggedMeta):
         return _rebuild_parameter, args
 
 
+_dispatch.set_parameter_type(Parameter)
+
+
 class Buffer(Tensor, metaclass=_TaggedMeta):
     """A tensor that a Module lists among its buffers once it is set as an attribute.
 
@@ -60,6 +64,7 @@ class Buffer(Tensor, metaclass=_TaggedMeta):
     """
 
     _tag = "_is_buffer"
+    __torch_function__ = _dispatch._disabled_torch_function_impl
 
     def __new__(cls, data=None, *, persistent=True):
         if data is None:

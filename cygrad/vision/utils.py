@@ -263,7 +263,7 @@ def draw_keypoints(
                 draw.ellipse(dot, fill=colors, outline=None, width=0)
         for start, end in connectivity or ():
             if visible[start] and visible[end]:
-                draw.line((*points[start], *points[end]), width=width, fill=colors)
+                draw.line((*points[start], *points[end]), width=width)  # white, as PyTorch draws it
     return _like(_from_pillow(canvas), image)
 
 

@@ -300,16 +300,9 @@ with nn.attention.sdpa_kernel([nn.attention.SDPBackend.MATH]):
 }
 
 
-LATER = {
-    "orthogonal": pytest.mark.xfail(
-        strict=True, reason="cygrad has no householder_product and geqrf yet"
-    ),
-}
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=LATER.get(name, ())) for name in PROGRAMS]
-)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_program(name):
     torch.manual_seed(2)
     x = torch.randn(2, 3, 6, 7, requires_grad=True)

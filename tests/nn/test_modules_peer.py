@@ -336,14 +336,7 @@ def gradients(lib, module, inputs, second):
     return output, [g for g in first if g is not None], twice
 
 
-def _with_reason(case):
-    later = pytest.mark.xfail(
-        strict=True, reason="cygrad has no linalg.solve, matrix_exp or householder_product yet"
-    )
-    return pytest.param(case, id=case[0], marks=[later] if "orthogonal(" in case[0] else [])
-
-
-@pytest.mark.parametrize("case", [_with_reason(case) for case in CASES])
+@pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
 def test_module(case):
     text, *specs = case
     with warnings.catch_warnings():

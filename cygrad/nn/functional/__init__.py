@@ -7,6 +7,8 @@ every device and differentiate twice by themselves.
 
 # ruff: noqa: F401
 
+from cygrad import _dispatch
+
 from .activation import (
     _get_softmax_dim,
     celu,
@@ -152,3 +154,5 @@ from .vision import (
     upsample_bilinear,
     upsample_nearest,
 )
+
+_dispatch.publish(globals())

@@ -178,6 +178,16 @@ class RNNBase(Module):
         """The parameters, one list for each layer and direction."""
         return [[getattr(self, name) for name in names] for names in self._all_weights]
 
+    def __getstate__(self):
+        # PyTorch keeps in files what are properties here.
+        flat = {name: getattr(self, name) for name in self._PROPERTIES_IN_FILES}
+        return self.__dict__ | flat
+
+    def __setstate__(self, state):
+        super().__setstate__({k: v for k, v in state.items() if k not in self._PROPERTIES_IN_FILES})
+
+    _PROPERTIES_IN_FILES = ("_flat_weights_names", "_flat_weights")
+
     @property
     def _flat_weights_names(self):
         return [name for names in self._all_weights for name in names]

@@ -1,0 +1,479 @@
+"""The one place where somebody may come between a caller and an operator.
+
+Design
+------
+* Every public function, method and property of Tensor is an object of a C type (`_dispatch.h`) around the function that
+  does the work.  It tests one global counter, and the types of its arguments, and else calls straight on.  The objects
+  stay: `from torch import relu` taken before anything interposes is covered as well.
+* What interposes, from the outside in: modes (`TorchFunctionMode`), `__torch_function__` of arguments, the profiler,
+  autocast.  Their state belongs to the thread; the counter `cg_interposers` alone is the process's.
+* A function that calls other public functions is seen together with them by the profiler and by autocast, but not by
+  `__torch_function__`: handlers call the function with themselves out of the way.
+"""
+cimport cython
+from cpython.object cimport PyObject, PyTypeObject
+
+from cygrad._core cimport HALF, FLOAT, DOUBLE, Tensor, attach, dtype, new_view, set_history
+from cygrad._ops cimport to_dtype
+from cygrad import _core
+
+cdef extern from *:
+    """
+    #define cg_tp_new_by(base, type, args) \\
+        (((PyTypeObject* )(base))->tp_new((PyTypeObject* )(type), (args), NULL))
+    """
+    object cg_tp_new_by(object base, object type, object args)
+
+cdef extern from "_dispatch.h":
+    ctypedef struct cg_public:
+        PyObject* inner
+        PyObject* name
+        PyObject* function
+        PyObject* operator_name
+        int looks, swapped, returns_not_implemented, keywords, policy
+    int cg_interposers
+    void* cg_interposed
+    PyTypeObject* cg_tensor
+    PyTypeObject* cg_parameter
+    PyObject* cg_disabled_impl
+    PyTypeObject* cg_function_type
+    PyTypeObject* cg_method_type
+    PyTypeObject* cg_property_type
+    int cg_make_types() except -1
+    void cg_fill_slots(PyTypeObject* type)
+    object cg_make_public(PyTypeObject* type, object inner, object name, object module)
+    bint cg_type_overrides(PyTypeObject* type)
+    object cg_call_inner(cg_public* self, PyObject** args, size_t nargsf, PyObject* kwnames)
+
+cdef extern from *:
+    """
+    static PyObject *cg_property_inner(PyObject *inner, PyObject *const *args, Py_ssize_t n)
+    {
+        if (n == 1)
+            return Py_TYPE(inner)->tp_descr_get(inner, args[0], (PyObject *)Py_TYPE(args[0]));
+        if (Py_TYPE(inner)->tp_descr_set == NULL) {
+            PyErr_SetString(PyExc_AttributeError, "attribute of 'torch.Tensor' objects is not writable");
+            return NULL;
+        }
+        return Py_TYPE(inner)->tp_descr_set(inner, args[0], args[1]) < 0 ? NULL : Py_NewRef(Py_None);
+    }
+    """
+    PyTypeObject* CG_TYPE "Py_TYPE" (PyObject* x)
+    Py_ssize_t cg_nargs "PyVectorcall_NARGS" (size_t n)
+    object cg_property_inner(PyObject* inner, PyObject** args, Py_ssize_t n)
+
+
+# ------------------------------------------------------------------ the state of a thread
+
+cdef extern from *:
+    """
+    typedef struct {
+        int disabled;           /* 1: arguments are not asked; 2: modes are not either */
+        PyObject *modes;        /* list, the innermost last; NULL before the first */
+    } cg_thread_state;
+    static __thread cg_thread_state cg_state;
+    """
+    ctypedef struct cg_thread_state:
+        int disabled
+        PyObject* modes
+    cg_thread_state cg_state
+
+
+cdef list modes_of_thread():
+    """The modes of this thread.  The list is never freed: a few bytes per thread that used one."""
+    if cg_state.modes == NULL:
+        made = []
+        cpython_incref(made)
+        cg_state.modes = <PyObject*> made
+    return <list> cg_state.modes
+
+
+cdef extern from "Python.h":
+    void cpython_incref "Py_INCREF"(object o)
+
+
+def push_mode(mode):
+    """Puts a mode on the stack of this thread."""
+    global cg_interposers
+    modes_of_thread().append(mode)
+    cg_interposers += 1
+
+
+def pop_mode():
+    """Takes the innermost mode off the stack of this thread."""
+    global cg_interposers
+    cg_interposers -= 1
+    return modes_of_thread().pop()
+
+
+def mode_stack():
+    """The modes of this thread, the innermost last."""
+    return list(modes_of_thread())
+
+
+def modes_enabled():
+    """Whether a mode of this thread is on."""
+    return cg_state.disabled < 2 and cg_state.modes != NULL and len(<list> cg_state.modes) > 0
+
+
+def is_disabled():
+    """Whether `__torch_function__` of arguments is off in this thread."""
+    return cg_state.disabled != 0
+
+
+def set_disabled(int level):
+    """0: all are asked; 1: modes alone; 2: nobody.  Returns the former level."""
+    before = cg_state.disabled
+    cg_state.disabled = level
+    return before
+
+
+def quietly(f):
+    """A function that runs with nobody asked."""
+    def quiet(*args, **kwargs):
+        before = set_disabled(2)
+        try:
+            return f(*args, **kwargs)
+        finally:
+            set_disabled(before)
+    quiet.__name__, quiet.__qualname__, quiet.__doc__, quiet.__wrapped__ = f.__name__, f.__qualname__, f.__doc__, f
+    return quiet
+
+
+cdef class _Disable:
+    cdef int level, before
+
+    def __enter__(self):
+        self.before = cg_state.disabled
+        cg_state.disabled = max(self.before, self.level)
+
+    def __exit__(self, *exc):
+        cg_state.disabled = self.before
+
+
+cdef class DisableTorchFunctionSubclass(_Disable):
+    """A context in which `__torch_function__` of arguments is not called; modes still are."""
+
+    def __cinit__(self):
+        self.level = 1
+
+
+cdef class DisableTorchFunction(_Disable):
+    """A context in which neither `__torch_function__` of arguments nor modes are called."""
+
+    def __cinit__(self):
+        self.level = 2
+
+
+# ------------------------------------------------------------------ who overrides
+
+cdef int collect(object x, list found) except -1:
+    """Adds `x` to the overriding arguments: one of each type, subclasses before their base classes."""
+    cdef Py_ssize_t i
+    if not cg_type_overrides(CG_TYPE(<PyObject*> x)):
+        return 0
+    kind = type(x)
+    for i in range(len(found)):
+        if type(found[i]) is kind:
+            return 0
+    for i in range(len(found)):
+        if issubclass(kind, type(found[i])):
+            found.insert(i, x)
+            return 0
+    found.append(x)
+    return 0
+
+
+def overloaded(args):
+    """Of the arguments, one of each type that overrides operators, in the order in which they are asked."""
+    cdef list found = []
+    for x in args:
+        collect(x, found)
+    return found
+
+
+def overrides(x):
+    """Whether the type of `x` has a `__torch_function__` of its own."""
+    return cg_state.disabled == 0 and cg_type_overrides(CG_TYPE(<PyObject*> x))
+
+
+cdef list overloaded_in(PyObject** args, Py_ssize_t n):
+    cdef list found = []
+    cdef Py_ssize_t i
+    for i in range(n):
+        x = <object> args[i]
+        if isinstance(x, (list, tuple)) and not cg_type_overrides(CG_TYPE(args[i])):
+            for item in x:
+                collect(item, found)
+        else:
+            collect(x, found)
+    return found
+
+
+# ------------------------------------------------------------------ a call that somebody may interpose on
+
+cdef object interposed(PyObject* o, PyObject** args, size_t nargsf, PyObject* kwnames):
+    cdef cg_public* f = <cg_public*> o
+    cdef Py_ssize_t n = cg_nargs(nargsf), m = n + (0 if kwnames == NULL else len(<tuple> kwnames))
+    cdef list found = None
+    cdef bint by_modes
+    if cg_state.disabled < 2:
+        by_modes = modes_enabled()
+        if f.looks and cg_state.disabled == 0:
+            found = overloaded_in(args, m)
+        if by_modes or found:
+            return ask(f, args, n, kwnames, found or [], by_modes)
+    if CG_TYPE(o) == cg_property_type:
+        return cg_property_inner(f.inner, args, n)
+    return cg_call_inner(f, args, nargsf, kwnames)
+
+
+cdef object ask(cg_public* f, PyObject** args, Py_ssize_t n, PyObject* kwnames, list found, bint by_modes):
+    """Calls the handlers in their order; the first that does not return NotImplemented has it."""
+    cdef Py_ssize_t i
+    cdef dict kwargs = {} if f.keywords else None
+    positional = tuple([<object> args[i] for i in range(n)])
+    if f.swapped:
+        positional = positional[::-1]
+    if kwnames != NULL:
+        kwargs = {(<tuple> kwnames)[i]: <object> args[n + i] for i in range(len(<tuple> kwnames))}
+    public = <object> f if f.function == NULL else <object> f.function
+    if CG_TYPE(<PyObject*> f) == cg_property_type:
+        public = public.__get__ if n == 1 else public.__set__
+    types = tuple([type(x) for x in found])
+    if f.returns_not_implemented:
+        try:
+            return ask_in_order(f, public, types, positional, kwargs, found, by_modes)
+        except TypeError:
+            return NotImplemented
+    return ask_in_order(f, public, types, positional, kwargs, found, by_modes)
+
+
+cdef object ask_in_order(cg_public* f, object public, tuple types, tuple positional, dict kwargs, list found,
+                         bint by_modes):
+    cdef list modes
+    if by_modes:
+        modes = modes_of_thread()
+        mode = modes.pop()
+        try:
+            result = mode.__torch_function__(public, types, positional, kwargs)
+        finally:
+            modes.append(mode)
+        if result is not NotImplemented:
+            return result
+        raise TypeError(failure_text(f, f"  - mode object {mode!r}", types, f" nor in mode {mode!r}"))
+    for x in found:
+        result = x.__torch_function__(public, types, positional, kwargs)
+        if result is not NotImplemented:
+            return result
+    raise TypeError(failure_text(f, "\n".join([f"  - tensor subclass {t!r}" for t in types]), types, ""))
+
+
+cdef str failure_text(cg_public* f, str tried, tuple types, str in_mode):
+    name = public_name(<object> f)
+    if f.keywords:
+        return (f"no implementation found for '{name}' on types that implement __torch_function__: {list(types)}"
+                f"{in_mode}")
+    return (f"Multiple dispatch failed for '{name}'; all __torch_function__ handlers returned NotImplemented:\n\n"
+            f"{tried}\n\nFor more information, try re-running with TORCH_LOGS=not_implemented")
+
+
+def public_name(f):
+    """The full name of a public function, method or property: "torch.Tensor.add"; None for any other object."""
+    if not is_public(f):
+        bound = getattr(f, "__self__", None)
+        if is_public(bound):            # the __get__ of a property
+            return f"{public_name(bound)}.{f.__name__}"
+        return None
+    module = f.__module__.replace("cygrad", "torch", 1)
+    return f"{module}.{f.__qualname__}"
+
+
+@cython.binding(False)
+def _disabled_torch_function_impl(func, types, args=(), kwargs=None):
+    """The `__torch_function__` of classes that take no part: the function itself, its results plain tensors."""
+    before = cg_state.disabled
+    cg_state.disabled = max(before, 1)
+    try:
+        return func(*args, **(kwargs or {}))
+    finally:
+        cg_state.disabled = before
+
+
+# The properties whose values are other tensors, not results of an operator.
+cdef tuple _unconverted = ("_base", "grad")
+
+
+def torch_function(cls, func, types, args=(), kwargs=None):
+    """What Tensor's subclasses do with an operator by default: run it, and make its results instances of `cls`.
+
+    NotImplemented if another overriding type is no base class of `cls`.
+    """
+    if not all([issubclass(cls, t) for t in types]):
+        return NotImplemented
+    result = _disabled_torch_function_impl(func, types, args, kwargs)
+    owner = getattr(func, "__self__", None)
+    if owner is not None and is_public(owner) and owner.__name__ in _unconverted:
+        return result
+    return converted(result, cls)
+
+
+cdef object converted(object x, object cls):
+    if cls is Tensor:
+        return x
+    if isinstance(x, Tensor):
+        return x if isinstance(x, cls) else as_subclass(<Tensor> x, cls)
+    if type(x) is tuple or type(x) is list or (isinstance(x, tuple) and type(x).__module__.endswith("return_types")):
+        return type(x)([converted(item, cls) for item in x])
+    return x
+
+
+def _alias_backward(node, g):
+    return g
+
+
+def as_subclass(Tensor self not None, cls):
+    """This tensor as an instance of `cls`, a subclass of Tensor: the same data and history."""
+    if not issubclass(cls, Tensor):
+        raise TypeError("Creating a Tensor subclass from a class that does not inherit from Tensor is not possible. "
+                        "Make sure your class inherits from Tensor.")
+    cdef Tensor view = new_view(self, self.nd, self.sizes, self.strides, self.offset)
+    attach(view, "AliasBackward0", (self,), _alias_backward, None, ())
+    cdef Tensor t = <Tensor> Tensor._make_subclass(cls, view)
+    t.meta = view.meta
+    if view.history is not None:
+        set_history(t, view.history, view.output_nr)
+    return t
+
+
+def _make_wrapper_subclass(cls, size, *args, **kwargs):
+    """Not there: a tensor without data of its own would need `__torch_dispatch__`."""
+    if not hasattr(cls, "__torch_dispatch__"):
+        raise TypeError(f"{cls.__name__} must define __torch_dispatch__")
+    raise NotImplementedError("cygrad has no __torch_dispatch__, and so no Tensor._make_wrapper_subclass")
+
+
+# ------------------------------------------------------------------ making things public
+
+# The operators of Python by the methods that handlers are told of, as PyTorch tells them.
+_TOLD = {
+    "__add__": "add", "__sub__": "sub", "__mul__": "mul", "__truediv__": "div", "__mod__": "remainder",
+    "__matmul__": "matmul", "__pow__": "pow", "__ne__": "ne", "__lt__": "lt", "__le__": "le", "__gt__": "gt",
+    "__ge__": "ge", "__radd__": "add", "__rmul__": "mul", "__rmatmul__": "matmul", "__iadd__": "add_",
+    "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ipow__": "pow_", "__neg__": "neg",
+    "__abs__": "abs", "__pos__": "positive", "__rtruediv__": "__rdiv__"}
+_OPERATORS = frozenset(_TOLD) - {"__neg__", "__abs__", "__pos__"} | frozenset(
+    f"__{prefix}{name}__" for name in "sub truediv floordiv mod pow and or xor lshift rshift".split()
+    for prefix in ("", "r", "i")) | {"__eq__"}
+_UNCOMMUTED = frozenset({"__rmatmul__"})
+# Tensor's own machinery; `__iter__` calls unbind, which is seen.
+_INTERNAL = frozenset(
+    """__new__ __init__ __hash__ __getattribute__ __getattr__ __setattr__ __delattr__ __init_subclass__ __doc__ __module__
+    __torch_function__ __iter__ __reduce__ __setstate__ __array_priority__ __weakref__ __dict__ __class_getitem__
+    _make_subclass _make_wrapper_subclass as_subclass _assign _rebase __copy__ __reduce_cython__ __setstate_cython__
+    __pyx_vtable__""".split())
+# Nothing in the arguments of these overrides them.
+_FACTORIES = frozenset(
+    """arange as_tensor asarray bartlett_window blackman_window can_cast empty empty_permuted empty_strided eye
+    frombuffer full hamming_window hann_window kaiser_window linspace logspace normal ones promote_types rand
+    randint randn randperm range scalar_tensor tensor tril_indices triu_indices zeros""".split())
+# Functions about the library itself: nobody is told of them.
+UNSEEN = frozenset("is_tensor is_storage typename is_autocast_enabled from_dlpack from_file from_numpy to_dlpack".split())
+# Written in Python there, so that handlers get {} for no keywords: these, and of nn.functional all but the second set.
+_PYTHON = frozenset(
+    """__array__ __contains__ __deepcopy__ __dlpack__ __dlpack_device__ __floordiv__ __format__ __ipow__ __len__ __pow__
+    __rdiv__ __reduce_ex__ __repr__ __reversed__ __rfloordiv__ __rlshift__ __rmod__ __rpow__ __rrshift__ __rsub__
+    __rtruediv__ pow pow_ backward dim_order is_shared istft lu norm register_hook register_post_accumulate_grad_hook
+    resize resize_as share_memory_ split stft storage unflatten unique unique_consecutive atleast_1d atleast_2d
+    atleast_3d block_diag broadcast_tensors cartesian_prod cdist chain_matmul einsum meshgrid tensordot""".split())
+_BUILTIN_FUNCTIONAL = frozenset(
+    """adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear celu_ channel_shuffle conv1d conv2d conv3d conv_tbc
+    conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity elu_ gelu hardshrink hardtanh_ leaky_relu_ linear
+    logsigmoid native_channel_shuffle one_hot pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu relu_ rrelu_
+    scaled_dot_product_attention selu_ softplus softshrink threshold_""".split())
+
+
+def is_public(x):
+    """Whether `x` is one of the objects that this module makes."""
+    cdef PyTypeObject* kind = CG_TYPE(<PyObject*> x)
+    return kind == cg_function_type or kind == cg_method_type or kind == cg_property_type
+
+
+def is_overridable(f):
+    """Whether arguments of this public object may override it."""
+    return is_public(f) and (<cg_public*> <PyObject*> f).looks != 0
+
+
+def call_without_asking(f, args, kwargs):
+    """Calls a public function although its arguments override it."""
+    if not is_public(f):
+        return _disabled_torch_function_impl(f, (), args, kwargs)
+    before = set_disabled(0)
+    try:
+        return (<object> (<cg_public*> <PyObject*> f).inner)(*args, **kwargs)
+    finally:
+        set_disabled(before)
+
+
+def function(str name not None, inner, str module="cygrad"):
+    """The public function of this name around `inner`, or `inner` itself if nobody may interpose on it."""
+    if is_public(inner) or not callable(inner) or isinstance(inner, type) or name in UNSEEN:
+        return inner
+    made = cg_make_public(cg_function_type, inner, name, module)
+    (<cg_public*> <PyObject*> made).looks = name not in _FACTORIES
+    (<cg_public*> <PyObject*> made).keywords = (
+        name not in _BUILTIN_FUNCTIONAL if module == "cygrad.nn.functional" else name in _PYTHON and name != "pow")
+    return made
+
+
+def publish(dict namespace not None, names=None):
+    """Makes the functions of a module public: those that the package defines, or those of these names."""
+    module = namespace["__name__"]
+    for name in list(names or namespace):
+        value = namespace[name]
+        if names or (not name.startswith("_") and getattr(value, "__module__", "").startswith("cygrad")):
+            namespace[name] = function(name, value, module)
+
+
+def publish_tensor():
+    """Makes the methods and properties of Tensor public."""
+    cdef cg_public* f
+    cdef dict made = {}
+    for name, value in list(vars(Tensor).items()):
+        if name in _INTERNAL or is_public(value) or isinstance(value, (type, staticmethod, classmethod)):
+            continue
+        if isinstance(value, property) or type(value).__name__ == "getset_descriptor":
+            made[name] = cg_make_public(cg_property_type, value, name, "cygrad")
+        elif callable(value):
+            made[name] = cg_make_public(cg_method_type, value, name, "cygrad")
+    for name, value in made.items():
+        setattr(Tensor, name, value)
+        f = <cg_public*> <PyObject*> value
+        f.returns_not_implemented = name in _OPERATORS
+        f.swapped = name in _UNCOMMUTED
+        f.keywords = _TOLD.get(name, name) in _PYTHON
+        if _TOLD.get(name) in made:
+            f.function = <PyObject*> made[_TOLD[name]]
+    cg_fill_slots(cg_tensor)
+    Tensor.__init_subclass__ = classmethod(_init_subclass)
+
+
+def _init_subclass(cls, **kwargs):
+    super(Tensor, cls).__init_subclass__(**kwargs)
+    cg_fill_slots(<PyTypeObject*> cls)
+
+
+def set_parameter_type(cls):
+    """Tells of the class that is to be passed over at once, Parameter."""
+    global cg_parameter
+    cg_parameter = <PyTypeObject*> cls
+
+
+cpython_incref(_disabled_torch_function_impl)
+cg_disabled_impl = <PyObject*> _disabled_torch_function_impl
+cg_tensor = <PyTypeObject*> Tensor
+cg_interposed = <void*> interposed
+cg_make_types()
+Tensor.__torch_function__ = classmethod(torch_function)
+Tensor.as_subclass = as_subclass
+Tensor._make_wrapper_subclass = staticmethod(_make_wrapper_subclass)
