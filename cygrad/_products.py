@@ -4,7 +4,7 @@ The functions work on every device that has bmm, and differentiate as often as i
 """
 
 from cygrad import _linalg
-from cygrad._core import Tensor
+from cygrad._core import Tensor, shown_edges, shown_node
 from cygrad._family import deliver as _deliver
 
 # ---------------------------------------------------------------- einsum
@@ -412,6 +412,23 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
 
 
 _BOTH = (mm, bmm, mv, dot, vdot, matmul, addmm, addmv, addbmm, baddbmm, addr, outer, inner, kron)
+def _unfused_linear(node, edges):
+    """The edges of PyTorch's graph of `linear`: the weight transposed, an input of other than two dimensions reshaped."""
+    *bias, x, weight = edges
+    transposed = shown_node("TBackward0", [weight])
+    name = node.name()
+    if name in ("AddmmBackward0", "MmBackward0"):
+        return (*bias, x, transposed)
+    rows = shown_node("UnsqueezeBackward0" if name == "SqueezeBackward4" else "ViewBackward0", [x])
+    if name == "ViewBackward0":
+        return (shown_node("AddmmBackward0", [*bias, rows, transposed]),)
+    return (shown_node("MmBackward0", [rows, transposed]),)
+
+
+for _backward in (_linalg._linear_backward, _linalg._linear_without_bias_backward):
+    shown_edges[_backward] = _unfused_linear
+
+
 FUNCTIONS = {f.__name__: f for f in (*_BOTH, tensordot, einsum, chain_matmul)} | {"ger": outer}
 METHODS = {f.__name__: f for f in _BOTH} | {
     name + "_": _scaled_in_place(name) for name in ("addmm", "addmv", "addbmm", "baddbmm", "addr")

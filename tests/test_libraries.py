@@ -1,7 +1,7 @@
 """Libraries written for PyTorch, used on cygrad: `python -m cygrad libraries/use_NAME.py` prints what it does on PyTorch.
 
 The texts were printed on PyTorch 2.13; `python tests/test_libraries.py` writes them anew. A library that is not
-installed is skipped; `pip install "cygrad[libraries]"` installs all but their torch.
+installed is skipped; the extra `libraries` of pyproject.toml lists them, for an installation without dependencies.
 """
 
 import importlib.util

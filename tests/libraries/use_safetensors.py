@@ -52,4 +52,4 @@ for wrong in ({"a": shared, "b": shared}, {"a": torch.ones(3, 2).t()}, {"a": 3})
     try:
         save_file(wrong, path)
     except (RuntimeError, ValueError) as error:
-        print(type(error).__name__, str(error).strip().splitlines()[0])
+        print(type(error).__name__, str(error).strip()[:60])
