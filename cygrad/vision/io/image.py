@@ -53,6 +53,15 @@ def write_file(filename, data):
         file.write(data.contiguous().numpy())
 
 
+def _png_gray(image, mode):
+    """The grey of a PNG image, rounded as torchvision's PNG decoder rounds it (Pillow's is up to 1 larger)."""
+    pixels = np.asarray(image.convert("RGBA"))
+    gray = (
+        pixels[..., :3].astype(np.int32) @ np.array([9794, 19234, 3740], np.int32) >> 15
+    ).astype(np.uint8)
+    return gray if mode is ImageReadMode.GRAY else np.stack([gray, pixels[..., 3]], axis=-1)
+
+
 def _pixels(image, mode):
     """A Pillow image as an array of (height, width) or (height, width, channels) with the channels of `mode`."""
     deep = image.mode.startswith("I")  # 16 bits; Pillow has one channel of these
@@ -61,6 +70,8 @@ def _pixels(image, mode):
             image = image.convert("L")
         return np.asarray(image, np.uint16 if deep else None)
     if not deep:
+        if mode in (ImageReadMode.GRAY, ImageReadMode.GRAY_ALPHA) and image.format == "PNG":
+            return _png_gray(image, mode)
         if image.mode == "P":  # through the palette, which may have an alpha of its own
             image = image.convert("RGBA")
         return np.asarray(image.convert(_PILLOW_MODES[mode]))
