@@ -24,7 +24,8 @@ import types
 
 TABLE = """
 [_C] PyTorch's C++ is not there: _get_tracing_state = None; @_jit_set_autocast_mode; _has_mkldnn = False;
-    _LinAlgError(RuntimeError); _DistStoreError(RuntimeError); ScriptObject(); Graph(); Value(); Node();
+    _log_api_usage_once = None; _LinAlgError(RuntimeError); _DistStoreError(RuntimeError); ScriptObject(); Graph();
+    Value(); Node();
     .Generator = torch.Generator; ._TensorBase = torch.Tensor; .TensorBase = torch.Tensor; .Size = torch.Size;
     .dtype = torch.dtype; .device = torch.device; .layout = torch.layout; .memory_format = torch.memory_format
 [_custom_op] there are no operators but cygrad's own:
@@ -337,6 +338,14 @@ def _fill(names, module, why, lines):
         names[name] = made
 
 
+def fill(names):
+    """Puts the stand-ins for a module into its names; returns the module's name and why it is not there."""
+    name = names["__name__"].removeprefix("cygrad.")
+    why, lines = _entries()[name]
+    _fill(names, name, why, lines)
+    return name, why
+
+
 def submodule(package, name):
     """The module `name` of a package of cygrad; AttributeError if there is neither one nor a stand-in for it."""
     package = package.partition(".")[2] if package.startswith(("cygrad.", "torch.")) else package
@@ -354,11 +363,9 @@ class Loader:
 
     @staticmethod
     def exec_module(module):
-        name = module.__name__.removeprefix("cygrad.")
-        why, lines = _entries()[name]
         names = vars(module)
+        name, why = fill(names)
         names["__doc__"] = f"Stand-in for torch.{name}: {why or 'its settings change nothing'}."
-        _fill(names, name, why, lines)
 
         names["__getattr__"] = lambda attribute: submodule(name, attribute)
 
