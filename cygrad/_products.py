@@ -3,6 +3,7 @@
 The functions work on every device that has bmm, and differentiate as often as it does.
 """
 
+import cygrad
 from cygrad import _linalg
 from cygrad._core import Tensor, shown_edges, shown_node
 from cygrad._family import deliver as _deliver
@@ -113,7 +114,7 @@ def _contract(a, b, la, lb, kept):
             shape.append(n)
         return t.reshape(shape)
 
-    product = _linalg.bmm(arranged(a, la, batch, rows, inner), arranged(b, lb, batch, inner, cols))
+    product = cygrad.bmm(arranged(a, la, batch, rows, inner), arranged(b, lb, batch, inner, cols))
     labels = batch + rows + cols
     return product.reshape([sizes[x] for x in labels]), labels
 
@@ -221,7 +222,7 @@ def tensordot(a, b, dims=2, out=None):
         rows *= a.shape[d]
     for d in rest_b:
         cols *= b.shape[d]
-    result = _linalg.mm(a.permute(rest_a + of_a).reshape(rows, inner), b.permute(of_b + rest_b).reshape(inner, cols))
+    result = cygrad.mm(a.permute(rest_a + of_a).reshape(rows, inner), b.permute(of_b + rest_b).reshape(inner, cols))
     return _deliver(out, result.reshape(shape))
 
 
@@ -291,7 +292,7 @@ def multi_dot(tensors, *, out=None):
     def product(i, j):
         if i == j:
             return tensors[i]
-        return _linalg.mm(product(i, cut[i][j]), product(cut[i][j] + 1, j))
+        return cygrad.mm(product(i, cut[i][j]), product(cut[i][j] + 1, j))
 
     result = product(0, len(tensors) - 1)
     if first:

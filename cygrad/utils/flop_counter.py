@@ -97,6 +97,17 @@ def _named(func):
     return getattr(func, "__name__", "")
 
 
+class _LookInside(TorchFunctionMode):
+    """Shows a counter, which is off while it is being asked, the calls within a function."""
+
+    def __init__(self, counter):
+        super().__init__()
+        self._counter = counter
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return self._counter.__torch_function__(func, types, args, kwargs)
+
+
 class FlopCounterMode(TorchFunctionMode):
     """Counts the floating point operations of a `with` block, by module and operator.
 
@@ -148,9 +159,11 @@ class FlopCounterMode(TorchFunctionMode):
         if seen is None and name.startswith("conv") and name.rstrip("d123").removesuffix("_transpose") == "conv":
             seen = self._see_convolution
         if seen is None:
-            # A function of several products, such as multi_head_attention_forward, is looked into.
-            with self:
+            inner = getattr(func, "__wrapped__", None)
+            if inner is None:
                 return func(*args, **kwargs)
+            with _LookInside(self):  # for the products that it is made of
+                return inner(*args, **kwargs)
         result = func(*args, **kwargs)
         seen(result, name, *args, **kwargs)
         return result
@@ -198,8 +211,11 @@ class FlopCounterMode(TorchFunctionMode):
     def _see_baddbmm(self, result, name, input, batch1, batch2, **kwargs):
         self._product(result, aten.baddbmm, _Factor(batch1), _Factor(batch2), input.shape)
 
+    def _see_addbmm(self, result, name, input, batch1, batch2, **kwargs):
+        self._product(result, aten.bmm, _Factor(batch1), _Factor(batch2))
+
     def _see_matmul(self, result, name, input, other, **kwargs):
-        if min(input.ndim, other.ndim) < 2:
+        if other.ndim < 2 or (input.ndim < 2 and other.ndim > 2):
             return  # dot and mv are free, as in PyTorch
         if other.ndim == 2:
             rows = _Factor(input, (math.prod(input.shape[:-1]), input.shape[-1]))

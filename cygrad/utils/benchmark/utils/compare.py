@@ -24,9 +24,9 @@ class _Table:
         self.label, self.colorize, self.trim, self.warnings = results[0].label, colorize, trim, warnings
         self.cells = {(_row(m), m.description): m for m in results}
         self.columns = ordered_unique(m.description for m in results)
-        self.rows = sorted(
-            ordered_unique(_row(m) for m in results), key=lambda row: row[0]
-        )
+        envs = ordered_unique(m.env for m in results)
+        rows = ordered_unique(_row(m) for m in results)
+        self.rows = sorted(rows, key=lambda row: (row[0], envs.index(row[1])))
         self.unit, self.scale = select_unit(min(m.median for m in results))
 
     def figures(self, column):
@@ -39,7 +39,7 @@ class _Table:
                 for m in found.values()
                 if m is not None
             ]
-            digits = max(0, *wanted)
+            digits = max(0, min(wanted))
         texts = {}
         for row, m in found.items():
             if m is None:
