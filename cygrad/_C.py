@@ -1,5 +1,6 @@
 """The names of PyTorch's own C++ module that programs use."""
 
+from . import _standins
 from ._dispatch import (
     DisableTorchFunction,
     DisableTorchFunctionSubclass,
@@ -7,3 +8,4 @@ from ._dispatch import (
 )
 
 __all__ = ["DisableTorchFunction", "DisableTorchFunctionSubclass", "_disabled_torch_function_impl"]
+_standins.fill(globals())

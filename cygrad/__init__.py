@@ -62,7 +62,7 @@ dtype.__module__ = "torch"
 Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messages of Python's operators print it
 for _name in (
     "_ops", "_shape", "_elementwise", "_complex", "_reduce", "_reductions", "_creation", "_bridge", "_draws",
-    "_indexing", "_products", "_misc", "storage",
+    "_indexing", "_products", "_misc", "_flags", "storage",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():
@@ -105,6 +105,7 @@ _ELSEWHERE |= dict.fromkeys(
 _SPARSE_METHODS = """coalesce col_indices crow_indices dense_dim indices is_coalesced smm sparse_dim sparse_mask to_dense
     to_sparse to_sparse_coo to_sparse_csr values""".split()
 _ELSEWHERE |= dict.fromkeys("smm sparse_coo_tensor sparse_csr_tensor spmm".split(), "_sparse")
+_ELSEWHERE |= {"compile": "compiler", "cond": "_higher_order_ops"}
 
 
 def __getattr__(name):

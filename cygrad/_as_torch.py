@@ -38,9 +38,11 @@ def _theirs(name):
 def _rename(module):
     """Gives a module, and what it defines, the names that they have in PyTorch.
 
-    `__package__` and `__spec__` stay: the module's own relative imports go by them.
+    `__package__` and `__spec__` stay: the module's own relative imports go by them. Libraries such as cloudpickle look
+    into sys.modules for the name.
     """
     own, module.__name__ = module.__name__, _theirs(module.__name__)
+    sys.modules.setdefault(module.__name__, module)
     kinds = (type, types.FunctionType, type(cygrad.relu))
     for name, value in list(vars(module).items()):
         if isinstance(value, kinds) and value.__module__ and value.__module__.startswith("cygrad"):
@@ -64,7 +66,12 @@ class _Alias:
 
 
 class _Renaming:
-    """A loader that renames what another loader made."""
+    """A loader that renames what another loader made: at the end of the outermost import.
+
+    Until then modules of cygrad know each other by their own names.
+    """
+
+    _loaded, _depth = [], 0
 
     def __init__(self, loader):
         self._loader = loader
@@ -76,8 +83,14 @@ class _Renaming:
         return self._loader.create_module(spec)
 
     def exec_module(self, module):
-        self._loader.exec_module(module)
-        _rename(module)
+        _Renaming._depth += 1
+        try:
+            self._loader.exec_module(module)
+            self._loaded.append(module)
+        finally:
+            _Renaming._depth -= 1
+            while not _Renaming._depth and self._loaded:
+                _rename(self._loaded.pop())
 
 
 class _Finder:

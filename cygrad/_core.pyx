@@ -1298,6 +1298,9 @@ cdef SavedTensor save_output(Tensor t, Node node, int nr):
     return s
 
 
+shown_edges = {}    # gradient function of a fused operation -> f(node, edges), which gives the edges to show
+
+
 cdef class FunctionNode(Node):
     """A node whose gradient is a function: `function(node, *grads)` returns one gradient per input."""
 
@@ -1311,6 +1314,17 @@ cdef class FunctionNode(Node):
         if self.saved_tensors is not None:
             self.saved_tensors = None
             self.released = True
+
+    @property
+    def next_functions(self):
+        """The nodes behind this one; for a fused operation those of PyTorch's graph, made when first asked for."""
+        edges = tuple([(node, self.nrs[i]) for i, node in enumerate(self.nexts)])
+        unfuse = shown_edges.get(self.function)
+        if unfuse is None:
+            return edges
+        if "shown" not in self.metadata:
+            self.metadata["shown"] = unfuse(self, edges)
+        return self.metadata["shown"]
 
     def saved(self):
         """The saved tensors, checked to be what they were."""
@@ -1326,6 +1340,30 @@ cdef bint any_needs_grad(tuple inputs):
             if x is not None and grad_required(<Tensor> x):
                 return True
     return False
+
+
+cdef class ShownNode(FunctionNode):
+    """A step of PyTorch's graph that is part of a fused operation here: it is there to be looked at."""
+
+    def register_hook(self, hook):
+        raise NotImplementedError(f"{self.name()} is fused with the operation after it: hooks do not run here")
+
+    def register_prehook(self, hook):
+        self.register_hook(hook)
+
+
+def shown_node(str name, edges):
+    """The edge to a step called `name`, which leads on to `edges`, (node, output number) each; None if all lead nowhere."""
+    cdef ShownNode node
+    if all([edge[0] is None for edge in edges]):
+        return None, 0
+    node = <ShownNode> cg_tp_new(node_type(name, ShownNode), ())
+    if len(edges) > 3:
+        raise ValueError("a step shows at most three edges")
+    node.nexts = tuple([edge[0] for edge in edges])
+    for i, edge in enumerate(edges):
+        node.nrs[i] = edge[1]
+    return node, 0
 
 
 cdef Tensor attach(Tensor out, str name, tuple inputs, object function, tuple saved, tuple args):

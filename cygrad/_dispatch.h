@@ -113,8 +113,10 @@ static PyObject *cg_public_getattro(PyObject *o, PyObject *name)
 {
     cg_public *self = (cg_public *)o;
     if (PyUnicode_Check(name)) {
-        if (PyUnicode_CompareWithASCIIString(name, "__module__") == 0)
-            return Py_NewRef(self->module);
+        if (PyUnicode_CompareWithASCIIString(name, "__module__") == 0) {
+            PyObject *set = self->dict ? PyDict_GetItemWithError(self->dict, name) : NULL;
+            return set == NULL && PyErr_Occurred() ? NULL : Py_NewRef(set ? set : self->module);
+        }
         if (PyUnicode_CompareWithASCIIString(name, "__doc__") == 0)
             return PyObject_GetAttr(self->inner, name);
     }

@@ -7,7 +7,7 @@ what was overwritten.
 from libc.stdint cimport uint8_t
 
 from cygrad._core cimport (
-    BOOL, CFLOAT, FLOAT, HALF, INT64, MAX_DIMS, META, UINT8, Tensor, as_device_code, attach, bump, data_of,
+    BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT64, MAX_DIMS, META, UINT8, Tensor, as_device_code, attach, bump, data_of,
     default_dtype_code, device_object, grad_enabled, make_size, node_type, raw_view, rebase, shallow)
 from cygrad._core cimport new_tensor as make
 from libc.math cimport sqrt
@@ -15,7 +15,7 @@ from cygrad._ops cimport contiguous, copy_into, expand_to, to_dtype
 from cygrad._creation cimport check_layout, device_option, dtype_option, finish, parse_sizes
 from cygrad._bridge cimport PRESERVE, copy_as, empty_in_format, format_code
 from cygrad._random cimport Generator as Stream, fill_normal, fill_uniform
-from cygrad import _bridge, _complex, _core, _ops, _random
+from cygrad import _bridge, _complex, _core, _gamma, _ops, _random
 
 
 # ------------------------------------------------------------------ generators
@@ -542,14 +542,60 @@ def log_normal_(Tensor self not None, mean=1, std=2, *, generator=None):
 
 
 def standard_gamma(input, generator=None):
-    """Gamma numbers of scale 1, one for each shape parameter in `input`; gradients are not implemented."""
+    """Gamma numbers of scale 1, one for each shape parameter in `input`; differentiable once (see _gamma.pyx)."""
     cdef Tensor t = tensor_argument("_standard_gamma", "input", input), r, alpha
-    if t.requires_grad and grad_enabled():
-        raise NotImplementedError("_standard_gamma: the gradient is not implemented")
     alpha = contiguous(shallow(t))
     r = make(t.nd, t.sizes, t.dt, 0)
     _random.standard_gamma(stream("_standard_gamma", generator), <size_t> data_of(r), <size_t> data_of(alpha), r.count,
                            r.dt)
+    return attach(r, "StandardGammaBackward0", (t,), _standard_gamma_backward, (t, r), ())
+
+
+def _standard_gamma_backward(node, g):
+    alpha, sample = node.saved()
+    return g * standard_gamma_grad(alpha, sample)
+
+
+cdef Tensor same_layout(str function, Tensor t, Tensor like):
+    """`t` expanded to the shape of `like`, contiguous."""
+    if t.dt != like.dt or t.dt not in (FLOAT, DOUBLE):
+        raise NotImplementedError(f"{function}: expected tensors of one dtype, float32 or float64")
+    return contiguous(expand_to(shallow(t), like.nd, like.sizes))
+
+
+def standard_gamma_grad(Tensor input not None, Tensor output not None):
+    """How gamma samples `output` move with their shape parameters `input`."""
+    cdef Tensor x = same_layout("_standard_gamma_grad", output, output), r = make(x.nd, x.sizes, x.dt, 0)
+    cdef Tensor alpha = same_layout("_standard_gamma_grad", input, output)
+    _gamma.gamma_gradients(<size_t> data_of(r), <size_t> data_of(alpha), <size_t> data_of(x), r.count, r.dt == DOUBLE)
+    return r
+
+
+def sample_dirichlet(input, generator=None):
+    """Points of the simplex: gamma numbers of the shape parameters `input`, (..., n), over their sum."""
+    cdef Tensor t = tensor_argument("_sample_dirichlet", "input", input), r
+    recording = _core.set_grad_mode(False)
+    try:
+        x = standard_gamma(t.double() if t.dt == FLOAT else t, generator)  # small ones leave float's range
+        r = to_dtype(<Tensor> (x / x.sum(-1, True)), t.dt)
+        r = <Tensor> r.clamp_(2.0 ** -126 if r.dt == FLOAT else 2.0 ** -1022)
+    finally:
+        _core.set_grad_mode(recording)
+    return attach(r, "DirichletBackward", (t,), _dirichlet_backward, (t, r), ())
+
+
+def _dirichlet_backward(node, g):
+    alpha, x = node.saved()
+    moved = dirichlet_grad(x, alpha, alpha.sum(-1, True).expand(alpha.shape))
+    return moved * (g - (x * g).sum(-1, True))
+
+
+def dirichlet_grad(Tensor x not None, Tensor alpha not None, Tensor total not None):
+    """What `_gamma.dirichlet_gradients` says, elementwise."""
+    cdef Tensor y = same_layout("_dirichlet_grad", x, x), r = make(y.nd, y.sizes, y.dt, 0)
+    cdef Tensor a = same_layout("_dirichlet_grad", alpha, x), s = same_layout("_dirichlet_grad", total, x)
+    _gamma.dirichlet_gradients(<size_t> data_of(r), <size_t> data_of(y), <size_t> data_of(a), <size_t> data_of(s),
+                               r.count, r.dt == DOUBLE)
     return r
 
 
@@ -635,7 +681,9 @@ def feature_dropout(Tensor input not None, double p, bint train):
 FUNCTIONS = {f.__name__: f for f in (
     rand, randn, rand_like, randn_like, randint, randint_like, randperm, normal, bernoulli, multinomial, poisson,
     binomial, dropout, dropout_, feature_dropout)}
-FUNCTIONS |= {"_standard_gamma": standard_gamma, "Generator": Generator, "default_generator": default_generator}
+FUNCTIONS |= {"_standard_gamma": standard_gamma, "_standard_gamma_grad": standard_gamma_grad,
+              "_sample_dirichlet": sample_dirichlet, "_dirichlet_grad": dirichlet_grad,
+              "Generator": Generator, "default_generator": default_generator}
 METHODS = {f.__name__: f for f in (
     uniform_, normal_, random_, bernoulli, bernoulli_, exponential_, cauchy_, geometric_, log_normal_, multinomial)}
 PROPERTIES = {}

@@ -1,6 +1,6 @@
 """Public names that belong to no family."""
 
-from ._core import Tensor
+from ._core import Storage, Tensor
 from ._types import CONSTANTS
 
 legacy_contiguous_format = CONSTANTS["contiguous_format"]
@@ -51,5 +51,30 @@ def map_(self, other, callable):
     return self.copy_(self.new_tensor([callable(a, b) for a, b in pairs]).reshape(self.shape))
 
 
+def fill_diagonal_(self, fill_value, wrap=False):
+    """Writes a number on the main diagonal; with `wrap`, of a tall matrix, again below each square and an empty row."""
+    if not isinstance(fill_value, (int, float, complex, Tensor)):
+        kind = type(fill_value).__name__
+        raise TypeError(f"fill_diagonal_(): argument 'fill_value' (position 1) must be Number, not {kind}")
+    if self.ndim < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if self.ndim > 2:
+        n = self.shape[0]
+        if any(size != n for size in self.shape):
+            raise RuntimeError("all dimensions of input must be of equal length")
+        self.as_strided((n,), (sum(self.stride()),), self.storage_offset()).fill_(fill_value)
+        return self
+    rows, columns = self.shape
+    for start in range(0, rows if wrap and columns else 1, columns + 1):
+        self[start:].diagonal().fill_(fill_value)
+    return self
+
+
+def _storage_size(self):
+    """What sys.getsizeof counts: the object and its memory."""
+    return object.__sizeof__(self) + self.nbytes()
+
+
+Storage.__sizeof__ = _storage_size
 FUNCTIONS = ("typename", "is_autocast_enabled", "is_same_size", "legacy_contiguous_format")
-METHODS = ("get_device", "is_same_size", "apply_", "map_")
+METHODS = ("get_device", "is_same_size", "apply_", "map_", "fill_diagonal_")

@@ -3,8 +3,9 @@
 The functions work on every device that has bmm, and differentiate as often as it does.
 """
 
+import cygrad
 from cygrad import _linalg
-from cygrad._core import Tensor
+from cygrad._core import Tensor, shown_edges, shown_node
 from cygrad._family import deliver as _deliver
 
 # ---------------------------------------------------------------- einsum
@@ -113,7 +114,7 @@ def _contract(a, b, la, lb, kept):
             shape.append(n)
         return t.reshape(shape)
 
-    product = _linalg.bmm(arranged(a, la, batch, rows, inner), arranged(b, lb, batch, inner, cols))
+    product = cygrad.bmm(arranged(a, la, batch, rows, inner), arranged(b, lb, batch, inner, cols))
     labels = batch + rows + cols
     return product.reshape([sizes[x] for x in labels]), labels
 
@@ -221,7 +222,7 @@ def tensordot(a, b, dims=2, out=None):
         rows *= a.shape[d]
     for d in rest_b:
         cols *= b.shape[d]
-    result = _linalg.mm(a.permute(rest_a + of_a).reshape(rows, inner), b.permute(of_b + rest_b).reshape(inner, cols))
+    result = cygrad.mm(a.permute(rest_a + of_a).reshape(rows, inner), b.permute(of_b + rest_b).reshape(inner, cols))
     return _deliver(out, result.reshape(shape))
 
 
@@ -291,7 +292,7 @@ def multi_dot(tensors, *, out=None):
     def product(i, j):
         if i == j:
             return tensors[i]
-        return _linalg.mm(product(i, cut[i][j]), product(cut[i][j] + 1, j))
+        return cygrad.mm(product(i, cut[i][j]), product(cut[i][j] + 1, j))
 
     result = product(0, len(tensors) - 1)
     if first:
@@ -412,6 +413,23 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
 
 
 _BOTH = (mm, bmm, mv, dot, vdot, matmul, addmm, addmv, addbmm, baddbmm, addr, outer, inner, kron)
+def _unfused_linear(node, edges):
+    """The edges of PyTorch's graph of `linear`: the weight transposed, an input of other than two dimensions reshaped."""
+    *bias, x, weight = edges
+    transposed = shown_node("TBackward0", [weight])
+    name = node.name()
+    if name in ("AddmmBackward0", "MmBackward0"):
+        return (*bias, x, transposed)
+    rows = shown_node("UnsqueezeBackward0" if name == "SqueezeBackward4" else "ViewBackward0", [x])
+    if name == "ViewBackward0":
+        return (shown_node("AddmmBackward0", [*bias, rows, transposed]),)
+    return (shown_node("MmBackward0", [rows, transposed]),)
+
+
+for _backward in (_linalg._linear_backward, _linalg._linear_without_bias_backward):
+    shown_edges[_backward] = _unfused_linear
+
+
 FUNCTIONS = {f.__name__: f for f in (*_BOTH, tensordot, einsum, chain_matmul)} | {"ger": outer}
 METHODS = {f.__name__: f for f in _BOTH} | {
     name + "_": _scaled_in_place(name) for name in ("addmm", "addmv", "addbmm", "baddbmm", "addr")

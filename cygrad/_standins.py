@@ -24,7 +24,8 @@ import types
 
 TABLE = """
 [_C] PyTorch's C++ is not there: _get_tracing_state = None; @_jit_set_autocast_mode; _has_mkldnn = False;
-    _LinAlgError(RuntimeError); _DistStoreError(RuntimeError); ScriptObject(); Graph(); Value(); Node();
+    _log_api_usage_once = None; _LinAlgError(RuntimeError); _DistStoreError(RuntimeError); ScriptObject(); Graph();
+    Value(); Node();
     .Generator = torch.Generator; ._TensorBase = torch.Tensor; .TensorBase = torch.Tensor; .Size = torch.Size;
     .dtype = torch.dtype; .device = torch.device; .layout = torch.layout; .memory_format = torch.memory_format
 [_custom_op] there are no operators but cygrad's own:
@@ -34,7 +35,8 @@ TABLE = """
     is_dynamo_supported = False; @allow_in_graph; @disallow_in_graph; @forbid_in_graph; @disable; @run; @optimize;
     @assume_constant_result; @dont_skip_tracing; @nonstrict_trace; mark_dynamic = None; mark_static = None;
     mark_static_address = None; maybe_mark_dynamic = None; mark_unbacked = None; list_backends = []; lookup_backend;
-    register_backend
+    register_backend; .OptimizedModule = torch.compiler.OptimizedModule
+[_dynamo.eval_frame] programs are not compiled: .OptimizedModule = torch.compiler.OptimizedModule
 [_dynamo.config] : .suppress_errors = False; .compiled_autograd = False; .verbose = False; .cache_size_limit = 8;
     .recompile_limit = 8; .capture_scalar_outputs = False; .capture_dynamic_output_shape_ops = False;
     .optimize_ddp = True; .automatic_dynamic_shapes = True; .assume_static_by_default = True; .disable = True;
@@ -82,7 +84,8 @@ TABLE = """
     MinMaxObserver(); MovingAverageMinMaxObserver(); PerChannelMinMaxObserver(); HistogramObserver();
     PlaceholderObserver(); NoopObserver(); ObserverBase(); FakeQuantize(); FakeQuantizeBase(); enable_observer;
     disable_observer; enable_fake_quant; disable_fake_quant; propagate_qconfig_; add_quant_dequant;
-    .default_qconfig = None; .default_qat_qconfig = None; .default_dynamic_qconfig = None; .per_channel_dynamic_qconfig = None;
+    .default_qconfig = None; .default_qat_qconfig = None; .default_dynamic_qconfig = None;
+    .per_channel_dynamic_qconfig = None;
     .float16_dynamic_qconfig = None; .default_weight_observer = None; .default_observer = None;
     .default_per_channel_weight_observer = None; .default_fake_quant = None; swap_module
 [ao.quantization.backend_config] quantization is not there: BackendConfig(); BackendPatternConfig(); DTypeConfig();
@@ -92,8 +95,16 @@ TABLE = """
 [ao.quantization.quantize_fx] quantization is not there: prepare_fx; convert_fx; prepare_qat_fx; fuse_fx
 [cuda.comm] see torch.nn.DataParallel: broadcast; broadcast_coalesced; reduce_add; scatter; gather
 [cuda.gds] there is no GPU-direct storage: GdsFile(); gds_register_buffer; gds_deregister_buffer
+[cuda.graphs] there are no CUDA graphs: CUDAGraph(); graph(); make_graphed_callables; graph_pool_handle
 [cuda.jiterator] kernels are not compiled from C++:
+[cuda.memory] the memory is not recorded: _snapshot; _dump_snapshot; _record_memory_history; memory_snapshot;
+    .memory_allocated = torch.cuda.memory_allocated; .memory_reserved = torch.cuda.memory_reserved;
+    .max_memory_allocated = torch.cuda.max_memory_allocated; .max_memory_reserved = torch.cuda.max_memory_reserved;
+    .memory_stats = torch.cuda.memory_stats; .memory_summary = torch.cuda.memory_summary;
+    .mem_get_info = torch.cuda.mem_get_info; .empty_cache = torch.cuda.empty_cache;
+    .reset_peak_memory_stats = torch.cuda.reset_peak_memory_stats
 [cuda.nccl] distributed training is not there: version; is_available = False; all_reduce; unique_id; init_rank
+[cuda.nvtx] there is no NVTX: range_push; range_pop; range_start; range_end; mark; range
 [cuda.tunable] there is nothing to tune: is_enabled = False; enable
 [distributed] cygrad trains in one process: is_available = False; is_initialized = False; is_nccl_available = False;
     is_gloo_available = False; is_mpi_available = False; is_ucc_available = False; is_xccl_available = False;
@@ -290,11 +301,19 @@ def _value(text):
     import ast  # of use only where a stand-in is
 
     if text.startswith("torch."):
-        return getattr(importlib.import_module(__package__), text.removeprefix("torch."))
+        return functools.reduce(getattr, text.split(".")[1:], importlib.import_module(__package__))
     if text.startswith("Settings("):
         call = ast.parse(text, mode="eval").body
         return types.SimpleNamespace(**{k.arg: ast.literal_eval(k.value) for k in call.keywords})
     return ast.literal_eval(text)
+
+
+def stand_in(name, why):
+    """What stands in for torch.NAME, or for the class torch.NAME()."""
+    module, _, last = name.removesuffix("()").rpartition(".")
+    made = _class(last, module, "", why) if name.endswith("()") else _call(name, why)
+    made.__module__, made.__qualname__, made.__name__ = f"{__package__}.{module}", last, last
+    return made
 
 
 def _fill(names, module, why, lines):
@@ -319,6 +338,14 @@ def _fill(names, module, why, lines):
         names[name] = made
 
 
+def fill(names):
+    """Puts the stand-ins for a module into its names; returns the module's name and why it is not there."""
+    name = names["__name__"].removeprefix("cygrad.")
+    why, lines = _entries()[name]
+    _fill(names, name, why, lines)
+    return name, why
+
+
 def submodule(package, name):
     """The module `name` of a package of cygrad; AttributeError if there is neither one nor a stand-in for it."""
     package = package.partition(".")[2] if package.startswith(("cygrad.", "torch.")) else package
@@ -336,11 +363,9 @@ class Loader:
 
     @staticmethod
     def exec_module(module):
-        name = module.__name__.removeprefix("cygrad.")
-        why, lines = _entries()[name]
         names = vars(module)
+        name, why = fill(names)
         names["__doc__"] = f"Stand-in for torch.{name}: {why or 'its settings change nothing'}."
-        _fill(names, name, why, lines)
 
         names["__getattr__"] = lambda attribute: submodule(name, attribute)
 

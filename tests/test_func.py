@@ -1,4 +1,4 @@
-"""torch.func, torch.vmap and forward_ad: values against closed forms, nesting, structures, messages as PyTorch 2.13's."""
+"""torch.func, torch.vmap and forward_ad: closed forms, nesting, structures, and messages as PyTorch 2.13's."""
 
 from collections import namedtuple
 

@@ -451,3 +451,22 @@ def test_grids_and_sets():
     call("isin", ints(5, 4), ints(3, 3), invert=True)
     call("unravel_index", ints(20, 3), (4, 5))
     compare(lambda lib, x: lib.nn.functional.one_hot(x, 5), ints(3, 2, 2))
+
+
+def test_fill_diagonal():
+    zeros = torch.zeros
+    assert zeros(3, 2).fill_diagonal_(5).tolist() == [[5, 0], [0, 5], [0, 0]]
+    assert zeros(2, 3).fill_diagonal_(5, wrap=True).tolist() == [[5, 0, 0], [0, 5, 0]]
+    tall = [[1, 0], [0, 1], [0, 0], [1, 0], [0, 1], [0, 0]]
+    assert zeros(6, 2).fill_diagonal_(1, wrap=True).tolist() == tall
+    assert zeros(2, 6).t().fill_diagonal_(1, wrap=True).tolist() == tall
+    assert zeros(2, 2, 2).fill_diagonal_(1).tolist() == [[[1, 0], [0, 0]], [[0, 0], [0, 1]]]
+    x = torch.ones(3, 3, requires_grad=True)
+    (x * 2).fill_diagonal_(0).sum().backward()
+    assert x.grad.tolist() == [[0, 2, 2], [2, 0, 2], [2, 2, 0]]
+    with pytest.raises(RuntimeError, match="^dimensions must larger than 1$"):
+        zeros(3).fill_diagonal_(1)
+    with pytest.raises(RuntimeError, match="^all dimensions of input must be of equal length$"):
+        zeros(2, 2, 3).fill_diagonal_(1)
+    with pytest.raises(TypeError, match="must be Number, not str"):
+        zeros(2, 2).fill_diagonal_("a")

@@ -12,7 +12,7 @@ from .._core import Tensor, is_grad_enabled
 from ..autograd import grad as _backward
 from ..autograd.grad_mode import enable_grad
 from ..autograd.graph import leads_outside
-from ..utils._pytree import pprint, tree_flatten, tree_leaves, tree_map, tree_unflatten
+from ..utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten, treespec_pprint
 from ._vmap import check_randomness
 
 _INT = "only Tensors of floating point dtype can require gradients"
@@ -206,7 +206,7 @@ def vjp(func, *primals, has_aux=False):
         if given != spec:
             raise RuntimeError(
                 "Expected pytree structure of cotangents to be the same as pytree structure of outputs to the "
-                f"function. cotangents: {pprint(given)}, primal output: {pprint(spec)}"
+                f"function. cotangents: {treespec_pprint(given)}, primal output: {treespec_pprint(spec)}"
             )
         for i, (v, out) in enumerate(zip(vectors, outputs, strict=True)):
             if v.shape != out.shape:

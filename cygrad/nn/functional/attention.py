@@ -7,9 +7,13 @@ import cygrad
 
 from ._common import c_name, fused, is_tensor
 from .activation import softmax
-from .conv import linear
 from .dropout import dropout
 from .padding import pad
+
+
+def linear(x, weight, bias):
+    """The public function: a mode that watches the calls within attention sees it."""
+    return cygrad.nn.functional.linear(x, weight, bias)
 
 
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0,

@@ -1,0 +1,18 @@
+"""torch.__config__: what the library was built with."""
+
+import sys
+
+from . import get_num_threads, version
+
+
+def show():
+    """Lines about the build."""
+    return (
+        f"cygrad {version.cygrad} built with:\n  - Python {sys.version.split()[0]}\n  - {sys.version.split('[')[-1][:-1]}\n"
+        "  - OpenMP\n  - OpenBLAS\n"
+    )
+
+
+def parallel_info():
+    """Lines about threads."""
+    return f"cygrad/Parallel:\n\tget_num_threads() : {get_num_threads()}\n\tOpenMP\n\tOpenBLAS\n"

@@ -1,0 +1,47 @@
+"""What the distributions with a covariance matrix share."""
+
+import cygrad
+from cygrad import linalg
+
+
+def factor_of_inverse(matrix):
+    """The lower Cholesky factor of the inverse of a positive definite matrix.
+
+    Reversing rows and columns turns the lower factor of P into an upper one, P = U U^T, so that P^-1 = U^-T U^-1.
+    """
+    upper = linalg.cholesky(matrix.flip(-2, -1)).flip(-2, -1)
+    eye = cygrad.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    return linalg.solve_triangular(upper.mT, eye.expand(matrix.shape), upper=False)
+
+
+def inverse_by_factor(factor):
+    """(L L^T)^-1"""
+    eye = cygrad.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
+    inverse = linalg.solve_triangular(factor, eye.expand(factor.shape), upper=False)
+    return inverse.mT @ inverse
+
+
+def solve_lower(factor, vectors):
+    """L^-1 x for vectors (..., n) that broadcast with factors (..., n, n)."""
+    if factor.dim() == 2:  # one factor for all, one solve
+        columns = vectors.reshape(-1, vectors.shape[-1]).T
+        return linalg.solve_triangular(factor, columns, upper=False).T.reshape(vectors.shape)
+    shape = cygrad.broadcast_shapes(factor.shape[:-2], vectors.shape[:-1])
+    columns = vectors.expand(shape + vectors.shape[-1:]).unsqueeze(-1)
+    return linalg.solve_triangular(
+        factor.expand(shape + factor.shape[-2:]), columns, upper=False
+    ).squeeze(-1)
+
+
+def mahalanobis(factor, vectors):
+    """x^T (L L^T)^-1 x"""
+    return solve_lower(factor, vectors).pow(2).sum(-1)
+
+
+def half_log_det(factor):
+    """log det(L) = log det(L L^T) / 2"""
+    return factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+def times(matrix, vector):
+    return (matrix @ vector.unsqueeze(-1)).squeeze(-1)

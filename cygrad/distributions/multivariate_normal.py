@@ -1,0 +1,114 @@
+"""The multivariate normal distribution."""
+
+import math
+
+import cygrad
+
+from . import constraints
+from ._matrices import factor_of_inverse, half_log_det, inverse_by_factor, mahalanobis, times
+from .distribution import EMPTY, Distribution
+from .utils import lazy_property, standard_normal
+
+__all__ = ["MultivariateNormal"]
+
+
+class MultivariateNormal(Distribution):
+    """The normal distribution of vectors, by its mean and one of covariance, precision or lower factor of covariance.
+
+    The factor is what computes; the other matrices are made at their first use.
+    """
+
+    arg_constraints = {
+        "loc": constraints.real_vector,
+        "covariance_matrix": constraints.positive_definite,
+        "precision_matrix": constraints.positive_definite,
+        "scale_tril": constraints.lower_cholesky,
+    }
+    support = constraints.real_vector
+    has_rsample = True
+
+    def __init__(
+        self,
+        loc,
+        covariance_matrix=None,
+        precision_matrix=None,
+        scale_tril=None,
+        validate_args=None,
+    ):
+        if loc.dim() < 1:
+            raise ValueError("loc must be at least one-dimensional.")
+        given = {
+            "covariance_matrix": covariance_matrix,
+            "precision_matrix": precision_matrix,
+            "scale_tril": scale_tril,
+        }
+        given = {name: x for name, x in given.items() if x is not None}
+        if len(given) != 1:
+            raise ValueError(
+                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+            )
+        ((name, matrix),) = given.items()
+        if matrix.dim() < 2:
+            said = "scale_tril matrix" if name == "scale_tril" else name
+            raise ValueError(
+                f"{said} must be at least two-dimensional, with optional leading batch dimensions"
+            )
+        batch_shape = cygrad.broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
+        setattr(self, name, matrix.expand(batch_shape + matrix.shape[-2:]))
+        self.loc = loc.expand(batch_shape + loc.shape[-1:])
+        super().__init__(batch_shape, self.loc.shape[-1:], validate_args=validate_args)
+        if name == "scale_tril":
+            self._factor = scale_tril
+        elif name == "covariance_matrix":
+            self._factor = cygrad.linalg.cholesky(covariance_matrix)
+        else:
+            self._factor = factor_of_inverse(precision_matrix)
+
+    def _expand_rest(self, new, batch_shape):
+        new._factor = self._factor
+
+    def _full(self, matrix):
+        return matrix.expand(self._batch_shape + self._event_shape + self._event_shape)
+
+    @lazy_property
+    def scale_tril(self):
+        """L with L L^T the covariance."""
+        return self._full(self._factor)
+
+    @lazy_property
+    def covariance_matrix(self):
+        return self._full(self._factor @ self._factor.mT)
+
+    @lazy_property
+    def precision_matrix(self):
+        return self._full(inverse_by_factor(self._factor))
+
+    @property
+    def mean(self):
+        return self.loc
+
+    @property
+    def mode(self):
+        return self.loc
+
+    @property
+    def variance(self):
+        return self._factor.pow(2).sum(-1).expand(self._batch_shape + self._event_shape)
+
+    def rsample(self, sample_shape=EMPTY):
+        noise = standard_normal(self._extended_shape(sample_shape), self.loc.dtype, self.loc.device)
+        return self.loc + times(self._factor, noise)
+
+    def log_prob(self, value):
+        if self._validate_args:
+            self._validate_sample(value)
+        square = mahalanobis(self._factor, value - self.loc)
+        return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + square) - half_log_det(
+            self._factor
+        )
+
+    def entropy(self):
+        found = 0.5 * self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + half_log_det(
+            self._factor
+        )
+        return found.expand(self._batch_shape)

@@ -1,0 +1,860 @@
+"""Differentiable maps with computable log determinants, their inverses and compositions."""
+
+import functools
+import math
+import operator
+import weakref
+
+import cygrad
+
+from .._core import Size, Tensor
+from ..nn import functional as F
+from . import constraints
+from .utils import broadcast_all, sum_rightmost, tril_matrix_to_vec, vec_to_tril_matrix
+
+__all__ = [
+    "AbsTransform", "AffineTransform", "CatTransform", "ComposeTransform", "CorrCholeskyTransform",
+    "CumulativeDistributionTransform", "ExpTransform", "IndependentTransform", "LowerCholeskyTransform",
+    "PositiveDefiniteTransform", "PowerTransform", "ReshapeTransform", "SigmoidTransform", "SoftmaxTransform",
+    "SoftplusTransform", "StackTransform", "StickBreakingTransform", "TanhTransform", "Transform",
+    "identity_transform",
+]  # fmt: skip
+
+
+class Transform:
+    """y = t(x), x = t.inv(y), from `domain` to `codomain`; `sign` is +1 or -1 for monotonic ones.
+
+    With `cache_size` 1 the last pair is kept, so that inverting a sample gives back the very tensor it came from.
+    A subclass writes `_call`, and `_inverse` and `log_abs_det_jacobian(x, y)` where they exist.
+    """
+
+    bijective = False
+    domain: constraints.Constraint
+    codomain: constraints.Constraint
+
+    def __init__(self, cache_size=0):
+        if cache_size not in (0, 1):
+            raise ValueError("cache_size must be 0 or 1")
+        self._cache_size = cache_size
+        self._inv = None  # a weak reference to the inverse
+        self._cached = None, None
+
+    def __getstate__(self):
+        return self.__dict__ | {"_inv": None, "_cached": (None, None)}
+
+    @property
+    def event_dim(self):
+        if self.domain.event_dim == self.codomain.event_dim:
+            return self.domain.event_dim
+        raise ValueError("Please use either .domain.event_dim or .codomain.event_dim")
+
+    @property
+    def inv(self):
+        inverse = None if self._inv is None else self._inv()
+        if inverse is None:
+            inverse = _InverseTransform(self)
+            self._inv = weakref.ref(inverse)
+        return inverse
+
+    @property
+    def sign(self):
+        raise NotImplementedError
+
+    def with_cache(self, cache_size=1):
+        if self._cache_size == cache_size:
+            return self
+        if type(self).__init__ is Transform.__init__:
+            return type(self)(cache_size=cache_size)
+        raise NotImplementedError(f"{type(self)}.with_cache is not implemented")
+
+    def __eq__(self, other):
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __call__(self, x):
+        if self._cache_size == 0:
+            return self._call(x)
+        known_x, known_y = self._cached
+        if x is known_x:
+            return known_y
+        y = self._call(x)
+        self._cached = x, y
+        return y
+
+    def _inv_call(self, y):
+        if self._cache_size == 0:
+            return self._inverse(y)
+        known_x, known_y = self._cached
+        if y is known_y:
+            return known_x
+        x = self._inverse(y)
+        self._cached = x, y
+        return x
+
+    def _call(self, x):
+        raise NotImplementedError
+
+    def _inverse(self, y):
+        raise NotImplementedError
+
+    def log_abs_det_jacobian(self, x, y):
+        """log |dy/dx|, without the dimensions of an event."""
+        raise NotImplementedError
+
+    def __repr__(self):
+        return self.__class__.__name__ + "()"
+
+    def forward_shape(self, shape):
+        """The shape of t(x) for x of this shape."""
+        return shape
+
+    def inverse_shape(self, shape):
+        return shape
+
+
+class _InverseTransform(Transform):
+    """What Transform.inv returns."""
+
+    def __init__(self, transform):
+        super().__init__(cache_size=transform._cache_size)
+        self._inv = transform  # strongly: the inverse alone keeps its transform alive
+
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self):
+        return self._inv.codomain
+
+    @constraints.dependent_property(is_discrete=False)
+    def codomain(self):
+        return self._inv.domain
+
+    @property
+    def bijective(self):
+        return self._inv.bijective
+
+    @property
+    def sign(self):
+        return self._inv.sign
+
+    @property
+    def inv(self):
+        return self._inv
+
+    def __getstate__(self):
+        return dict(self.__dict__)
+
+    def with_cache(self, cache_size=1):
+        return self.inv.with_cache(cache_size).inv
+
+    def __eq__(self, other):
+        return isinstance(other, _InverseTransform) and self._inv == other._inv
+
+    __hash__ = object.__hash__
+
+    def __repr__(self):
+        return f"{self.__class__.__name__}({self._inv!r})"
+
+    def __call__(self, x):
+        return self._inv._inv_call(x)
+
+    def log_abs_det_jacobian(self, x, y):
+        return -self._inv.log_abs_det_jacobian(y, x)
+
+    def forward_shape(self, shape):
+        return self._inv.inverse_shape(shape)
+
+    def inverse_shape(self, shape):
+        return self._inv.forward_shape(shape)
+
+
+def _widened(constraint, event_dim):
+    """The constraint with at least that many event dimensions."""
+    missing = event_dim - constraint.event_dim
+    return constraints.independent(constraint, missing) if missing > 0 else constraint
+
+
+class ComposeTransform(Transform):
+    """The parts one after the other, the first one first."""
+
+    def __init__(self, parts, cache_size=0):
+        if cache_size:
+            parts = [part.with_cache(cache_size) for part in parts]
+        super().__init__(cache_size=cache_size)
+        self.parts = parts
+
+    def __eq__(self, other):
+        return isinstance(other, ComposeTransform) and self.parts == other.parts
+
+    __hash__ = object.__hash__
+
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self):
+        if not self.parts:
+            return constraints.real
+        event_dim = self.parts[-1].codomain.event_dim
+        for part in reversed(self.parts):
+            event_dim = max(
+                event_dim + part.domain.event_dim - part.codomain.event_dim, part.domain.event_dim
+            )
+        return _widened(self.parts[0].domain, event_dim)
+
+    @constraints.dependent_property(is_discrete=False)
+    def codomain(self):
+        if not self.parts:
+            return constraints.real
+        event_dim = self.parts[0].domain.event_dim
+        for part in self.parts:
+            event_dim = max(
+                event_dim + part.codomain.event_dim - part.domain.event_dim, part.codomain.event_dim
+            )
+        return _widened(self.parts[-1].codomain, event_dim)
+
+    @property
+    def bijective(self):
+        return all(p.bijective for p in self.parts)
+
+    @property
+    def sign(self):
+        return math.prod(p.sign for p in self.parts) if self.parts else 1
+
+    @property
+    def inv(self):
+        inverse = None if self._inv is None else self._inv()
+        if inverse is None:
+            inverse = ComposeTransform([p.inv for p in reversed(self.parts)])
+            self._inv = weakref.ref(inverse)
+            inverse._inv = weakref.ref(self)
+        return inverse
+
+    def with_cache(self, cache_size=1):
+        return self if self._cache_size == cache_size else ComposeTransform(self.parts, cache_size)
+
+    def __call__(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+
+    def log_abs_det_jacobian(self, x, y):
+        if not self.parts:
+            return cygrad.zeros_like(x)
+        values = [x]
+        for part in self.parts[:-1]:
+            values.append(part(values[-1]))
+        values.append(y)
+        terms, event_dim = [], self.domain.event_dim
+        for part, a, b in zip(self.parts, values, values[1:]):
+            inner = part.domain.event_dim
+            terms.append(sum_rightmost(part.log_abs_det_jacobian(a, b), event_dim - inner))
+            event_dim += part.codomain.event_dim - inner
+        return functools.reduce(operator.add, terms)
+
+    def forward_shape(self, shape):
+        for part in self.parts:
+            shape = part.forward_shape(shape)
+        return shape
+
+    def inverse_shape(self, shape):
+        for part in reversed(self.parts):
+            shape = part.inverse_shape(shape)
+        return shape
+
+    def __repr__(self):
+        parts = ",\n    ".join([repr(p) for p in self.parts])
+        return f"{self.__class__.__name__}(\n    {parts}\n)"
+
+
+identity_transform = ComposeTransform([])
+
+
+class IndependentTransform(Transform):
+    """A transform whose rightmost batch dimensions count as the event's, which sums its log determinants."""
+
+    def __init__(self, base_transform, reinterpreted_batch_ndims, cache_size=0):
+        super().__init__(cache_size=cache_size)
+        self.base_transform = base_transform.with_cache(cache_size)
+        self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
+
+    def with_cache(self, cache_size=1):
+        if self._cache_size == cache_size:
+            return self
+        return IndependentTransform(self.base_transform, self.reinterpreted_batch_ndims, cache_size)
+
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self):
+        return constraints.independent(self.base_transform.domain, self.reinterpreted_batch_ndims)
+
+    @constraints.dependent_property(is_discrete=False)
+    def codomain(self):
+        return constraints.independent(self.base_transform.codomain, self.reinterpreted_batch_ndims)
+
+    @property
+    def bijective(self):
+        return self.base_transform.bijective
+
+    @property
+    def sign(self):
+        return self.base_transform.sign
+
+    def _call(self, x):
+        if x.dim() < self.domain.event_dim:
+            raise ValueError("Too few dimensions on input")
+        return self.base_transform(x)
+
+    def _inverse(self, y):
+        if y.dim() < self.codomain.event_dim:
+            raise ValueError("Too few dimensions on input")
+        return self.base_transform.inv(y)
+
+    def log_abs_det_jacobian(self, x, y):
+        return sum_rightmost(
+            self.base_transform.log_abs_det_jacobian(x, y), self.reinterpreted_batch_ndims
+        )
+
+    def __repr__(self):
+        return (
+            f"{self.__class__.__name__}({self.base_transform!r}, {self.reinterpreted_batch_ndims})"
+        )
+
+    def forward_shape(self, shape):
+        return self.base_transform.forward_shape(shape)
+
+    def inverse_shape(self, shape):
+        return self.base_transform.inverse_shape(shape)
+
+
+class ReshapeTransform(Transform):
+    """The rightmost dimensions `in_shape` as `out_shape`."""
+
+    bijective = True
+
+    def __init__(self, in_shape, out_shape, cache_size=0):
+        self.in_shape, self.out_shape = Size(in_shape), Size(out_shape)
+        if self.in_shape.numel() != self.out_shape.numel():
+            raise ValueError("in_shape, out_shape have different numbers of elements")
+        super().__init__(cache_size=cache_size)
+
+    @constraints.dependent_property
+    def domain(self):
+        return constraints.independent(constraints.real, len(self.in_shape))
+
+    @constraints.dependent_property
+    def codomain(self):
+        return constraints.independent(constraints.real, len(self.out_shape))
+
+    def with_cache(self, cache_size=1):
+        if self._cache_size == cache_size:
+            return self
+        return ReshapeTransform(self.in_shape, self.out_shape, cache_size)
+
+    def _call(self, x):
+        return x.reshape(x.shape[: x.dim() - len(self.in_shape)] + self.out_shape)
+
+    def _inverse(self, y):
+        return y.reshape(y.shape[: y.dim() - len(self.out_shape)] + self.in_shape)
+
+    def log_abs_det_jacobian(self, x, y):
+        return x.new_zeros(x.shape[: x.dim() - len(self.in_shape)])
+
+    @staticmethod
+    def _reshaped(shape, old, new):
+        cut = len(shape) - len(old)
+        if cut < 0:
+            raise ValueError("Too few dimensions on input")
+        if tuple(shape[cut:]) != tuple(old):
+            raise ValueError(f"Shape mismatch: expected {shape[cut:]} but got {old}")
+        return shape[:cut] + new
+
+    def forward_shape(self, shape):
+        return self._reshaped(shape, self.in_shape, self.out_shape)
+
+    def inverse_shape(self, shape):
+        return self._reshaped(shape, self.out_shape, self.in_shape)
+
+
+class _Plain(Transform):
+    """Without parameters: all of one class and kind are equal."""
+
+    def __eq__(self, other):
+        return type(other) is type(self)
+
+    __hash__ = object.__hash__
+
+
+class ExpTransform(_Plain):
+    """y = exp(x)"""
+
+    domain, codomain = constraints.real, constraints.positive
+    bijective, sign = True, +1
+
+    def _call(self, x):
+        return x.exp()
+
+    def _inverse(self, y):
+        return y.log()
+
+    def log_abs_det_jacobian(self, x, y):
+        return x
+
+
+class PowerTransform(Transform):
+    """y = x ^ exponent, of positive x"""
+
+    domain = codomain = constraints.positive
+    bijective = True
+
+    def __init__(self, exponent, cache_size=0):
+        super().__init__(cache_size=cache_size)
+        (self.exponent,) = broadcast_all(exponent)
+
+    def with_cache(self, cache_size=1):
+        return self if self._cache_size == cache_size else PowerTransform(self.exponent, cache_size)
+
+    @property
+    def sign(self):
+        return self.exponent.sign()
+
+    def __eq__(self, other):
+        return isinstance(other, PowerTransform) and bool(self.exponent.eq(other.exponent).all())
+
+    __hash__ = object.__hash__
+
+    def _call(self, x):
+        return x.pow(self.exponent)
+
+    def _inverse(self, y):
+        return y.pow(1 / self.exponent)
+
+    def log_abs_det_jacobian(self, x, y):
+        return (self.exponent * y / x).abs().log()
+
+    def forward_shape(self, shape):
+        return cygrad.broadcast_shapes(shape, self.exponent.shape)
+
+    inverse_shape = forward_shape
+
+
+class SigmoidTransform(_Plain):
+    """y = 1 / (1 + exp(-x)), kept off 0 and 1"""
+
+    domain, codomain = constraints.real, constraints.unit_interval
+    bijective, sign = True, +1
+
+    def _call(self, x):
+        info = cygrad.finfo(x.dtype)
+        return cygrad.sigmoid(x).clamp(min=info.tiny, max=1 - info.eps)
+
+    def _inverse(self, y):
+        info = cygrad.finfo(y.dtype)
+        y = y.clamp(min=info.tiny, max=1 - info.eps)
+        return y.log() - (-y).log1p()
+
+    def log_abs_det_jacobian(self, x, y):
+        return -F.softplus(-x) - F.softplus(x)
+
+
+class SoftplusTransform(_Plain):
+    """y = log(1 + exp(x)); linear beyond 20"""
+
+    domain, codomain = constraints.real, constraints.positive
+    bijective, sign = True, +1
+
+    def _call(self, x):
+        return F.softplus(x)
+
+    def _inverse(self, y):
+        return (-y).expm1().neg().log() + y
+
+    def log_abs_det_jacobian(self, x, y):
+        return -F.softplus(-x)
+
+
+class TanhTransform(_Plain):
+    """y = tanh(x), which loses precision beyond a few units: use the cache to invert samples"""
+
+    domain, codomain = constraints.real, constraints.interval(-1.0, 1.0)
+    bijective, sign = True, +1
+
+    def _call(self, x):
+        return x.tanh()
+
+    def _inverse(self, y):
+        return cygrad.atanh(y)
+
+    def log_abs_det_jacobian(self, x, y):
+        # log(1 - tanh^2) without cancellation
+        return 2.0 * (math.log(2.0) - x - F.softplus(-2.0 * x))
+
+
+class AbsTransform(_Plain):
+    """y = |x|; the inverse gives the positive of the two"""
+
+    domain, codomain = constraints.real, constraints.positive
+
+    def _call(self, x):
+        return x.abs()
+
+    def _inverse(self, y):
+        return y
+
+
+class AffineTransform(Transform):
+    """y = loc + scale * x; of an event of `event_dim` dimensions"""
+
+    bijective = True
+
+    def __init__(self, loc, scale, event_dim=0, cache_size=0):
+        super().__init__(cache_size=cache_size)
+        self.loc, self.scale, self._event_dim = loc, scale, event_dim
+
+    @property
+    def event_dim(self):
+        return self._event_dim
+
+    def _real(self):
+        return (
+            constraints.independent(constraints.real, self.event_dim)
+            if self.event_dim
+            else constraints.real
+        )
+
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self):
+        return self._real()
+
+    @constraints.dependent_property(is_discrete=False)
+    def codomain(self):
+        return self._real()
+
+    def with_cache(self, cache_size=1):
+        if self._cache_size == cache_size:
+            return self
+        return AffineTransform(self.loc, self.scale, self.event_dim, cache_size)
+
+    def __eq__(self, other):
+        def same(a, b):
+            if isinstance(a, Tensor) or isinstance(b, Tensor):
+                return bool((cygrad.as_tensor(a) == cygrad.as_tensor(b)).all())
+            return a == b
+
+        return (
+            isinstance(other, AffineTransform)
+            and same(self.loc, other.loc)
+            and same(self.scale, other.scale)
+        )
+
+    __hash__ = object.__hash__
+
+    @property
+    def sign(self):
+        if isinstance(self.scale, Tensor):
+            return self.scale.sign()
+        return 1 if self.scale > 0 else -1 if self.scale < 0 else 0
+
+    def _call(self, x):
+        return self.loc + self.scale * x
+
+    def _inverse(self, y):
+        return (y - self.loc) / self.scale
+
+    def log_abs_det_jacobian(self, x, y):
+        scale = self.scale
+        if isinstance(scale, Tensor):
+            result = scale.abs().log()
+        else:
+            result = cygrad.full_like(x, math.log(abs(scale)))
+        if self.event_dim:
+            result = sum_rightmost(
+                result.expand(cygrad.broadcast_shapes(result.shape, x.shape)), self.event_dim
+            )
+            shape = x.shape[: x.dim() - self.event_dim]
+        else:
+            shape = x.shape
+        return result.expand(shape)
+
+    def forward_shape(self, shape):
+        return cygrad.broadcast_shapes(
+            shape, getattr(self.loc, "shape", ()), getattr(self.scale, "shape", ())
+        )
+
+    inverse_shape = forward_shape
+
+
+class CorrCholeskyTransform(Transform):
+    """n (n - 1) / 2 reals to the Cholesky factor of an n x n correlation matrix.
+
+    tanh makes them canonical partial correlations, which break a stick of length 1 row by row (Lewandowski, Kurowicka
+    and Joe 2009; Stan Reference Manual, "Cholesky factors of correlation matrices").
+    """
+
+    domain, codomain = constraints.real_vector, constraints.corr_cholesky
+    bijective = True
+
+    def _call(self, x):
+        x = cygrad.tanh(x)
+        eps = cygrad.finfo(x.dtype).eps
+        r = vec_to_tril_matrix(x.clamp(min=-1 + eps, max=1 - eps), diag=-1)
+        rest = (1 - r.square()).sqrt().cumprod(-1)  # of the stick, after each column
+        eye = cygrad.eye(r.shape[-1], dtype=r.dtype, device=r.device)
+        return (r + eye) * F.pad(rest[..., :-1], [1, 0], value=1)
+
+    def _inverse(self, y):
+        rest = F.pad((1 - (y * y).cumsum(-1))[..., :-1], [1, 0], value=1)
+        partial = tril_matrix_to_vec(y, -1) / tril_matrix_to_vec(rest, -1).sqrt()
+        return cygrad.atanh(partial)
+
+    def log_abs_det_jacobian(self, x, y, intermediates=None):
+        rest = 1 - (y * y).cumsum(-1)
+        stick = 0.5 * tril_matrix_to_vec(rest, -2).log().sum(-1)
+        tanh = -2.0 * (x + F.softplus(-2.0 * x) - math.log(2.0)).sum(-1)
+        return stick + tanh
+
+    def forward_shape(self, shape):
+        if len(shape) < 1:
+            raise ValueError("Too few dimensions on input")
+        k = shape[-1]
+        n = round((0.25 + 2 * k) ** 0.5 + 0.5)
+        if n * (n - 1) // 2 != k:
+            raise ValueError("Input is not a flattened lower-diagonal number")
+        return shape[:-1] + (n, n)
+
+    def inverse_shape(self, shape):
+        if len(shape) < 2:
+            raise ValueError("Too few dimensions on input")
+        if shape[-2] != shape[-1]:
+            raise ValueError("Input is not square")
+        n = shape[-1]
+        return shape[:-2] + (n * (n - 1) // 2,)
+
+
+class SoftmaxTransform(_Plain):
+    """y = softmax(x); onto but not bijective: the inverse is log"""
+
+    domain, codomain = constraints.real_vector, constraints.simplex
+
+    def _call(self, x):
+        return F.softmax(x, -1) if x.dim() else cygrad.ones_like(x)
+
+    def _inverse(self, y):
+        return y.log()
+
+    def forward_shape(self, shape):
+        if len(shape) < 1:
+            raise ValueError("Too few dimensions on input")
+        return shape
+
+    inverse_shape = forward_shape
+
+
+class StickBreakingTransform(_Plain):
+    """n reals to the simplex of n + 1: each sigmoid takes its part of what is left of a stick.
+
+    x = 0 is the middle of the simplex (Stan Reference Manual, "Unit simplex").
+    """
+
+    domain, codomain = constraints.real_vector, constraints.simplex
+    bijective = True
+
+    @staticmethod
+    def _offset(x):
+        return cygrad.arange(x.shape[-1], 0, -1, dtype=x.dtype, device=x.device).log()
+
+    def _call(self, x):
+        z = cygrad.sigmoid(x - self._offset(x))
+        rest = (1 - z).cumprod(-1)
+        return F.pad(z, [0, 1], value=1) * F.pad(rest, [1, 0], value=1)
+
+    def _inverse(self, y):
+        taken = y[..., :-1]
+        rest = (1 - taken.cumsum(-1)).clamp(min=cygrad.finfo(y.dtype).tiny)
+        return taken.log() - rest.log() + self._offset(taken)
+
+    def log_abs_det_jacobian(self, x, y):
+        x = x - self._offset(x)
+        return (F.logsigmoid(x) - x + y[..., :-1].log()).sum(-1)
+
+    def forward_shape(self, shape):
+        if len(shape) < 1:
+            raise ValueError("Too few dimensions on input")
+        return shape[:-1] + (shape[-1] + 1,)
+
+    def inverse_shape(self, shape):
+        if len(shape) < 1:
+            raise ValueError("Too few dimensions on input")
+        return shape[:-1] + (shape[-1] - 1,)
+
+
+class LowerCholeskyTransform(_Plain):
+    """A matrix to a lower triangular one with positive diagonal: exp of its diagonal"""
+
+    domain, codomain = constraints.independent(constraints.real, 2), constraints.lower_cholesky
+
+    def _call(self, x):
+        return x.tril(-1) + x.diagonal(dim1=-2, dim2=-1).exp().diag_embed()
+
+    def _inverse(self, y):
+        return y.tril(-1) + y.diagonal(dim1=-2, dim2=-1).log().diag_embed()
+
+
+class PositiveDefiniteTransform(_Plain):
+    """A matrix to a positive definite one: L L^T of its LowerCholeskyTransform"""
+
+    domain, codomain = constraints.independent(constraints.real, 2), constraints.positive_definite
+
+    def _call(self, x):
+        factor = LowerCholeskyTransform()(x)
+        return factor @ factor.mT
+
+    def _inverse(self, y):
+        return LowerCholeskyTransform().inv(cygrad.linalg.cholesky(y))
+
+
+class _Sequence(Transform):
+    """Several transforms for parts of a value along `dim`."""
+
+    def __init__(self, tseq, dim, cache_size):
+        if not all(isinstance(t, Transform) for t in tseq):
+            raise AssertionError("All elements of tseq must be Transform instances")
+        super().__init__(cache_size=cache_size)
+        self.transforms = [t.with_cache(cache_size) for t in tseq] if cache_size else list(tseq)
+        self.dim = dim
+
+    @property
+    def bijective(self):
+        return all(t.bijective for t in self.transforms)
+
+
+class CatTransform(_Sequence):
+    """Each transform on its part along `dim`; the parts have the given `lengths`."""
+
+    def __init__(self, tseq, dim=0, lengths=None, cache_size=0):
+        super().__init__(tseq, dim, cache_size)
+        self.lengths = [1] * len(self.transforms) if lengths is None else list(lengths)
+        if len(self.lengths) != len(self.transforms):
+            raise AssertionError(
+                f"lengths must have same length as tseq, got {len(self.lengths)} vs {len(self.transforms)}"
+            )
+
+    @property
+    def event_dim(self):
+        return max(t.event_dim for t in self.transforms)
+
+    @property
+    def length(self):
+        return sum(self.lengths)
+
+    def with_cache(self, cache_size=1):
+        if self._cache_size == cache_size:
+            return self
+        return CatTransform(self.transforms, self.dim, self.lengths, cache_size)
+
+    def _mapped(self, transforms, x):
+        if not -x.dim() <= self.dim < x.dim():
+            raise AssertionError(
+                f"dim {self.dim} out of range for tensor with {x.dim()} dimensions"
+            )
+        if x.shape[self.dim] != self.length:
+            raise AssertionError(
+                f"x.size({self.dim})={x.shape[self.dim]} must equal length={self.length}"
+            )
+        parts = x.split(self.lengths, self.dim)
+        return cygrad.cat([t(p) for t, p in zip(transforms, parts, strict=True)], dim=self.dim)
+
+    def _call(self, x):
+        return self._mapped(self.transforms, x)
+
+    def _inverse(self, y):
+        return self._mapped([t.inv for t in self.transforms], y)
+
+    def log_abs_det_jacobian(self, x, y):
+        pieces = []
+        for t, a, b in zip(
+            self.transforms,
+            x.split(self.lengths, self.dim),
+            y.split(self.lengths, self.dim),
+            strict=True,
+        ):
+            found = t.log_abs_det_jacobian(a, b)
+            pieces.append(sum_rightmost(found, self.event_dim - t.event_dim))
+        dim = self.dim if self.dim < 0 else self.dim - x.dim()
+        dim += self.event_dim
+        return cygrad.cat(pieces, dim) if dim < 0 else functools.reduce(operator.add, pieces)
+
+    @constraints.dependent_property
+    def domain(self):
+        return constraints.cat([t.domain for t in self.transforms], self.dim, self.lengths)
+
+    @constraints.dependent_property
+    def codomain(self):
+        return constraints.cat([t.codomain for t in self.transforms], self.dim, self.lengths)
+
+
+class StackTransform(_Sequence):
+    """Each transform on its entry of `dim`."""
+
+    def __init__(self, tseq, dim=0, cache_size=0):
+        super().__init__(tseq, dim, cache_size)
+
+    def with_cache(self, cache_size=1):
+        if self._cache_size == cache_size:
+            return self
+        return StackTransform(self.transforms, self.dim, cache_size)
+
+    def _mapped(self, transforms, x):
+        if not -x.dim() <= self.dim < x.dim():
+            raise AssertionError(
+                f"dim {self.dim} out of range for tensor with {x.dim()} dimensions"
+            )
+        if x.shape[self.dim] != len(self.transforms):
+            raise AssertionError(
+                f"x.size({self.dim})={x.shape[self.dim]} must equal len(transforms)={len(self.transforms)}"
+            )
+        return cygrad.stack(
+            [t(p) for t, p in zip(transforms, x.unbind(self.dim), strict=True)], self.dim
+        )
+
+    def _call(self, x):
+        return self._mapped(self.transforms, x)
+
+    def _inverse(self, y):
+        return self._mapped([t.inv for t in self.transforms], y)
+
+    def log_abs_det_jacobian(self, x, y):
+        pairs = zip(self.transforms, x.unbind(self.dim), y.unbind(self.dim), strict=True)
+        return cygrad.stack([t.log_abs_det_jacobian(a, b) for t, a, b in pairs], dim=self.dim)
+
+    @constraints.dependent_property
+    def domain(self):
+        return constraints.stack([t.domain for t in self.transforms], self.dim)
+
+    @constraints.dependent_property
+    def codomain(self):
+        return constraints.stack([t.codomain for t in self.transforms], self.dim)
+
+
+class CumulativeDistributionTransform(Transform):
+    """y = the distribution's cdf at x"""
+
+    bijective, sign = True, +1
+    codomain = constraints.unit_interval
+
+    def __init__(self, distribution, cache_size=0):
+        super().__init__(cache_size=cache_size)
+        self.distribution = distribution
+
+    @property
+    def domain(self):
+        return self.distribution.support
+
+    def with_cache(self, cache_size=1):
+        if self._cache_size == cache_size:
+            return self
+        return CumulativeDistributionTransform(self.distribution, cache_size)
+
+    def _call(self, x):
+        return self.distribution.cdf(x)
+
+    def _inverse(self, y):
+        return self.distribution.icdf(y)
+
+    def log_abs_det_jacobian(self, x, y):
+        return self.distribution.log_prob(x)

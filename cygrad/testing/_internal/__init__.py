@@ -1,0 +1,1 @@
+"""The little of PyTorch's own test tools that programs use."""

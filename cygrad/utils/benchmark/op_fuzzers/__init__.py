@@ -1,0 +1,1 @@
+"""Inputs of operators to time."""

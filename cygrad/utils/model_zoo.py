@@ -1,0 +1,7 @@
+"""The old name of torch.hub's downloads."""
+
+from tqdm import tqdm  # noqa: F401
+
+from ..hub import load_state_dict_from_url as load_url
+
+__all__ = ["load_url"]

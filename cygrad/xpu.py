@@ -1,0 +1,16 @@
+"""torch.xpu: Intel's GPUs, of which there are none; as in a PyTorch that was built without them."""
+
+from ._standins import _answer
+
+is_available = _answer(False)
+device_count = _answer(0)
+is_initialized = _answer(False)
+empty_cache = manual_seed = manual_seed_all = _answer(None)
+memory_allocated = max_memory_allocated = memory_reserved = max_memory_reserved = _answer(0)
+
+
+def _missing(*args, **kwargs):
+    raise AssertionError("Torch not compiled with XPU enabled")
+
+
+current_device = synchronize = get_device_name = get_device_properties = set_device = current_stream = init = _missing

@@ -1,0 +1,189 @@
+"""The parts of PyTorch that are not in cygrad: they can be named, and say so when they are used."""
+
+import importlib
+import typing
+import warnings
+
+import pytest
+
+import cygrad as torch
+from cygrad import _standins, nn
+
+MODULES = sorted(_standins._entries())
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module(name):
+    """Every module can be imported, and reached by attributes; every name in it has a value."""
+    module = importlib.import_module(f"cygrad.{name}")
+    found = torch
+    for part in name.split("."):
+        found = getattr(found, part)
+    assert found is module
+    for line in _standins._entries()[name][1]:
+        attribute = line.split("=")[0].strip().lstrip("@.").partition("(")[0].strip()
+        if attribute:
+            getattr(module, attribute)
+
+
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        (lambda: torch.distributed.init_process_group("gloo"), "distributed.init_process_group"),
+        (lambda: torch.fx.symbolic_trace(nn.Linear(1, 1)), "fx.symbolic_trace"),
+        (lambda: torch.fx.GraphModule(nn.Linear(1, 1), None), "fx.GraphModule"),
+        (lambda: torch.onnx.export(nn.Linear(1, 1), ()), "onnx.export"),
+        (lambda: torch.export.export(nn.Linear(1, 1), ()), "export.export"),
+        (lambda: torch.ao.quantization.QuantStub(), "ao.quantization.QuantStub"),
+        (lambda: torch.quantization.prepare(nn.Linear(1, 1)), "ao.quantization.prepare"),
+        (lambda: torch.jit.trace(nn.Linear(1, 1), ()), "jit.trace"),
+        (lambda: torch.jit.load("file"), "jit.load"),
+        (lambda: torch.ops.aten.add(1, 2), "ops.aten.add"),
+        (lambda: torch.ops.aten.add.Tensor(1, 2), "ops.aten.add.Tensor"),
+        (lambda: torch.library.custom_op("a::b", mutates_args=()), "library.custom_op"),
+        (lambda: torch.distributed.ReduceOp(), "distributed.ReduceOp"),
+        (lambda: torch.cond(True, abs, abs, ()), "_higher_order_ops.cond"),
+        (lambda: torch.utils.cpp_extension.load(name="x", sources=[]), "utils.cpp_extension.load"),
+    ],
+)
+def test_use_raises_and_names_it(call, name):
+    with pytest.raises(NotImplementedError) as raised:
+        call()
+    assert str(raised.value).startswith(f"torch.{name} is not in cygrad: ")
+
+
+def test_named_without_use():
+    assert torch.distributed.is_available() is False and torch.distributed.is_initialized() is False
+    assert not isinstance(nn.Linear(1, 1), torch.fx.GraphModule | torch.jit.ScriptModule)
+    assert repr(torch.distributed.ReduceOp.SUM) == "ReduceOp.SUM"
+    assert torch.distributed.fsdp.ShardingStrategy is torch.distributed.fsdp.api.ShardingStrategy
+    assert torch.quantization.prepare is torch.ao.quantization.prepare
+    assert str(torch.ops.aten.add.Tensor) == "aten.add.Tensor"
+    assert torch.ops.aten.mm is torch.ops.aten.mm
+
+    class Stage(torch.distributed.algorithms.join.Joinable):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Joinable is not in cygrad"):
+        Stage()
+
+
+def test_what_is_not_even_named():
+    for statement, message in (
+        ("torch.distributed.no_such", "module 'torch.distributed' has no attribute 'no_such'"),
+        ("torch.nn.no_such", "module 'torch.nn' has no attribute 'no_such'"),
+        ("torch.jit.no_such", "module 'torch.jit' has no attribute 'no_such'"),
+        ("torch.distributed.ReduceOp.NO", "type object 'ReduceOp' has no attribute 'NO'"),
+        ("torch.ops.mine.f", "'_OpNamespace' 'mine' object has no attribute 'f'"),
+    ):
+        with pytest.raises(AttributeError) as raised:
+            eval(statement)
+        assert str(raised.value).startswith(message)
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("cygrad.distributed.no_such")
+
+
+def test_decorators_return_what_they_decorate():
+    def f(x):
+        return x
+
+    for decorator in (
+        torch._dynamo.disable, torch._dynamo.disable(), torch.fx.wrap, torch.jit.ignore, torch.jit.ignore(drop=True),
+        torch.jit.unused, torch.jit.export, torch.jit.interface, torch.compiler.disable,
+        torch.compiler.disable(recursive=False), torch.compiler.allow_in_graph,
+    ):  # fmt: skip
+        assert decorator(f) is f
+
+
+def test_jit():
+    net = nn.Linear(2, 2)
+    with pytest.warns(DeprecationWarning, match="`torch.jit.script` is deprecated"):
+        assert torch.jit.script(net) is net
+    assert torch.jit.is_scripting() is False and torch.jit.is_tracing() is False
+    assert torch.jit.annotate(typing.List[int], [1]) == [1]  # noqa: UP006
+    assert torch.jit.annotations.List is typing.List  # noqa: UP006
+    with pytest.warns(DeprecationWarning):
+        assert torch.jit.wait(torch.jit.fork(lambda x: x + 1, 2)) == 3
+    assert torch.jit.isinstance({"a": [1]}, dict[str, list[int]])
+    assert not torch.jit.isinstance({"a": ["b"]}, dict[str, list[int]])
+    assert torch.jit.isinstance(None, typing.Optional[int])  # noqa: UP045
+    with pytest.raises(RuntimeError, match="^Attempted to use list without a contained type"):
+        torch.jit.isinstance([1], list)
+
+
+def test_futures():
+    future = torch.futures.Future()
+    assert not future.done()
+    later = future.then(lambda f: f.wait() + 1)
+    future.set_result(3)
+    assert future.done() and future.value() == 3 and later.wait() == 4
+    with pytest.raises(RuntimeError, match="^Attempting to mark a completed Future as complete again"):
+        future.set_result(4)
+    failed = torch.futures.Future()
+    failed.set_exception(ValueError("wrong"))
+    with pytest.raises(ValueError, match="wrong"):
+        failed.wait()
+    with pytest.raises(RuntimeError, match="running the callback: ValueError: wrong"):
+        failed.then(lambda f: f.wait()).wait()
+    assert torch.futures.wait_all([future, later]) == [3, 4]
+    with pytest.raises(ValueError, match="wrong"):
+        torch.futures.wait_all([future, failed])
+    with pytest.raises(AssertionError, match="^3 is of type <class 'int'>, not an Exception.$"):
+        torch.futures.Future().set_exception(3)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def test_compile_module():
+    """The wrapper is PyTorch's: names in state_dict, attributes, training mode, repr."""
+    net = Net()
+    compiled = torch.compile(net, backend="eager")
+    x = torch.ones(1, 2)
+    assert torch.equal(compiled(x), net(x))
+    assert list(compiled.state_dict()) == ["_orig_mod.layers.0.weight", "_orig_mod.layers.0.bias"]
+    assert compiled._orig_mod is net and compiled.layers is net.layers
+    assert compiled.eval().training is False and net.training is False
+    compiled.extra = 3
+    assert net.extra == 3
+    assert repr(torch.compile(nn.ReLU(), backend="eager")) == "OptimizedModule(\n  (_orig_mod): ReLU()\n)"
+    assert isinstance(compiled, torch._dynamo.OptimizedModule)
+    assert len(torch.compile(nn.Sequential(nn.ReLU()), backend="eager")) == 1
+    with pytest.raises(AttributeError, match="^'Net' object has no attribute 'nothing'$"):
+        _ = compiled.nothing
+    compiled(x).sum().backward()
+    assert net.layers[0].weight.grad is not None
+
+
+def test_compile_function():
+    @torch.compile(fullgraph=True, backend="eager")
+    def double(x):
+        "Doubles."
+        return 2 * x
+
+    assert double(3) == 6 and double.__name__ == "double" and double.__doc__ == "Doubles."
+    for kw, message in (
+        ({"mode": "fast"}, "^Unrecognized mode=fast, should be one of: default, lite, "),
+        ({"mode": "default", "options": {}}, "^Either mode or options can be specified, but both"),
+    ):
+        with pytest.raises(RuntimeError, match=message):
+            torch.compile(double, **kw)
+    with pytest.raises(AssertionError, match="^A callable function is expected, but <class 'int'> is provided.$"):
+        torch.compile(3)
+    assert torch.compiler.is_compiling() is False
+
+
+def test_compile_warns_once():
+    torch.compiler._warn.cache_clear()
+    with pytest.warns(UserWarning, match="does not compile yet") as caught:
+        torch.compile(nn.ReLU())
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.compile(nn.ReLU())
