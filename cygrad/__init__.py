@@ -10,6 +10,7 @@ they are first used.
 import importlib as _importlib
 import importlib.util as _importlib_util
 import math as _math
+import os as _os
 
 from . import _blas, _core, _elementwise, _ops
 from ._core import (
@@ -38,6 +39,9 @@ half, float, double = float16, float32, float64  # noqa: F821
 short, int, long = int16, int32, int64  # noqa: F821
 
 _blas.load()
+if hasattr(_os, "register_at_fork"):
+    # OpenMP would wait for threads that a forked child does not have.
+    _os.register_at_fork(after_in_child=lambda: set_num_threads(1))
 
 
 def _listed(module, kind):

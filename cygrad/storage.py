@@ -150,11 +150,11 @@ def _convert(name):
 
 def mapping(storage):
     """The mapped file that a storage lies in, or None."""
-    owner = storage.handle
-    while isinstance(owner, UntypedStorage):  # an alias, or a block that grew
+    owner = storage
+    while isinstance(owner, UntypedStorage):  # also of an alias, and of a block that grew
         owner = owner.handle
-    if isinstance(owner, tuple):  # moved to shared memory
-        owner = owner[0]
+        if isinstance(owner, tuple):  # see _storage.rebind
+            owner = owner[0]
     return getattr(owner, "obj", None) if isinstance(owner, memoryview) else None
 
 
