@@ -77,39 +77,36 @@ class StorageType:
 
 # ------------------------------------------------------------------ options
 
-_endianness = None
-_mmap_flags = getattr(_mmap, "MAP_PRIVATE", 2)
-_crc32 = True
+load_options = types.SimpleNamespace(mmap=False, endianness=None, mmap_flags=_mmap.MAP_PRIVATE)
+save_options = types.SimpleNamespace(compute_crc32=True, storage_alignment=64)
 _local = threading.local()
 
 
 def get_default_load_endianness():
     """The byte order of files that do not say theirs; None is the machine's."""
-    return _endianness
+    return load_options.endianness
 
 
 def set_default_load_endianness(endianness):
     """Sets the byte order of files that do not say theirs, a LoadEndianness or None."""
-    global _endianness
     if endianness is not None and not isinstance(endianness, LoadEndianness):
         raise TypeError("Invalid argument type in function set_default_load_endianness")
-    _endianness = endianness
+    load_options.endianness = endianness
 
 
 def get_crc32_options():
     """Whether `save` writes a checksum of each record."""
-    return _crc32
+    return save_options.compute_crc32
 
 
 def set_crc32_options(compute_crc32):
     """Sets whether `save` writes a checksum of each record; `load` checks those that are there."""
-    global _crc32
-    _crc32 = bool(compute_crc32)
+    save_options.compute_crc32 = bool(compute_crc32)
 
 
 def get_default_mmap_options():
     """How `load(mmap=True)` maps files: mmap.MAP_PRIVATE or mmap.MAP_SHARED."""
-    return _mmap_flags
+    return load_options.mmap_flags
 
 
 class set_default_mmap_options:
@@ -120,20 +117,18 @@ class set_default_mmap_options:
     """
 
     def __init__(self, flags):
-        global _mmap_flags
         if flags not in (_mmap.MAP_PRIVATE, _mmap.MAP_SHARED):
             raise ValueError(
                 "Invalid argument in function set_default_mmap_options, expected mmap.MAP_PRIVATE "
                 f"or mmap.MAP_SHARED, but got {flags}"
             )
-        self._before, _mmap_flags = _mmap_flags, flags
+        self._before, load_options.mmap_flags = load_options.mmap_flags, flags
 
     def __enter__(self):
         pass
 
     def __exit__(self, *exception):
-        global _mmap_flags
-        _mmap_flags = self._before
+        load_options.mmap_flags = self._before
 
 
 class skip_data:
@@ -414,7 +409,7 @@ def _save_into(obj, file, name, pickle_module, protocol, as_zip):
         return
     pickled = io.BytesIO()
     _pickler(pickle_module, pickled, protocol, storages).dump(obj)
-    _checkpoint.write_zip(file, name, pickled.getbuffer(), storages.found, _crc32, _skips_data())
+    _checkpoint.write_zip(file, name, pickled.getbuffer(), storages.found, save_options, _skips_data())
 
 
 # ------------------------------------------------------------------ loading
@@ -490,6 +485,8 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
     named (pickle.UnpicklingError); False runs whatever the file says: for files that you trust alone.
     mmap: map the file (a path) rather than read it.
     """
+    if mmap is None:
+        mmap = load_options.mmap
     if weights_only is None:
         weights_only = pickle_module is None
         if _forced("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"):
@@ -530,7 +527,7 @@ def _load_path_or_file(f, restore, unpickle, safe, mmap):
                     "_use_new_zipfile_serialization=True), please torch.save your checkpoint with this option in "
                     "order to use mmap."
                 )
-            mapped = _checkpoint.map_file(f, _mmap_flags)
+            mapped = _checkpoint.map_file(f, load_options.mmap_flags)
         return _load_from(file, restore, unpickle, safe, mapped)
 
 
@@ -578,9 +575,8 @@ def _order_of(archive):
         if order not in ("little", "big"):
             raise ValueError(f"Unknown endianness type: {order}")
         return order
-    if _endianness in (None, LoadEndianness.NATIVE):
-        return sys.byteorder
-    return _endianness.name.lower()
+    order = load_options.endianness
+    return sys.byteorder if order in (None, LoadEndianness.NATIVE) else order.name.lower()
 
 
 def _load_legacy(file, restore, unpickle, safe):
