@@ -287,6 +287,7 @@ class LegacyStorages:
         file.seek(here)
         self._waiting = {}  # key -> (storage, dtype, count, location)
         self._views = {}
+        self._changes = []
 
     def load(self, pid):
         if self._modules and isinstance(pid, tuple) and pid and pid[0] == "module":
@@ -315,7 +316,11 @@ class LegacyStorages:
             if view_key not in self._views:
                 self._views[view_key] = data[first * width : (first + size) * width]
             data = self._views[view_key]
-        return data if dtype is None else TypedStorage._of(data, dtype)
+        if dtype is None:
+            return data
+        typed = TypedStorage._of(data, dtype)
+        typed.changes = self._changes
+        return typed
 
     def fill(self, keys, swap):
         """Reads the bytes of the storages, which stand in the order of `keys`."""
@@ -338,6 +343,8 @@ class LegacyStorages:
                 storage.byteswap(host, dtype)
             if host is not data:
                 data.copy_(host)
+        for change in self._changes:
+            change()
 
 
 def map_file(path, flags):

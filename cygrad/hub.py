@@ -145,7 +145,9 @@ def _repository(github, force_reload, trust_repo, verbose=True, skip_validation=
         extracted = os.path.join(scratch, "extracted")
         with zipfile.ZipFile(archive) as file:  # `extractall` keeps names within the folder
             file.extractall(extracted)
-        (top,) = os.listdir(extracted)
+        top, *others = os.listdir(extracted)
+        if others:
+            raise ValueError(f"{url} holds more than one folder")
         shutil.rmtree(path, ignore_errors=True)
         shutil.move(os.path.join(extracted, top), path)
     return path
