@@ -1,8 +1,8 @@
 """The files of `save`: PyTorch's zip archives, and the pickles that came before them.
 
-An archive `name` holds name/data.pkl, the pickle, in which each storage stands by a key; name/data/<key>, its bytes, not
-compressed and at a multiple of 64 bytes; and small records beside them. Nothing that a file says of sizes is believed
-before it is compared with the length of the file.
+An archive `name` holds name/data.pkl, the pickle, in which each storage stands by a key; name/data/<key>, its bytes,
+not compressed and at a multiple of 64 bytes; and small records beside them. Nothing that a file says of sizes is
+believed before it is compared with the length of the file.
 """
 
 import io
@@ -56,7 +56,9 @@ class Storages:
             return None
         # On the host the address tells, since `.data` has a storage object of its own over the same bytes.
         host = data.device.type == "cpu"
-        where = id(data.handle) if not host else data.data_ptr() if data.nbytes() else (id(data), dtype)
+        where = (
+            id(data.handle) if not host else data.data_ptr() if data.nbytes() else (id(data), dtype)
+        )
         key, known = self._seen.setdefault(where, (str(len(self._seen)), dtype))
         if known is not dtype:
             raise RuntimeError(
@@ -326,7 +328,9 @@ class LegacyStorages:
         """Reads the bytes of the storages, which stand in the order of `keys`."""
         listed = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
         if not listed or sorted(keys) != sorted(self._waiting):
-            raise RuntimeError("the list of storages does not fit the pickle before it; corrupt file?")
+            raise RuntimeError(
+                "the list of storages does not fit the pickle before it; corrupt file?"
+            )
         for key in keys:
             data, dtype, count = self._waiting[key]
             header = self._file.read(8)
@@ -337,7 +341,9 @@ class LegacyStorages:
             while done < len(view):
                 n = _read_some(self._file, view[done:])
                 if not n:
-                    raise RuntimeError(f"unexpected EOF, expected {len(view) - done} more bytes. The file might be corrupted.")
+                    raise RuntimeError(
+                        f"unexpected EOF, expected {len(view) - done} more bytes. The file might be corrupted."
+                    )
                 done += n
             if swap and dtype is not None:
                 storage.byteswap(host, dtype)

@@ -2,7 +2,7 @@
 
 import operator
 
-from . import _bridge, _core
+from . import _bridge
 
 _LARGEST = 2**63 - 1
 
@@ -12,9 +12,7 @@ def _rebuild_tensor(storage, storage_offset, size, stride):
     offset = operator.index(storage_offset)
     size, stride = tuple(map(operator.index, size)), tuple(map(operator.index, stride))
     if len(size) != len(stride):
-        raise RuntimeError(
-            f"unequal size length ({len(size)}) and stride length ({len(stride)})"
-        )
+        raise RuntimeError(f"unequal size length ({len(size)}) and stride length ({len(stride)})")
     if len(size) > 64:
         raise RuntimeError(f"a tensor has at most 64 dimensions, this one has {len(size)}")
     if offset < 0:
@@ -58,7 +56,9 @@ def _rebuild_tensor_v2(
         if name not in ("conj", "neg"):
             raise RuntimeError(f"cygrad does not know the property {name!r} of a tensor")
         if value:
-            tensor = _changed(tensor, type(tensor).conj if name == "conj" else type(tensor).neg, storage)
+            tensor = _changed(
+                tensor, type(tensor).conj if name == "conj" else type(tensor).neg, storage
+            )
     tensor.requires_grad = bool(requires_grad)
     return tensor
 

@@ -169,7 +169,9 @@ def _hubconf(folder):
     spec = importlib.util.spec_from_file_location("hubconf.py", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    missing = [n for n in getattr(module, "dependencies", ()) if importlib.util.find_spec(n) is None]
+    missing = [
+        n for n in getattr(module, "dependencies", ()) if importlib.util.find_spec(n) is None
+    ]
     if missing:
         raise RuntimeError(f"Missing dependencies: {', '.join(missing)}")
     return module
@@ -312,7 +314,9 @@ def load_state_dict_from_url(
         found = HASH_REGEX.search(filename) if check_hash else None
         download_url_to_file(url, path, found and found.group(1), progress=progress)
     if zipfile.is_zipfile(path) and (one := _single_file(path)):
-        with tempfile.TemporaryDirectory() as scratch:  # of before PyTorch's files were archives themselves
+        with (
+            tempfile.TemporaryDirectory() as scratch
+        ):  # of before PyTorch's files were archives themselves
             with zipfile.ZipFile(path) as file:
                 path = file.extract(one, scratch)
             return serialization.load(path, map_location, weights_only=weights_only)

@@ -394,7 +394,9 @@ def save(
             "expected 'f' to be string, path, or a file-like object with a 'write' attribute"
         )
     if not _is_path(f):
-        _save_into(obj, f, "archive", pickle_module, pickle_protocol, _use_new_zipfile_serialization)
+        _save_into(
+            obj, f, "archive", pickle_module, pickle_protocol, _use_new_zipfile_serialization
+        )
         return
     name = os.path.splitext(os.path.basename(os.fspath(f)))[0] or "archive"
     with _replacing(f) as file:
@@ -409,7 +411,9 @@ def _save_into(obj, file, name, pickle_module, protocol, as_zip):
         return
     pickled = io.BytesIO()
     _pickler(pickle_module, pickled, protocol, storages).dump(obj)
-    _checkpoint.write_zip(file, name, pickled.getbuffer(), storages.found, save_options, _skips_data())
+    _checkpoint.write_zip(
+        file, name, pickled.getbuffer(), storages.found, save_options, _skips_data()
+    )
 
 
 # ------------------------------------------------------------------ loading
@@ -440,7 +444,8 @@ def _refusal(message):
     else:
         message = (
             f"Weights only load failed. {_WEIGHTS_ONLY}\nPlease file an issue with the following so that we can make "
-            "`weights_only=True` compatible with your use case: WeightsUnpickler error: \n\n" + message
+            "`weights_only=True` compatible with your use case: WeightsUnpickler error: \n\n"
+            + message
         )
     return pickle.UnpicklingError(message + _DOCUMENTED)
 
@@ -476,7 +481,9 @@ def _forced(name):
     return os.environ.get(name, "0").lower() in ("1", "y", "yes", "true")
 
 
-def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args):
+def load(
+    f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args
+):
     """Reads what `save` wrote, here or in PyTorch, from a path or a file that can seek.
 
     map_location: where storages go: a device, a dict from tags of the file to others, or a function
@@ -495,7 +502,9 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
         weights_only = True
     if weights_only:
         if pickle_module is not None:
-            raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
+            raise RuntimeError(
+                "Can not safely load weights when explicit pickle_module is specified"
+            )
         if pickle_load_args:
             warnings.warn("pickle_load_args only works if `weights_only=False`.", stacklevel=2)
         unpickle = _safe_unpickle
@@ -557,9 +566,13 @@ def _load_from(file, restore, unpickle, safe, mapped=None):
             raise RuntimeError(
                 f"Cannot use ``weights_only=True`` with TorchScript archives passed to ``torch.load``. {_WEIGHTS_ONLY}"
             )
-        raise RuntimeError("the file is a TorchScript archive, and cygrad does not have TorchScript")
+        raise RuntimeError(
+            "the file is a TorchScript archive, and cygrad does not have TorchScript"
+        )
     swap = _order_of(archive) != sys.byteorder
-    storages = _checkpoint.ZipStorages(archive, restore, swap, None if swap else mapped, _skips_data())
+    storages = _checkpoint.ZipStorages(
+        archive, restore, swap, None if swap else mapped, _skips_data()
+    )
     return unpickle(io.BytesIO(archive.read("data.pkl")), storages.load)
 
 

@@ -107,7 +107,9 @@ def test_bad_repositories(tmp_path):
         hub.load(path, "net", source="local")
     with pytest.raises(FileNotFoundError):
         hub.load(tmp_path / "nowhere", "net", source="local")
-    with pytest.raises(ValueError, match='Unknown source: "x". Allowed values: "github" | "local".'):
+    with pytest.raises(
+        ValueError, match='Unknown source: "x". Allowed values: "github" | "local".'
+    ):
         hub.load(path, "net", source="x")
 
 
@@ -126,7 +128,9 @@ def test_trust(folder, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda prompt: asked.append(prompt) or answers.pop())
     answers = ["n", "y"]
     hub.load("owner/repo:main", "net", trust_repo=False)
-    assert "The repository owner_repo does not belong to the list of trusted repositories" in asked[0]
+    assert (
+        "The repository owner_repo does not belong to the list of trusted repositories" in asked[0]
+    )
     assert (folder / "trusted_list").read_text() == "owner_repo\n"
     with pytest.raises(Exception, match="Untrusted repository."):
         hub.load("owner/repo:main", "net", trust_repo=False)
@@ -196,7 +200,11 @@ def test_options_of_load_state_dict_from_url(server, tmp_path):
     url, root = server
     put_weights(root)
     hub.load_state_dict_from_url(
-        url + "weights.pt?x=1", tmp_path / "mine", file_name="w.pt", weights_only=True, progress=False
+        url + "weights.pt?x=1",
+        tmp_path / "mine",
+        file_name="w.pt",
+        weights_only=True,
+        progress=False,
     )
     assert (tmp_path / "mine" / "w.pt").exists()
     with zipfile.ZipFile(root / "packed.zip", "w") as archive:  # as they were once

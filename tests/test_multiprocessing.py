@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def echo(inbox, outbox):
     inbox.get()  # a sender lives until what it sent has been taken
 
 
+@pytest.mark.filterwarnings("ignore:TypedStorage")
 def test_sharing_in_place():
     x = torch.arange(6.0)
     view, alias = x[2:], x.data
@@ -53,7 +55,9 @@ def test_sharing_in_place():
     assert x.tolist() == [0, 1, 0, 0, 0, 0]
     assert alias.tolist() == [0, 1, 2, 3, 4, 5]  # of before
     assert x.data.is_shared() and x[1:].is_shared()
-    assert not (x + 1).is_shared() and not copy.deepcopy(x).is_shared() and not x.clone().is_shared()
+    assert (
+        not (x + 1).is_shared() and not copy.deepcopy(x).is_shared() and not x.clone().is_shared()
+    )
     assert torch.empty(0).share_memory_().is_shared()
     assert x.storage().is_shared()
 
@@ -219,10 +223,14 @@ def test_errors_of_processes(caplog):
         start(fail, "a word")
     assert caught.value.error_index == 1
     assert "via signal SIGTERM" in caplog.text
-    with pytest.raises(mp.ProcessExitedException, match="process . terminated with exit code 3") as caught:
+    with pytest.raises(
+        mp.ProcessExitedException, match="process . terminated with exit code 3"
+    ) as caught:
         start(leave)
     assert caught.value.exit_code == 3 and caught.value.signal_name is None
-    with pytest.raises(mp.ProcessExitedException, match="process . terminated with signal SIGKILL") as caught:
+    with pytest.raises(
+        mp.ProcessExitedException, match="process . terminated with signal SIGKILL"
+    ) as caught:
         start(kill)
     assert caught.value.signal_name == "SIGKILL"
     start(interrupt)
@@ -242,6 +250,16 @@ def test_strategies_and_methods():
 # ------------------------------------------------------------------ OpenMP and fork
 
 
+def more_threads(index):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.set_num_threads(2)
+    assert torch.get_num_threads() == 1 and "a forked process runs on one thread" in str(
+        caught[0].message
+    )
+    many_elements(0, [0])
+
+
 def many_elements(index, result):
     x = torch.ones(1500, 1500)
     y = (x * 2).sum() + (x @ x)[0, 0] + torch.sort(torch.rand(200_000)).values[0].floor()
@@ -254,7 +272,9 @@ def test_a_forked_child_does_not_wait_for_threads_that_it_lacks():
     many_elements(0, result)  # the parent's threads are there
     expected = result[0].item()
     result.zero_().share_memory_()
-    context = mp.start_processes(many_elements, (result,), nprocs=2, join=False, start_method="fork")
+    context = mp.start_processes(
+        many_elements, (result,), nprocs=2, join=False, start_method="fork"
+    )
     end = time.monotonic() + 60
     try:
         while not context.join(timeout=1):
@@ -263,6 +283,7 @@ def test_a_forked_child_does_not_wait_for_threads_that_it_lacks():
         for process in context.processes:
             process.kill()
     assert result.tolist() == [expected, expected]
+    mp.start_processes(more_threads, nprocs=1, start_method="fork")
 
 
 def test_children_end_with_a_killed_parent(tmp_path):

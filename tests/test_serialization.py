@@ -112,13 +112,16 @@ def test_subclasses_and_attributes():
     m = torch.Tensor._make_subclass(Marked, torch.ones(3))
     m.note = [1]
     assert load(saved(t)).note == "mine"
-    with pytest.raises(pickle.UnpicklingError, match="test_serialization.Marked was not an allowed global"):
+    with pytest.raises(
+        pickle.UnpicklingError, match="test_serialization.Marked was not an allowed global"
+    ):
         load(saved(m))
     with torch.serialization.safe_globals([Marked]):
         again = load(saved(m))
     assert type(again) is Marked and again.note == [1] and again.tolist() == [1, 1, 1]
 
 
+@pytest.mark.filterwarnings("ignore:TypedStorage")
 def test_storages():
     typed, plain = load(saved([torch.FloatStorage([1, 2]), torch.arange(2).untyped_storage()]))
     assert typed.tolist() == [1, 2] and typed.dtype is torch.float32
@@ -212,7 +215,10 @@ def test_map_location():
     assert seen == [(8, "cpu")]
     assert load(data, map_location=lambda s, tag: s.fill_(0)).sum() == 0
     assert load(data, map_location={"cuda:0": "cpu"}).sum() == 2
-    with pytest.raises(RuntimeError, match="don't know how to restore data location of torch.storage.UntypedStorage"):
+    with pytest.raises(
+        RuntimeError,
+        match="don't know how to restore data location of torch.storage.UntypedStorage",
+    ):
         load(data, map_location="nowhere")
     with pytest.raises(KeyError, match="mine"):
         load(data, map_location=lambda s, tag: {}["mine"])
@@ -241,7 +247,9 @@ def test_mmap_is_private(tmp_path):
     torch.save({"a": torch.arange(1000.0), "b": torch.ones(2)}, path)
     before = path.read_bytes()
     found = torch.load(path, mmap=True)
-    assert isinstance(found["a"].untyped_storage().handle, memoryview)  # not read: a view of the file
+    assert isinstance(
+        found["a"].untyped_storage().handle, memoryview
+    )  # not read: a view of the file
     found["a"].mul_(2)
     assert found["a"][999] == 1998
     assert path.read_bytes() == before
@@ -339,7 +347,9 @@ class Evil:
 def test_nothing_is_run(tmp_path, as_zip):
     path = str(tmp_path / "ran")
     data = saved(Evil(path), _use_new_zipfile_serialization=as_zip)
-    with pytest.raises(pickle.UnpicklingError, match="Unsupported global: GLOBAL io.open was not an allowed"):
+    with pytest.raises(
+        pickle.UnpicklingError, match="Unsupported global: GLOBAL io.open was not an allowed"
+    ):
         load(data)
     assert not os.path.exists(path)
     load(data, weights_only=False).close()
@@ -355,7 +365,9 @@ def around(pickled, storage=bytes(16)):
     return file.getvalue()
 
 
-def tensor_pickle(offset, size, stride, count=4, key="0", location="cpu", kind="FloatStorage", grad=False):
+def tensor_pickle(
+    offset, size, stride, count=4, key="0", location="cpu", kind="FloatStorage", grad=False
+):
     """The pickle of a tensor that says this of itself."""
     from cygrad import _utils, serialization, storage
 
@@ -384,29 +396,28 @@ def test_what_a_tensor_says_is_believed_where_it_fits():
 @pytest.mark.parametrize(
     ("told", "message"),
     [
-        (dict(offset=0, size=(5,), stride=(1,)), "Trying to resize storage that is not resizable"),
-        (dict(offset=2, size=(3,), stride=(1,)), "Trying to resize storage that is not resizable"),
-        (dict(offset=0, size=(2, 2), stride=(3, 1)), "Trying to resize storage that is not resizable"),
-        (dict(offset=-1, size=(2,), stride=(1,)), "invalid storage offset -1"),
-        (dict(offset=3, size=(2,), stride=(-1,)), "Storage size calculation overflowed with sizes=.2. and strides=.-1."),
-        (dict(offset=0, size=(-2,), stride=(1,)), "numel: integer multiplication overflow"),
-        (dict(offset=0, size=(2**62, 2**62), stride=(0, 0)), "numel: integer multiplication overflow"),
-        (dict(offset=0, size=(2,), stride=(2**63,)), "Trying to resize"),
-        (dict(offset=2**70, size=(0,), stride=(1,)), "Trying to resize"),
-        (dict(offset=0, size=(2, 2), stride=(1,)), r"unequal size length \(2\) and stride length \(1\)"),
-        (dict(offset=0, size=(1,) * 65, stride=(1,) * 65), "at most 64 dimensions"),
-        (dict(offset=0, size=(2,), stride=(1,), count=2**50), "record size .16 bytes. does not match"),
-        (dict(offset=0, size=(2,), stride=(1,), count=-4), "record size .16 bytes. does not match"),
-        (dict(offset=0, size=(2,), stride=(1,), key="../../secret"), "failed locating file data/../../secret"),
-        (dict(offset=0, size=(2,), stride=(1,), location="mars"), "tagged with mars"),
-        (dict(offset=0, size=(2,), stride=(1,), kind="LongStorage", count=2, grad=True), "only Tensors of floating point"),
-        (dict(offset="a", size=(2,), stride=(1,)), "malformed pickle: TypeError"),
-        (dict(offset=0, size="ab", stride=(1,)), "malformed pickle: TypeError"),
+        ({"offset": 0, "size": (5,), "stride": (1,)}, "Trying to resize storage that is not resizable"),
+        ({"offset": 2, "size": (3,), "stride": (1,)}, "Trying to resize storage that is not resizable"),
+        ({"offset": 0, "size": (2, 2), "stride": (3, 1)}, "Trying to resize storage that is not resizable"),
+        ({"offset": -1, "size": (2,), "stride": (1,)}, "invalid storage offset -1"),
+        ({"offset": 3, "size": (2,), "stride": (-1,)}, "size calculation overflowed with sizes=.2. and strides=.-1."),
+        ({"offset": 0, "size": (-2,), "stride": (1,)}, "numel: integer multiplication overflow"),
+        ({"offset": 0, "size": (2**62, 2**62), "stride": (0, 0)}, "numel: integer multiplication overflow"),
+        ({"offset": 0, "size": (2,), "stride": (2**63,)}, "Trying to resize"),
+        ({"offset": 2**70, "size": (0,), "stride": (1,)}, "Trying to resize"),
+        ({"offset": 0, "size": (2, 2), "stride": (1,)}, r"unequal size length \(2\) and stride length \(1\)"),
+        ({"offset": 0, "size": (1,) * 65, "stride": (1,) * 65}, "at most 64 dimensions"),
+        ({"offset": 0, "size": (2,), "stride": (1,), "count": 2**50}, "record size .16 bytes. does not match"),
+        ({"offset": 0, "size": (2,), "stride": (1,), "count": -4}, "record size .16 bytes. does not match"),
+        ({"offset": 0, "size": (2,), "stride": (1,), "key": "../../secret"}, "failed locating file data/../../secret"),
+        ({"offset": 0, "size": (2,), "stride": (1,), "location": "mars"}, "tagged with mars"),
+        ({"offset": 0, "size": (2,), "stride": (1,), "kind": "LongStorage", "count": 2, "grad": True}, "nly Tensors"),
+        ({"offset": "a", "size": (2,), "stride": (1,)}, "malformed pickle: TypeError"),
+        ({"offset": 0, "size": "ab", "stride": (1,)}, "malformed pickle: TypeError"),
     ],
 )  # fmt: skip
 def test_tensors_that_do_not_fit_their_storage(told, message):
     kinds = (RuntimeError, pickle.UnpicklingError)
-    message = message.replace("only Tensors of floating point", "[Oo]nly Tensors of floating point")
     with pytest.raises(kinds, match=message):
         load(around(tensor_pickle(**told)))
 
@@ -471,7 +482,8 @@ def test_records_that_overlap():
     """A small file whose records all are the same large piece of it."""
     big = bytes(100_000)
     pids = b"".join(
-        b"(X\x07\x00\x00\x00storagectorch\nByteStorage\nX\x03\x00\x00\x00%03dX\x03\x00\x00\x00cpuJ\xa0\x86\x01\x00tQa" % i
+        b"(X\x07\x00\x00\x00storagectorch\nByteStorage\nX\x03\x00\x00\x00%03d" % i
+        + b"X\x03\x00\x00\x00cpuJ\xa0\x86\x01\x00tQa"
         for i in range(100)
     )
     file = io.BytesIO()
@@ -501,7 +513,9 @@ def test_safe_globals():
     data = saved(Point(3))
     name = "test_serialization.Point"
     assert torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data)) == [name]
-    with pytest.raises(pickle.UnpicklingError, match=r"add_safe_globals\(\[test_serialization.Point\]\)"):
+    with pytest.raises(
+        pickle.UnpicklingError, match=r"add_safe_globals\(\[test_serialization.Point\]\)"
+    ):
         load(data)
     with torch.serialization.safe_globals([Point]):
         assert torch.serialization.get_safe_globals() == [Point]
@@ -527,7 +541,9 @@ def test_weights_only_by_environment(monkeypatch):
 
 def test_what_cygrad_lacks_is_named():
     pickled = b"\x80\x02ctorch.fx.nowhere\nThing\n."
-    with pytest.raises(pickle.UnpicklingError, match="the file needs torch.fx.nowhere.Thing, which cygrad does not"):
+    with pytest.raises(
+        pickle.UnpicklingError, match="the file needs torch.fx.nowhere.Thing, which cygrad does not"
+    ):
         load(around(pickled), weights_only=False)
 
 

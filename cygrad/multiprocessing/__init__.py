@@ -18,9 +18,15 @@ from .spawn import (
 )
 
 __all__ = [
+    "ProcessContext",
+    "ProcessExitedException",
+    "ProcessRaisedException",
+    "SpawnContext",
     "get_all_sharing_strategies",
     "get_sharing_strategy",
     "set_sharing_strategy",
+    "spawn",
+    "start_processes",
     *multiprocessing.__all__,
 ]
 

@@ -112,7 +112,9 @@ class ProcessContext:
         for process in self.processes:
             process.join(max(0, end - time.monotonic()))
             if process.is_alive():
-                _log.warning("Unable to shutdown process %s via SIGTERM, using SIGKILL", process.pid)
+                _log.warning(
+                    "Unable to shutdown process %s via SIGTERM, using SIGKILL", process.pid
+                )
                 process.kill()
                 process.join()
 
