@@ -10,6 +10,7 @@ they are first used.
 import importlib as _importlib
 import importlib.util as _importlib_util
 import math as _math
+import os as _os
 import sys as _sys
 
 from . import _blas, _core, _dispatch, _elementwise, _ops, _standins
@@ -41,6 +42,15 @@ complex32, cfloat, cdouble, chalf = _core.complex32, complex64, complex128, _cor
 short, int, long = int16, int32, int64  # noqa: F821
 
 _blas.load()
+
+
+def _stay_at_one_thread():
+    global set_num_threads
+    set_num_threads = _importlib.import_module("._misc", __name__).stay_at_one_thread()
+
+
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(after_in_child=_stay_at_one_thread)
 
 
 def _listed(module, kind):

@@ -63,6 +63,11 @@ class _Alias:
     @staticmethod
     def exec_module(module):
         module.__spec__ = module.__spec__.loader_state
+        # What is loaded is not to be imported again: that would set it on its package, over a function of its name
+        # (torch.multiprocessing.spawn).
+        for name, loaded in list(sys.modules.items()):
+            if name.startswith(module.__spec__.name + "."):
+                sys.modules.setdefault(_theirs(name), loaded)
 
 
 class _Renaming:

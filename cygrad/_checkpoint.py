@@ -1,8 +1,8 @@
 """The files of `save`: PyTorch's zip archives, and the pickles that came before them.
 
-An archive `name` holds name/data.pkl, the pickle, in which each storage stands by a key; name/data/<key>, its bytes, not
-compressed and at a multiple of 64 bytes; and small records beside them. Nothing that a file says of sizes is believed
-before it is compared with the length of the file.
+An archive `name` holds name/data.pkl, the pickle, in which each storage stands by a key; name/data/<key>, its bytes,
+not compressed and at a multiple of 64 bytes; and small records beside them. Nothing that a file says of sizes is
+believed before it is compared with the length of the file.
 """
 
 import io
@@ -18,7 +18,6 @@ import zlib
 from . import _core, _storage, storage
 from .storage import TypedStorage, UntypedStorage
 
-ALIGNMENT = 64
 _ZIP64 = 0x7FFFFFFF / 1.05  # of what size on `zipfile` writes 20 bytes more before a record
 _ADVICE = (
     " This is an internal miniz error. If you are seeing this error, there is a high likelihood that your checkpoint "
@@ -57,7 +56,9 @@ class Storages:
             return None
         # On the host the address tells, since `.data` has a storage object of its own over the same bytes.
         host = data.device.type == "cpu"
-        where = id(data.handle) if not host else data.data_ptr() if data.nbytes() else (id(data), dtype)
+        where = (
+            id(data.handle) if not host else data.data_ptr() if data.nbytes() else (id(data), dtype)
+        )
         key, known = self._seen.setdefault(where, (str(len(self._seen)), dtype))
         if known is not dtype:
             raise RuntimeError(
@@ -70,12 +71,12 @@ class Storages:
         return (*pid, None) if self._legacy else pid
 
 
-def _add(archive, name, data, crc):
-    """Adds a record whose bytes begin at a multiple of 64."""
+def _add(archive, name, data, crc, alignment):
+    """Adds a record whose bytes begin at a multiple of `alignment`."""
     info = zipfile.ZipInfo(name, (1980, 0, 0, 0, 0, 0))
     info.file_size = len(data)
     header = archive.fp.tell() + 30 + len(name.encode()) + (20 if len(data) > _ZIP64 else 0)
-    padding = -(header + 4) % ALIGNMENT
+    padding = -(header + 4) % alignment
     info.extra = struct.pack("<2sH", b"FB", padding) + b"Z" * padding
     with archive.open(info, "w") as record:
         record.write(data)
@@ -83,20 +84,20 @@ def _add(archive, name, data, crc):
         info.CRC = 0
 
 
-def write_zip(file, name, pickled, found, crc=True, skip_data=False):
+def write_zip(file, name, pickled, found, options, skip_data=False):
     """Writes an archive called `name` of a pickle and the storages that it refers to."""
     with zipfile.ZipFile(file, "w") as archive:
 
-        def add(record, data, crc=crc):
-            _add(archive, f"{name}/{record}", data, crc)
+        def add(record, data, crc=options.compute_crc32):
+            _add(archive, f"{name}/{record}", data, crc, options.storage_alignment)
 
         add("data.pkl", pickled)
         add(".format_version", b"1")
-        add(".storage_alignment", str(ALIGNMENT).encode())
+        add(".storage_alignment", str(options.storage_alignment).encode())
         add("byteorder", sys.byteorder.encode())
         for key, data in found.items():
             data = bytes(data.nbytes()) if skip_data else memoryview(data.cpu())
-            add(f"data/{key}", data, crc and not skip_data)
+            add(f"data/{key}", data, options.compute_crc32 and not skip_data)
         add("version", b"3\n")
         sums = zlib.crc32(b"".join(struct.pack("<I", i.CRC) for i in archive.infolist()))
         names = zlib.crc32("\0".join(archive.namelist()).encode())
@@ -288,6 +289,7 @@ class LegacyStorages:
         file.seek(here)
         self._waiting = {}  # key -> (storage, dtype, count, location)
         self._views = {}
+        self._changes = []
 
     def load(self, pid):
         if self._modules and isinstance(pid, tuple) and pid and pid[0] == "module":
@@ -316,12 +318,19 @@ class LegacyStorages:
             if view_key not in self._views:
                 self._views[view_key] = data[first * width : (first + size) * width]
             data = self._views[view_key]
-        return data if dtype is None else TypedStorage._of(data, dtype)
+        if dtype is None:
+            return data
+        typed = TypedStorage._of(data, dtype)
+        typed.changes = self._changes
+        return typed
 
     def fill(self, keys, swap):
         """Reads the bytes of the storages, which stand in the order of `keys`."""
-        if not isinstance(keys, list) or sorted(keys) != sorted(self._waiting):
-            raise RuntimeError("the list of storages does not fit the pickle before it; corrupt file?")
+        listed = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+        if not listed or sorted(keys) != sorted(self._waiting):
+            raise RuntimeError(
+                "the list of storages does not fit the pickle before it; corrupt file?"
+            )
         for key in keys:
             data, dtype, count = self._waiting[key]
             header = self._file.read(8)
@@ -332,12 +341,16 @@ class LegacyStorages:
             while done < len(view):
                 n = _read_some(self._file, view[done:])
                 if not n:
-                    raise RuntimeError(f"unexpected EOF, expected {len(view) - done} more bytes. The file might be corrupted.")
+                    raise RuntimeError(
+                        f"unexpected EOF, expected {len(view) - done} more bytes. The file might be corrupted."
+                    )
                 done += n
             if swap and dtype is not None:
                 storage.byteswap(host, dtype)
             if host is not data:
                 data.copy_(host)
+        for change in self._changes:
+            change()
 
 
 def map_file(path, flags):

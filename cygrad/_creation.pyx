@@ -392,6 +392,9 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
         t = from_array(obj)
     elif hasattr(obj, "__dlpack__"):
         t = _from_dlpack(obj)
+    elif isinstance(obj, _core.Storage):
+        kind = dtype_object(default_dtype_code() if dt < 0 else dt)
+        t = _bridge.rebuild_tensor(obj, kind, 0, (obj.nbytes() // kind.itemsize,), (1,))
     else:
         t = None
         if not isinstance(obj, str) and as_number(obj) is None:

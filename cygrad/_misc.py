@@ -1,5 +1,7 @@
 """Public names that belong to no family."""
 
+import warnings
+
 from ._core import Storage, Tensor
 from ._types import CONSTANTS
 
@@ -18,6 +20,27 @@ def typename(obj):
 def is_autocast_enabled(device_type=None):
     """Whether autocasting is on; there is none yet."""
     return False
+
+
+def stay_at_one_thread():
+    """What a forked child does: OpenMP would wait for threads of its parent, which it does not have.
+
+    Returns what stands for `set_num_threads` there.
+    """
+    from ._ops import set_num_threads
+
+    set_num_threads(1)
+
+    def set_num_threads_of_child(num):
+        if num != 1:
+            warnings.warn(
+                "a forked process runs on one thread, since OpenMP's threads stayed behind in its parent; "
+                "the start method 'spawn' makes processes that can have more",
+                stacklevel=2,
+            )
+
+    set_num_threads_of_child.__name__ = "set_num_threads"
+    return set_num_threads_of_child
 
 
 def get_device(self):

@@ -45,7 +45,9 @@ def torch_name(obj, name=None):
     module = "torch." + place if place else "torch"
     try:
         if resolve(module, name) is obj:
-            return sys.intern(module), sys.intern(name)  # written once, where the protocol shares strings
+            return sys.intern(module), sys.intern(
+                name
+            )  # written once, where the protocol shares strings
     except pickle.UnpicklingError:
         pass
     raise pickle.PicklingError(f"Can't pickle {obj!r}: it's not found as {module}.{name}")
@@ -131,8 +133,17 @@ _REBUILDERS = (
 _CALLS = {OrderedDict: _ordered_dict, Counter: _counter}
 _CALLS |= {
     f: f
-    for f in (_set, _bytearray, _encode, _safe_rebuild_from_type, _types._get_layout, complex, _core.Size, _core.device,
-              *_REBUILDERS)
+    for f in (
+        _set,
+        _bytearray,
+        _encode,
+        _safe_rebuild_from_type,
+        _types._get_layout,
+        complex,
+        _core.Size,
+        _core.device,
+        *_REBUILDERS,
+    )
 }
 
 
@@ -290,7 +301,9 @@ class WeightsUnpickler(pickle._Unpickler):
             cls in self._trusted or cls in (_core.Tensor, OrderedDict, Counter) and not args
         )
         if not known:
-            raise pickle.UnpicklingError(f"Trying to create new object for unrecognized class {cls}")
+            raise pickle.UnpicklingError(
+                f"Trying to create new object for unrecognized class {cls}"
+            )
         self.append(cls.__new__(cls, *args))
 
     dispatch[pickle.NEWOBJ[0]] = load_newobj

@@ -2,7 +2,7 @@
 
 import operator
 
-from . import _bridge, _core
+from . import _bridge
 
 _LARGEST = 2**63 - 1
 
@@ -12,9 +12,7 @@ def _rebuild_tensor(storage, storage_offset, size, stride):
     offset = operator.index(storage_offset)
     size, stride = tuple(map(operator.index, size)), tuple(map(operator.index, stride))
     if len(size) != len(stride):
-        raise RuntimeError(
-            f"unequal size length ({len(size)}) and stride length ({len(stride)})"
-        )
+        raise RuntimeError(f"unequal size length ({len(size)}) and stride length ({len(stride)})")
     if len(size) > 64:
         raise RuntimeError(f"a tensor has at most 64 dimensions, this one has {len(size)}")
     if offset < 0:
@@ -40,6 +38,15 @@ def _rebuild_tensor(storage, storage_offset, size, stride):
     return _bridge.rebuild_tensor(storage.untyped(), storage.dtype, offset, size, stride)
 
 
+def _changed(tensor, change, storage):
+    """change(tensor); filled in later where the bytes of the storage have not been read yet."""
+    if storage.changes is None:
+        return change(tensor)
+    result = tensor.clone()
+    storage.changes.append(lambda: result.data.copy_(change(tensor)))
+    return result
+
+
 def _rebuild_tensor_v2(
     storage, storage_offset, size, stride, requires_grad, backward_hooks, metadata=None
 ):
@@ -49,7 +56,9 @@ def _rebuild_tensor_v2(
         if name not in ("conj", "neg"):
             raise RuntimeError(f"cygrad does not know the property {name!r} of a tensor")
         if value:
-            tensor = tensor.conj() if name == "conj" else tensor.neg()
+            tensor = _changed(
+                tensor, type(tensor).conj if name == "conj" else type(tensor).neg, storage
+            )
     tensor.requires_grad = bool(requires_grad)
     return tensor
 
@@ -61,6 +70,7 @@ def _rebuild_tensor_v3(
     from .storage import TypedStorage
 
     typed = TypedStorage._of(storage.untyped(), dtype)
+    typed.changes = getattr(storage, "changes", None)
     return _rebuild_tensor_v2(
         typed, storage_offset, size, stride, requires_grad, backward_hooks, metadata
     )

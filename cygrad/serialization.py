@@ -77,39 +77,36 @@ class StorageType:
 
 # ------------------------------------------------------------------ options
 
-_endianness = None
-_mmap_flags = getattr(_mmap, "MAP_PRIVATE", 2)
-_crc32 = True
+load_options = types.SimpleNamespace(mmap=False, endianness=None, mmap_flags=_mmap.MAP_PRIVATE)
+save_options = types.SimpleNamespace(compute_crc32=True, storage_alignment=64)
 _local = threading.local()
 
 
 def get_default_load_endianness():
     """The byte order of files that do not say theirs; None is the machine's."""
-    return _endianness
+    return load_options.endianness
 
 
 def set_default_load_endianness(endianness):
     """Sets the byte order of files that do not say theirs, a LoadEndianness or None."""
-    global _endianness
     if endianness is not None and not isinstance(endianness, LoadEndianness):
         raise TypeError("Invalid argument type in function set_default_load_endianness")
-    _endianness = endianness
+    load_options.endianness = endianness
 
 
 def get_crc32_options():
     """Whether `save` writes a checksum of each record."""
-    return _crc32
+    return save_options.compute_crc32
 
 
 def set_crc32_options(compute_crc32):
     """Sets whether `save` writes a checksum of each record; `load` checks those that are there."""
-    global _crc32
-    _crc32 = bool(compute_crc32)
+    save_options.compute_crc32 = bool(compute_crc32)
 
 
 def get_default_mmap_options():
     """How `load(mmap=True)` maps files: mmap.MAP_PRIVATE or mmap.MAP_SHARED."""
-    return _mmap_flags
+    return load_options.mmap_flags
 
 
 class set_default_mmap_options:
@@ -120,20 +117,18 @@ class set_default_mmap_options:
     """
 
     def __init__(self, flags):
-        global _mmap_flags
         if flags not in (_mmap.MAP_PRIVATE, _mmap.MAP_SHARED):
             raise ValueError(
                 "Invalid argument in function set_default_mmap_options, expected mmap.MAP_PRIVATE "
                 f"or mmap.MAP_SHARED, but got {flags}"
             )
-        self._before, _mmap_flags = _mmap_flags, flags
+        self._before, load_options.mmap_flags = load_options.mmap_flags, flags
 
     def __enter__(self):
         pass
 
     def __exit__(self, *exception):
-        global _mmap_flags
-        _mmap_flags = self._before
+        load_options.mmap_flags = self._before
 
 
 class skip_data:
@@ -399,7 +394,9 @@ def save(
             "expected 'f' to be string, path, or a file-like object with a 'write' attribute"
         )
     if not _is_path(f):
-        _save_into(obj, f, "archive", pickle_module, pickle_protocol, _use_new_zipfile_serialization)
+        _save_into(
+            obj, f, "archive", pickle_module, pickle_protocol, _use_new_zipfile_serialization
+        )
         return
     name = os.path.splitext(os.path.basename(os.fspath(f)))[0] or "archive"
     with _replacing(f) as file:
@@ -414,7 +411,9 @@ def _save_into(obj, file, name, pickle_module, protocol, as_zip):
         return
     pickled = io.BytesIO()
     _pickler(pickle_module, pickled, protocol, storages).dump(obj)
-    _checkpoint.write_zip(file, name, pickled.getbuffer(), storages.found, _crc32, _skips_data())
+    _checkpoint.write_zip(
+        file, name, pickled.getbuffer(), storages.found, save_options, _skips_data()
+    )
 
 
 # ------------------------------------------------------------------ loading
@@ -445,7 +444,8 @@ def _refusal(message):
     else:
         message = (
             f"Weights only load failed. {_WEIGHTS_ONLY}\nPlease file an issue with the following so that we can make "
-            "`weights_only=True` compatible with your use case: WeightsUnpickler error: \n\n" + message
+            "`weights_only=True` compatible with your use case: WeightsUnpickler error: \n\n"
+            + message
         )
     return pickle.UnpicklingError(message + _DOCUMENTED)
 
@@ -481,7 +481,9 @@ def _forced(name):
     return os.environ.get(name, "0").lower() in ("1", "y", "yes", "true")
 
 
-def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args):
+def load(
+    f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args
+):
     """Reads what `save` wrote, here or in PyTorch, from a path or a file that can seek.
 
     map_location: where storages go: a device, a dict from tags of the file to others, or a function
@@ -490,6 +492,8 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
     named (pickle.UnpicklingError); False runs whatever the file says: for files that you trust alone.
     mmap: map the file (a path) rather than read it.
     """
+    if mmap is None:
+        mmap = load_options.mmap
     if weights_only is None:
         weights_only = pickle_module is None
         if _forced("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"):
@@ -498,7 +502,9 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
         weights_only = True
     if weights_only:
         if pickle_module is not None:
-            raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
+            raise RuntimeError(
+                "Can not safely load weights when explicit pickle_module is specified"
+            )
         if pickle_load_args:
             warnings.warn("pickle_load_args only works if `weights_only=False`.", stacklevel=2)
         unpickle = _safe_unpickle
@@ -530,7 +536,7 @@ def _load_path_or_file(f, restore, unpickle, safe, mmap):
                     "_use_new_zipfile_serialization=True), please torch.save your checkpoint with this option in "
                     "order to use mmap."
                 )
-            mapped = _checkpoint.map_file(f, _mmap_flags)
+            mapped = _checkpoint.map_file(f, load_options.mmap_flags)
         return _load_from(file, restore, unpickle, safe, mapped)
 
 
@@ -560,9 +566,13 @@ def _load_from(file, restore, unpickle, safe, mapped=None):
             raise RuntimeError(
                 f"Cannot use ``weights_only=True`` with TorchScript archives passed to ``torch.load``. {_WEIGHTS_ONLY}"
             )
-        raise RuntimeError("the file is a TorchScript archive, and cygrad does not have TorchScript")
+        raise RuntimeError(
+            "the file is a TorchScript archive, and cygrad does not have TorchScript"
+        )
     swap = _order_of(archive) != sys.byteorder
-    storages = _checkpoint.ZipStorages(archive, restore, swap, None if swap else mapped, _skips_data())
+    storages = _checkpoint.ZipStorages(
+        archive, restore, swap, None if swap else mapped, _skips_data()
+    )
     return unpickle(io.BytesIO(archive.read("data.pkl")), storages.load)
 
 
@@ -578,9 +588,8 @@ def _order_of(archive):
         if order not in ("little", "big"):
             raise ValueError(f"Unknown endianness type: {order}")
         return order
-    if _endianness in (None, LoadEndianness.NATIVE):
-        return sys.byteorder
-    return _endianness.name.lower()
+    order = load_options.endianness
+    return sys.byteorder if order in (None, LoadEndianness.NATIVE) else order.name.lower()
 
 
 def _load_legacy(file, restore, unpickle, safe):

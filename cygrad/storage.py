@@ -32,7 +32,7 @@ _CONVERSIONS = {
 _warned = False
 
 
-def _warn_typed():
+def _warn_typed(stacklevel=3):
     global _warned
     if not _warned:
         _warned = True
@@ -41,7 +41,7 @@ def _warn_typed():
             "the only storage class. This should only matter to you if you are using storages directly."
             "  To access UntypedStorage directly, use tensor.untyped_storage() instead of tensor.storage()",
             UserWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 
@@ -52,7 +52,7 @@ def _elements(storage, dtype=_core.DTYPE_BY_NAME["uint8"]):
 
 
 def _is_int(value):
-    return hasattr(value, "__index__") and not isinstance(value, bool)
+    return hasattr(value, "__index__") and not isinstance(value, (bool, _core.Tensor))
 
 
 # ------------------------------------------------------------------ bytes
@@ -81,7 +81,9 @@ def _init(self, *args, device=None):
 def _tensor(data, dtype):
     import cygrad
 
-    return cygrad.tensor(data, dtype=_core.DTYPE_BY_NAME[dtype] if isinstance(dtype, str) else dtype)
+    return cygrad.tensor(
+        data, dtype=_core.DTYPE_BY_NAME[dtype] if isinstance(dtype, str) else dtype
+    )
 
 
 def _getitem(self, index):
@@ -150,11 +152,11 @@ def _convert(name):
 
 def mapping(storage):
     """The mapped file that a storage lies in, or None."""
-    owner = storage.handle
-    while isinstance(owner, UntypedStorage):  # an alias, or a block that grew
+    owner = storage
+    while isinstance(owner, UntypedStorage):  # also of an alias, and of a block that grew
         owner = owner.handle
-    if isinstance(owner, tuple):  # moved to shared memory
-        owner = owner[0]
+        if isinstance(owner, tuple):  # see _storage.rebind
+            owner = owner[0]
     return getattr(owner, "obj", None) if isinstance(owner, memoryview) else None
 
 
@@ -255,7 +257,9 @@ def _filename(self):
     return getattr(mapping(self), "filename", None)
 
 
-def from_file(filename, shared=None, size=0, *, dtype=None, layout=None, device=None, pin_memory=None):
+def from_file(
+    filename, shared=None, size=0, *, dtype=None, layout=None, device=None, pin_memory=None
+):
     """A tensor of `size` elements over a file; with `shared`, writing to it writes the file."""
     dtype = _core.get_default_dtype() if dtype is None else dtype
     return _elements(_from_file(filename, bool(shared), size * dtype.itemsize), dtype)
@@ -274,7 +278,9 @@ for _name, _value in {
     "clone": _clone,
     "copy_": _copy,
     "cpu": lambda self: _to(self, device="cpu"),
-    "cuda": lambda self, device=None, non_blocking=False: _elements(self).cuda(device).untyped_storage(),
+    "cuda": lambda self, device=None, non_blocking=False: (
+        _elements(self).cuda(device).untyped_storage()
+    ),
     "element_size": lambda self: 1,
     "filename": property(_filename),
     "fill_": _fill,
@@ -313,13 +319,17 @@ class TypedStorage:
 
     is_sparse = False
     is_hpu = False
+    changes = None  # functions to call once a legacy file has been read to its end
 
     def __init__(self, *args, wrap_storage=None, dtype=None, device=None):
         _warn_typed()
         self.dtype = _core.get_default_dtype() if dtype is None else dtype
         if wrap_storage is not None:
             if not isinstance(wrap_storage, UntypedStorage):
-                raise TypeError(_combinations(f"Argument 'wrap_storage' must be UntypedStorage, but got {type(wrap_storage)}"))
+                what = (
+                    f"Argument 'wrap_storage' must be UntypedStorage, but got {type(wrap_storage)}"
+                )
+                raise TypeError(_combinations(what))
             self._untyped_storage = wrap_storage
         elif len(args) > 1:
             raise RuntimeError(_combinations("Too many positional arguments"))
@@ -431,6 +441,12 @@ class TypedStorage:
     def pin_memory(self, device=None):
         return self
 
+    def __dlpack__(self, **options):  # so that torch.asarray shares the memory
+        return self._elements().__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._elements().__dlpack_device__()
+
     def data_ptr(self):
         return self._untyped_storage.data_ptr()
 
@@ -493,6 +509,7 @@ class _LegacyStorageMeta(type):
         return isinstance(instance, TypedStorage) and cls.dtype in (None, instance.dtype)
 
     def __call__(cls, *args, wrap_storage=None):
+        _warn_typed()
         try:
             return TypedStorage(*args, wrap_storage=wrap_storage, dtype=cls.dtype)
         except (TypeError, RuntimeError) as error:

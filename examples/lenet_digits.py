@@ -7,7 +7,6 @@ stays below --target.
 """
 
 import argparse
-import pickle
 import time
 from pathlib import Path
 
@@ -88,18 +87,6 @@ def evaluate(model, loader, device):
     return total / seen, correct / seen
 
 
-def save(model, path):
-    """Writes the weights."""
-    with open(path, "wb") as f:
-        pickle.dump({name: t.cpu() for name, t in model.state_dict().items()}, f)
-
-
-def load(model, path):
-    """Reads what `save` wrote; only for files from a source that you trust, as any pickle."""
-    with open(path, "rb") as f:
-        model.load_state_dict(pickle.load(f))
-
-
 @torch.no_grad()
 def draw(model, dataset, losses, device, path, n=24):
     """The loss curves and the first n test images; a wrong reading is red."""
@@ -157,9 +144,9 @@ def main():
         )
     seconds = time.perf_counter() - started
 
-    save(model, args.out / "lenet.pt")
+    torch.save(model.state_dict(), args.out / "lenet.pt")
     saved = LeNet5().to(args.device)  # what is tested is what the file holds
-    load(saved, args.out / "lenet.pt")
+    saved.load_state_dict(torch.load(args.out / "lenet.pt"))
     accuracy = evaluate(saved, test_loader, args.device)[1]
     draw(saved, test_set, losses, args.device, args.out / "lenet.png")
     print(f"trained in {seconds:.1f} s; wrote {args.out}/lenet.pt and {args.out}/lenet.png")

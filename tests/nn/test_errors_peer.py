@@ -19,7 +19,6 @@ STATEMENTS = Path(__file__).with_name("error_cases.txt").read_text().splitlines(
 # What a statement holds, and why it cannot pass yet.
 LATER = {
     "complex64": "cygrad has no complex dtypes yet",
-    "share_memory()": "cygrad has no shared memory yet",
 }
 
 

@@ -1,0 +1,5 @@
+"""Options of saving and loading: `config`."""
+
+from . import config
+
+__all__ = ["config"]
