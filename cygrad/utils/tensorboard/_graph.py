@@ -120,13 +120,25 @@ def graph(model, args, verbose=False):
 
     inputs = []
 
-    def placed(module, _, output):
+    scopes = []  # of the modules that are running
+
+    def entered(module, arguments):
+        # What is not placed yet was done by the caller, between its modules.
+        for x in _tensors(arguments):
+            if scopes and x.requires_grad:
+                builder.place(x, scopes[-1])
+        scopes.append(builder.scopes[id(module)])
+
+    def left(module, _, output):
         for x in _tensors(output):
             if x.requires_grad:
-                builder.place(x, builder.scopes[id(module)])
+                builder.place(x, scopes[-1])
+        scopes.pop()
 
     args = tree_map(given, args if isinstance(args, (tuple, list)) else (args,))
-    hooks = [m.register_forward_hook(placed) for m in model.modules()]
+    hooks = []
+    for module in model.modules():
+        hooks += [module.register_forward_pre_hook(entered), module.register_forward_hook(left)]
     try:
         with enable_grad():
             outputs = _tensors(model(*args))
