@@ -855,8 +855,8 @@ cdef double draw_gamma(mt19937 *g, real alpha) noexcept nogil:
     """Marsaglia and Tsang, "A simple method for generating gamma variables" (2000). alpha and what
     is made of it alone keep its precision, and the constants are floats: the draws show it."""
     cdef double scale = 1, d, c, x, y, v, u, xx
-    if alpha == 0:
-        return 0
+    if not alpha > 0:
+        return alpha if alpha != alpha else 0  # what is no shape would draw for ever
     if alpha < 1:
         scale = pow(1 - uniform53(g), <real>1 / alpha)
         alpha += 1

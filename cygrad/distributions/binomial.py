@@ -3,6 +3,7 @@
 import cygrad
 
 from ..autograd.grad_mode import no_grad
+from ..nn.functional import logsigmoid
 from . import constraints
 from ._probs_logits import ProbsOrLogits
 from .distribution import EMPTY, Distribution
@@ -51,8 +52,7 @@ class Binomial(ProbsOrLogits, Distribution):
             self._validate_sample(value)
         n, logits = self.total_count, self.logits
         choose = cygrad.lgamma(n + 1) - cygrad.lgamma(value + 1) - cygrad.lgamma(n - value + 1)
-        # n log(1 + exp(logits)), by parts that do not overflow
-        normalizer = n * (logits.clamp(min=0) + cygrad.log1p(cygrad.exp(-logits.abs())))
+        normalizer = -n * logsigmoid(-logits)
         return choose + value * logits - normalizer
 
     def _common_count(self, function):

@@ -219,14 +219,8 @@ def _gamma(p, q):
 @register_kl(Gumbel, Gumbel)
 def _gumbel(p, q):
     ratio = p.scale / q.scale
-    apart = (q.loc - p.loc) / q.scale
-    return (
-        apart
-        - ratio.log()
-        - 1
-        + euler_constant * (ratio - 1)
-        + (apart + (1 + ratio).lgamma()).exp()
-    )
+    apart = (p.loc - q.loc) / q.scale
+    return apart - ratio.log() - 1 + euler_constant * (ratio - 1) + ((1 + ratio).lgamma() - apart).exp()
 
 
 @register_kl(Geometric, Geometric)

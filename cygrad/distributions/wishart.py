@@ -135,18 +135,17 @@ class Wishart(ExponentialFamily):
         return factor @ factor.mT
 
     def rsample(self, sample_shape=EMPTY, max_try_correction=None):
-        """Singular samples are drawn again, at most `max_try_correction` times: 3, or 10 while tracing."""
+        """Singular samples are drawn again, at most `max_try_correction` times (3)."""
         tries = 3 if max_try_correction is None else max_try_correction
+        self._bartlett(sample_shape)  # PyTorch draws once in vain; the random numbers after it are the same so
         sample = self._bartlett(sample_shape)
-        with no_grad():
-            singular = ~self.support.check(sample)
-        if singular.any():
-            warnings.warn("Singular sample detected.", stacklevel=2)
-        while singular.any() and tries > 0:
-            again = self._bartlett(sample_shape)
-            sample = cygrad.where(singular.unsqueeze(-1).unsqueeze(-1), again, sample)
+        while tries > 1:
             with no_grad():
                 singular = ~self.support.check(sample)
+            if not singular.any():
+                break
+            warnings.warn("Singular sample detected.", stacklevel=2)
+            sample = cygrad.where(singular.unsqueeze(-1).unsqueeze(-1), self._bartlett(sample_shape), sample)
             tries -= 1
         return sample
 

@@ -2,7 +2,6 @@
 
 from tqdm import tqdm  # noqa: F401
 
-
 from ..hub import load_state_dict_from_url as load_url
 
 __all__ = ["load_url"]
