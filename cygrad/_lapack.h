@@ -45,6 +45,15 @@ static int cg_ormqr(int kind, char side, char trans, int m, int n, int k, void *
 static int cg_gesdd(int kind, char job, int m, int n, void *a, void *s, void *u, void *vt, int ldvt) {
     return CG_BY_KIND(kind, gesdd, gesdd, job, m, n, a, m, s, u, m, vt, ldvt);
 }
+/* The SVD by bidiagonal form of a real matrix, m < n, as gesdd has it for matrices that are nearly square.
+ * u is m by m, vt rows by n, rows m or n; work has m * (4 + m) elements. */
+#define CG_WIDE_SVD(T, p)                                                                                               static int cg_wide_svd_##p(int m, int n, int rows, T *a, T *s, T *u, T *vt, T *work) {                                  T *e = work, *tauq = work + m, *taup = work + 2 * m, *right = work + 4 * m;                                         int i, j, info = scipy_LAPACKE_##p##gebrd(LAPACK_COL_MAJOR, m, n, a, m, s, e, tauq, taup);                          if (info) return info;                                                                                              info = scipy_LAPACKE_##p##bdsdc(LAPACK_COL_MAJOR, 'L', 'I', m, s, e, u, m, right, m, NULL, NULL);                   if (info) return info;                                                                                              for (j = 0; j < n; j++)                                                                                                 for (i = 0; i < rows; i++)                                                                                              vt[i + (size_t)j * rows] = i < m && j < m ? right[i + (size_t)j * m] : i == j;                              info = scipy_LAPACKE_##p##ormbr(LAPACK_COL_MAJOR, 'Q', 'L', 'N', m, m, n, a, m, tauq, u, m);                        return info ? info                                                                                                              : scipy_LAPACKE_##p##ormbr(LAPACK_COL_MAJOR, 'P', 'R', 'T', rows, n, m, a, m, taup, vt, rows);      }
+CG_WIDE_SVD(float, s)
+CG_WIDE_SVD(double, d)
+#undef CG_WIDE_SVD
+static int cg_wide_svd(int kind, int m, int n, int rows, void *a, void *s, void *u, void *vt, void *work) {
+    return kind ? cg_wide_svd_d(m, n, rows, a, s, u, vt, work) : cg_wide_svd_s(m, n, rows, a, s, u, vt, work);
+}
 static int cg_syevd(int kind, char job, char uplo, int n, void *a, void *w) {
     return CG_BY_KIND(kind, syevd, heevd, job, uplo, n, a, n, w);
 }

@@ -11,7 +11,7 @@ Design
   found first (`finite`) where that matters: their info is NOT_FINITE.
 * `_lapack.h` has the names of the routines by kind of element.
 """
-from libc.math cimport NAN, isfinite
+from libc.math cimport NAN, fabs, isfinite, isnan
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -32,6 +32,7 @@ cdef extern from "_lapack.h" nogil:
     int cg_orgqr(int, int, int, int, void*, void*)
     int cg_ormqr(int, char, char, int, int, int, void*, int, void*, void*)
     int cg_gesdd(int, char, int, int, void*, void*, void*, void*, int)
+    int cg_wide_svd(int, int, int, int, void*, void*, void*, void*, void*)
     int cg_syevd(int, char, char, int, void*, void*)
     int cg_geev(int, char, int, void*, void*, void*, void*)
     int cg_gels(int, int, int, int, void*, void*, int)
@@ -168,6 +169,18 @@ def getrs(Tensor lu not None, Tensor pivots not None, Tensor b not None, str tra
 
 # ------------------------------------------------------------------ Cholesky and LDL
 
+cdef Py_ssize_t first_nan(int kind, const char* p, Py_ssize_t n) noexcept nogil:
+    """The place, from 1, of the first NaN on the diagonal of a matrix; 0 where there is none."""
+    cdef Py_ssize_t i, at
+    cdef bint bad
+    for i in range(n):
+        at = i * (n + 1) * (2 if kind >= 2 else 1)
+        bad = isnan((<const double*> p)[at]) if kind % 2 else isnan((<const float*> p)[at])
+        if bad:
+            return i + 1
+    return 0
+
+
 def potrf(Tensor a not None, bint upper):
     """(L, info), or (U, info); the other triangle is as it was."""
     cdef Py_ssize_t n = a.sizes[a.nd - 1], i, batch = batch_of(a, 2), step = n * n * itemsize_of(a.dt)
@@ -180,6 +193,8 @@ def potrf(Tensor a not None, bint upper):
         with nogil:
             for i in range(batch):
                 bad[i] = cg_potrf(kind, uplo, <int> n, x + i * step)
+                if bad[i] == 0:         # OpenBLAS lets NaN pass
+                    bad[i] = <int> first_nan(kind, x + i * step, n)
     return unpacked(r), info
 
 
@@ -317,8 +332,20 @@ def ormqr(Tensor a not None, Tensor tau not None, Tensor c not None, bint left, 
 
 # ------------------------------------------------------------------ spectra
 
-def gesdd(Tensor a not None, str job):
-    """(U, S, V^H, info) of (..., m, n), neither 0; job "A" all vectors, "S" the first min(m, n), "N" none."""
+cdef bint moderate(int kind, const char* p, Py_ssize_t n) noexcept nogil:
+    """Whether squares of n real elements neither overflow nor all vanish: gesdd scales others."""
+    cdef double most = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        most = max(most, fabs((<const double*> p)[i] if kind else (<const float*> p)[i]))
+    return 1e-100 < most < 1e100 if kind else 1e-12 < most < 1e12
+
+
+def gesdd(Tensor a not None, str job, bint plain_wide=False):
+    """(U, S, V^H, info) of (..., m, n), neither 0; job "A" all vectors, "S" the first min(m, n), "N" none.
+
+    plain_wide: real matrices with m < n never go by way of their LQ factors, which would give other signs.
+    """
     cdef Py_ssize_t m = a.sizes[a.nd - 2], n = a.sizes[a.nd - 1], k = min(m, n), i, batch = batch_of(a, 2)
     cdef Py_ssize_t size = itemsize_of(a.dt)
     cdef Py_ssize_t columns = m if job == "A" else k if job == "S" else 0
@@ -333,13 +360,23 @@ def gesdd(Tensor a not None, str job):
     cdef char* pv = data_of(v)
     cdef int* bad = <int*> data_of(info)
     cdef Py_ssize_t real_size = itemsize_of(s.dt)
+    cdef char* work = NULL
+    if plain_wide and kind < 2 and m < n and rows:
+        work = <char*> malloc((4 * m + m * m) * size)
+        if work == NULL:
+            raise MemoryError()
     with nogil:
         for i in range(batch):
             if not finite(kind, px + i * m * n * size, m * n):
                 bad[i] = -1
                 continue
+            if work != NULL and moderate(kind, px + i * m * n * size, m * n):
+                bad[i] = cg_wide_svd(kind, <int> m, <int> n, <int> rows, px + i * m * n * size, ps + i * k * real_size,
+                                     pu + i * m * columns * size, pv + i * n * rows * size, work)
+                continue
             bad[i] = cg_gesdd(kind, flag, <int> m, <int> n, px + i * m * n * size, ps + i * k * real_size,
                               pu + i * m * columns * size, pv + i * n * rows * size, <int> max(rows, 1))
+    free(work)
     return unpacked(u), s, unpacked(v), info
 
 
