@@ -16,7 +16,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cygrad import _linalg  # noqa: F401  (sets OpenBLAS to one thread)
-from cygrad._core cimport DOUBLE, FLOAT, INT32, MAX_DIMS, Tensor, data_of, itemsize_of, new_tensor, raw_view
+from cygrad._core cimport CDOUBLE, CFLOAT, FLOAT, INT32, MAX_DIMS, Tensor, data_of, itemsize_of, new_tensor, raw_view
 from cygrad._family cimport plain
 from cygrad._ops cimport copy_into
 
@@ -47,14 +47,14 @@ NOT_FINITE = -1
 
 cdef int kind_of(Tensor t) except -1:
     """The kind of element as `_lapack.h` counts."""
-    if t.dt == FLOAT or t.dt == DOUBLE:
+    if FLOAT <= t.dt <= CDOUBLE:
         return t.dt - FLOAT
     raise NotImplementedError(f"LAPACK has no {t.dtype}")
 
 
 cdef int real_of(Tensor t) noexcept:
     """The dtype of singular values and of eigenvalues of Hermitian matrices."""
-    return t.dt
+    return t.dt if t.dt < CFLOAT else t.dt - 2
 
 
 cdef Tensor shaped_as(Tensor t, int keep, tuple tail, int dt):

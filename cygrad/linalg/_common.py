@@ -219,7 +219,7 @@ def scaled_columns(A, s):
 
 
 def finfo_eps(A):
-    return cygrad.finfo(A.dtype).eps
+    return cygrad.finfo(A.dtype.to_real()).eps
 
 
 def swap_count(pivots):
