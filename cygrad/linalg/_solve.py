@@ -45,7 +45,7 @@ def _need_lu(name, A, pivot):
 
 def permutation(pivots, m, like):
     """The matrix P of LAPACK's row exchanges `pivots` (..., k): P L U = A, (..., m, m)."""
-    rows = cygrad.arange(m, device=pivots.device).expand(*pivots.shape[:-1], m).clone()
+    rows = cygrad.arange(m, device=pivots.device).repeat(*pivots.shape[:-1], 1)
     for i in range(pivots.shape[-1]):
         j = pivots[..., i : i + 1].long() - 1
         here, there = rows[..., i : i + 1].clone(), rows.gather(-1, j)
