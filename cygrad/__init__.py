@@ -103,6 +103,17 @@ _ELSEWHERE |= dict.fromkeys(
     [*_LINALG, *"frobenius_norm lu_unpack matrix_rank nuclear_norm pca_lowrank svd_lowrank vander".split()],
     "linalg._torch",
 )
+_ELSEWHERE |= dict.fromkeys(
+    """affine_grid_generator cdist constant_pad_nd gradient grid_sampler grid_sampler_2d grid_sampler_3d histogram
+    histogramdd nonzero_static""".split(),
+    "_numeric",
+)
+_ELSEWHERE |= dict.fromkeys(
+    """alias_copy as_strided_copy detach_copy diagonal_copy expand_copy permute_copy select_copy slice_copy split_copy
+    split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy
+    view_as_complex_copy view_as_real_copy view_copy""".split(),
+    "_copies",
+)
 
 
 def __getattr__(name):
@@ -124,6 +135,6 @@ def _functional_method(name):
     return method
 
 
-for _name in ("softmax", "log_softmax", "prelu", *_LINALG):
+for _name in ("softmax", "log_softmax", "prelu", "histogram", "nonzero_static", *_LINALG):
     setattr(Tensor, _name, _functional_method(_name))
 del _name, _operator, _d
