@@ -125,17 +125,16 @@ def cdist(x1, x2, p=2.0, compute_mode=_MODES[0]):
 def _slope(f, dim, h, edge_order):
     """The derivative along `dim` of samples at distance h, to the second order inside (Fornberg, 1988)."""
 
-    def at(start, stop):
-        n = f.shape[dim]
-        start, stop = start % n, n if stop == 0 else stop % n
+    def at(start, stop=None):
+        start, stop, _ = slice(start, stop).indices(f.shape[dim])
         return f.narrow(dim, start, stop - start)
 
-    inside = (at(2, 0) - at(0, -2)) / (2 * h)
+    inside = (at(2) - at(0, -2)) / (2 * h)
     if edge_order == 1:
-        first, last = (at(1, 2) - at(0, 1)) / h, (at(-1, 0) - at(-2, -1)) / h
+        first, last = (at(1, 2) - at(0, 1)) / h, (at(-1) - at(-2, -1)) / h
     else:
         first = (-3 * at(0, 1) + 4 * at(1, 2) - at(2, 3)) / (2 * h)
-        last = (3 * at(-1, 0) - 4 * at(-2, -1) + at(-3, -2)) / (2 * h)
+        last = (3 * at(-1) - 4 * at(-2, -1) + at(-3, -2)) / (2 * h)
     return cygrad.cat((first, inside, last), dim)
 
 
