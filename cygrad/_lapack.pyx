@@ -34,6 +34,9 @@ cdef extern from "_lapack.h" nogil:
     int cg_gesdd(int, char, int, int, void*, void*, void*, void*, int)
     int cg_wide_svd(int, int, int, int, void*, void*, void*, void*, void*)
     int cg_syevd(int, char, char, int, void*, void*)
+    int cg_sytrd(int, char, int, void*, void*, void*, void*)
+    int cg_orgtr(int, char, int, void*, void*)
+    int cg_steqr(int, int, void*, void*, void*)
     int cg_geev(int, char, int, void*, void*, void*, void*)
     int cg_gels(int, int, int, int, void*, void*, int)
     int cg_gelsx(int, char, int, int, int, void*, void*, int, void*, int*, double, int*)
@@ -380,6 +383,26 @@ def gesdd(Tensor a not None, str job, bint plain_wide=False):
     return unpacked(u), s, unpacked(v), info
 
 
+cdef enum:
+    SMALL = 25                  # up to here syevd does not divide and conquer
+
+
+cdef bint small_spectrum(int kind, char uplo, int n, char* a, char* w, char* work) noexcept nogil:
+    """Eigenvalues w and eigenvectors, in place of a, of a small matrix, by `cg_steqr`; False: `a` is as it was."""
+    cdef Py_ssize_t item = 4 << (kind % 2)
+    cdef Py_ssize_t size = n * n * item * (2 if kind >= 2 else 1)
+    if not moderate(kind % 2, a, size // item):
+        return False
+    memcpy(work, a, size)
+    cdef char* e = work + size
+    cdef char* tau = e + n * item
+    if (cg_sytrd(kind, uplo, n, a, w, e, tau) == 0 and cg_orgtr(kind, uplo, n, a, tau) == 0
+            and cg_steqr(kind, n, w, e, a) == 0):
+        return True
+    memcpy(a, work, size)
+    return False
+
+
 def syevd(Tensor a not None, bint upper, bint vectors):
     """(eigenvalues, eigenvectors or None, info) of symmetric, or Hermitian, matrices of which one triangle is read."""
     cdef Py_ssize_t n = a.sizes[a.nd - 1], i, batch = batch_of(a, 2), step = n * n * itemsize_of(a.dt)
@@ -390,14 +413,23 @@ def syevd(Tensor a not None, bint upper, bint vectors):
     cdef int* bad = <int*> data_of(info)
     cdef char job = c"V" if vectors else c"N", uplo = c"U" if upper else c"L"
     cdef Py_ssize_t real_size = itemsize_of(w.dt)
+    cdef char* work = NULL
+    if vectors and n <= SMALL:
+        work = <char*> malloc(step + 3 * n * itemsize_of(a.dt) + 1)
+        if work == NULL:
+            raise MemoryError()
     if n:
         with nogil:
             for i in range(batch):
                 if finite(kind, x + i * step, n * n):
+                    if work != NULL and small_spectrum(kind, uplo, <int> n, x + i * step, to + i * n * real_size,
+                                                       work):
+                        continue
                     bad[i] = cg_syevd(kind, job, uplo, <int> n, x + i * step, to + i * n * real_size)
                 else:
                     fill_nan(kind, x + i * step, n * n)
                     fill_nan(kind % 2, to + i * n * real_size, n)
+    free(work)
     return w, unpacked(v) if vectors else None, info
 
 
