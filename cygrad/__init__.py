@@ -95,27 +95,37 @@ from .random import (  # noqa: E402
 
 Tensor.__repr__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
 
-# Names whose modules are imported when they are first used.
-_ELSEWHERE = dict.fromkeys(
-    """adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear
+# Names whose modules are imported when they are first used: functions of the package, and methods of tensors.
+_LINALG = """cholesky cholesky_inverse cholesky_solve cross det eig geqrf inverse logdet lstsq lu lu_solve matrix_exp
+    matrix_power orgqr ormqr pinverse qr slogdet solve svd symeig triangular_solve"""
+_ELSEWHERE = {
+    "nn.functional": """adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear
     binary_cross_entropy_with_logits channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d
     conv_transpose3d cosine_embedding_loss cosine_similarity ctc_loss dropout embedding embedding_bag
     feature_alpha_dropout group_norm hinge_embedding_loss instance_norm kl_div layer_norm log_softmax
     margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d pairwise_distance pdist pixel_shuffle
-    pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""".split(),
-    "nn.functional",
-) | {"load": "serialization", "save": "serialization", "vmap": "func"}
-_LINALG_METHODS = """cholesky cholesky_inverse cholesky_solve cross det eig geqrf inverse logdet lstsq lu lu_solve
-    matrix_exp matrix_power orgqr ormqr pinverse qr slogdet solve svd symeig triangular_solve""".split()
-_ELSEWHERE |= dict.fromkeys(
-    _LINALG_METHODS
-    + "frobenius_norm lu_unpack matrix_rank nuclear_norm pca_lowrank svd_lowrank vander".split(),
-    "linalg._torch",
-)
-_SPARSE_METHODS = """coalesce col_indices crow_indices dense_dim indices is_coalesced smm sparse_dim sparse_mask to_dense
-    to_sparse to_sparse_coo to_sparse_csr values""".split()
-_ELSEWHERE |= dict.fromkeys("smm sparse_coo_tensor sparse_csr_tensor spmm".split(), "_sparse")
-_ELSEWHERE |= {"compile": "compiler", "cond": "_higher_order_ops"}
+    pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""",
+    "linalg._torch": _LINALG
+    + " frobenius_norm lu_unpack matrix_rank nuclear_norm pca_lowrank svd_lowrank vander",
+    "_numeric": """affine_grid_generator cdist constant_pad_nd gradient grid_sampler grid_sampler_2d grid_sampler_3d
+    histogram histogramdd nonzero_static""",
+    "_copies": """alias_copy as_strided_copy detach_copy diagonal_copy expand_copy permute_copy select_copy slice_copy
+    split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy
+    view_as_complex_copy view_as_real_copy view_copy""",
+    "_sparse": "smm sparse_coo_tensor sparse_csr_tensor spmm",
+    "serialization": "load save",
+    "func": "vmap",
+    "compiler": "compile",
+    "_higher_order_ops": "cond",
+}
+_METHODS_ELSEWHERE = {
+    "nn.functional": "softmax log_softmax prelu",
+    "linalg._torch": _LINALG,
+    "_numeric": "histogram nonzero_static",
+    "_sparse": """coalesce col_indices crow_indices dense_dim indices is_coalesced smm sparse_dim sparse_mask to_dense
+    to_sparse to_sparse_coo to_sparse_csr values""",
+}
+_ELSEWHERE = {name: module for module, names in _ELSEWHERE.items() for name in names.split()}
 
 
 def __getattr__(name):
@@ -137,9 +147,8 @@ def _method_elsewhere(name, module):
     return method
 
 
-for _name in ("softmax", "log_softmax", "prelu", *_LINALG_METHODS):
-    setattr(Tensor, _name, _method_elsewhere(_name, _ELSEWHERE[_name]))
-for _name in _SPARSE_METHODS:
-    setattr(Tensor, _name, _method_elsewhere(_name, "_sparse"))
+for _module, _names in _METHODS_ELSEWHERE.items():
+    for _name in _names.split():
+        setattr(Tensor, _name, _method_elsewhere(_name, _module))
 _dispatch.publish_tensor()
-del _name, _operator, _d
+del _module, _name, _names, _operator, _d

@@ -11,12 +11,12 @@ Design
   found first (`finite`) where that matters: their info is NOT_FINITE.
 * `_lapack.h` has the names of the routines by kind of element.
 """
-from libc.math cimport NAN, isfinite
+from libc.math cimport NAN, fabs, isfinite, isnan
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cygrad import _linalg  # noqa: F401  (sets OpenBLAS to one thread)
-from cygrad._core cimport DOUBLE, FLOAT, INT32, MAX_DIMS, Tensor, data_of, itemsize_of, new_tensor, raw_view
+from cygrad._core cimport CDOUBLE, CFLOAT, FLOAT, INT32, MAX_DIMS, Tensor, data_of, itemsize_of, new_tensor, raw_view
 from cygrad._family cimport plain
 from cygrad._ops cimport copy_into
 
@@ -32,7 +32,11 @@ cdef extern from "_lapack.h" nogil:
     int cg_orgqr(int, int, int, int, void*, void*)
     int cg_ormqr(int, char, char, int, int, int, void*, int, void*, void*)
     int cg_gesdd(int, char, int, int, void*, void*, void*, void*, int)
+    int cg_wide_svd(int, int, int, int, void*, void*, void*, void*, void*)
     int cg_syevd(int, char, char, int, void*, void*)
+    int cg_sytrd(int, char, int, void*, void*, void*, void*)
+    int cg_orgtr(int, char, int, void*, void*)
+    int cg_steqr(int, int, void*, void*, void*)
     int cg_geev(int, char, int, void*, void*, void*, void*)
     int cg_gels(int, int, int, int, void*, void*, int)
     int cg_gelsx(int, char, int, int, int, void*, void*, int, void*, int*, double, int*)
@@ -46,14 +50,14 @@ NOT_FINITE = -1
 
 cdef int kind_of(Tensor t) except -1:
     """The kind of element as `_lapack.h` counts."""
-    if t.dt == FLOAT or t.dt == DOUBLE:
+    if FLOAT <= t.dt <= CDOUBLE:
         return t.dt - FLOAT
     raise NotImplementedError(f"LAPACK has no {t.dtype}")
 
 
 cdef int real_of(Tensor t) noexcept:
     """The dtype of singular values and of eigenvalues of Hermitian matrices."""
-    return t.dt
+    return t.dt if t.dt < CFLOAT else t.dt - 2
 
 
 cdef Tensor shaped_as(Tensor t, int keep, tuple tail, int dt):
@@ -168,6 +172,18 @@ def getrs(Tensor lu not None, Tensor pivots not None, Tensor b not None, str tra
 
 # ------------------------------------------------------------------ Cholesky and LDL
 
+cdef Py_ssize_t first_nan(int kind, const char* p, Py_ssize_t n) noexcept nogil:
+    """The place, from 1, of the first NaN on the diagonal of a matrix; 0 where there is none."""
+    cdef Py_ssize_t i, at
+    cdef bint bad
+    for i in range(n):
+        at = i * (n + 1) * (2 if kind >= 2 else 1)
+        bad = isnan((<const double*> p)[at]) if kind % 2 else isnan((<const float*> p)[at])
+        if bad:
+            return i + 1
+    return 0
+
+
 def potrf(Tensor a not None, bint upper):
     """(L, info), or (U, info); the other triangle is as it was."""
     cdef Py_ssize_t n = a.sizes[a.nd - 1], i, batch = batch_of(a, 2), step = n * n * itemsize_of(a.dt)
@@ -180,6 +196,8 @@ def potrf(Tensor a not None, bint upper):
         with nogil:
             for i in range(batch):
                 bad[i] = cg_potrf(kind, uplo, <int> n, x + i * step)
+                if bad[i] == 0:         # OpenBLAS lets NaN pass
+                    bad[i] = <int> first_nan(kind, x + i * step, n)
     return unpacked(r), info
 
 
@@ -317,8 +335,20 @@ def ormqr(Tensor a not None, Tensor tau not None, Tensor c not None, bint left, 
 
 # ------------------------------------------------------------------ spectra
 
-def gesdd(Tensor a not None, str job):
-    """(U, S, V^H, info) of (..., m, n), neither 0; job "A" all vectors, "S" the first min(m, n), "N" none."""
+cdef bint moderate(int kind, const char* p, Py_ssize_t n) noexcept nogil:
+    """Whether squares of n real elements neither overflow nor all vanish: gesdd scales others."""
+    cdef double most = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        most = max(most, fabs((<const double*> p)[i] if kind else (<const float*> p)[i]))
+    return 1e-100 < most < 1e100 if kind else 1e-12 < most < 1e12
+
+
+def gesdd(Tensor a not None, str job, bint plain_wide=False):
+    """(U, S, V^H, info) of (..., m, n), neither 0; job "A" all vectors, "S" the first min(m, n), "N" none.
+
+    plain_wide: real matrices with m < n never go by way of their LQ factors, which would give other signs.
+    """
     cdef Py_ssize_t m = a.sizes[a.nd - 2], n = a.sizes[a.nd - 1], k = min(m, n), i, batch = batch_of(a, 2)
     cdef Py_ssize_t size = itemsize_of(a.dt)
     cdef Py_ssize_t columns = m if job == "A" else k if job == "S" else 0
@@ -333,14 +363,44 @@ def gesdd(Tensor a not None, str job):
     cdef char* pv = data_of(v)
     cdef int* bad = <int*> data_of(info)
     cdef Py_ssize_t real_size = itemsize_of(s.dt)
+    cdef char* work = NULL
+    if plain_wide and kind < 2 and m < n and rows:
+        work = <char*> malloc((4 * m + m * m) * size)
+        if work == NULL:
+            raise MemoryError()
     with nogil:
         for i in range(batch):
             if not finite(kind, px + i * m * n * size, m * n):
                 bad[i] = -1
                 continue
+            if work != NULL and moderate(kind, px + i * m * n * size, m * n):
+                bad[i] = cg_wide_svd(kind, <int> m, <int> n, <int> rows, px + i * m * n * size, ps + i * k * real_size,
+                                     pu + i * m * columns * size, pv + i * n * rows * size, work)
+                continue
             bad[i] = cg_gesdd(kind, flag, <int> m, <int> n, px + i * m * n * size, ps + i * k * real_size,
                               pu + i * m * columns * size, pv + i * n * rows * size, <int> max(rows, 1))
+    free(work)
     return unpacked(u), s, unpacked(v), info
+
+
+cdef enum:
+    SMALL = 25                  # up to here syevd does not divide and conquer
+
+
+cdef bint small_spectrum(int kind, char uplo, int n, char* a, char* w, char* work) noexcept nogil:
+    """Eigenvalues w and eigenvectors, in place of a, of a small matrix, by `cg_steqr`; False: `a` is as it was."""
+    cdef Py_ssize_t item = 4 << (kind % 2)
+    cdef Py_ssize_t size = n * n * item * (2 if kind >= 2 else 1)
+    if not moderate(kind % 2, a, size // item):
+        return False
+    memcpy(work, a, size)
+    cdef char* e = work + size
+    cdef char* tau = e + n * item
+    if (cg_sytrd(kind, uplo, n, a, w, e, tau) == 0 and cg_orgtr(kind, uplo, n, a, tau) == 0
+            and cg_steqr(kind, n, w, e, a) == 0):
+        return True
+    memcpy(a, work, size)
+    return False
 
 
 def syevd(Tensor a not None, bint upper, bint vectors):
@@ -353,14 +413,23 @@ def syevd(Tensor a not None, bint upper, bint vectors):
     cdef int* bad = <int*> data_of(info)
     cdef char job = c"V" if vectors else c"N", uplo = c"U" if upper else c"L"
     cdef Py_ssize_t real_size = itemsize_of(w.dt)
+    cdef char* work = NULL
+    if vectors and n <= SMALL:
+        work = <char*> malloc(step + 3 * n * itemsize_of(a.dt) + 1)
+        if work == NULL:
+            raise MemoryError()
     if n:
         with nogil:
             for i in range(batch):
                 if finite(kind, x + i * step, n * n):
+                    if work != NULL and small_spectrum(kind, uplo, <int> n, x + i * step, to + i * n * real_size,
+                                                       work):
+                        continue
                     bad[i] = cg_syevd(kind, job, uplo, <int> n, x + i * step, to + i * n * real_size)
                 else:
                     fill_nan(kind, x + i * step, n * n)
                     fill_nan(kind % 2, to + i * n * real_size, n)
+    free(work)
     return w, unpacked(v) if vectors else None, info
 
 

@@ -6,6 +6,7 @@ The functions work on every device that has bmm, and differentiate as often as i
 import cygrad
 from cygrad import _linalg
 from cygrad._core import Tensor, shown_edges, shown_node
+from cygrad._family import C_TYPE_NAMES
 from cygrad._family import deliver as _deliver
 
 # ---------------------------------------------------------------- einsum
@@ -279,6 +280,11 @@ def multi_dot(tensors, *, out=None):
             what = "1D or 2D" if ends else "2D"
             name = "the first tensor" if i == 0 else "the last tensor" if ends else f"tensor {i}"
             raise RuntimeError(f"multi_dot(): {name} must be {what} but got {t.dim()}D")
+    for i, t in enumerate(tensors):
+        if t.dtype != tensors[0].dtype:
+            named = [C_TYPE_NAMES[x.dtype.code] for x in (tensors[0], t)]
+            raise RuntimeError(f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {named[0]} and "
+                               f"tensor {i} {named[1]}")
     if first:
         tensors[0] = tensors[0].unsqueeze(0)
     if last:

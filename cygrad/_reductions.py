@@ -594,7 +594,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         dof = 0.0
     mean = x.mean(1, keepdim=True) if w is None else (x * w).sum(1, keepdim=True) / total
     d = x - mean
-    r = (d if w is None else d * w) @ d.mT / dof
+    r = (d if w is None else d * w) @ d.mH / dof
     return r.squeeze()
 
 

@@ -91,8 +91,10 @@ def first_failure(info):
     return (f"(Batch element {i}): " if info.dim() else ""), int(codes[i])
 
 
-_SINGULAR = "The diagonal element {code} is zero, the inversion could not be completed because the input matrix is "
-"singular."
+_SINGULAR = (
+    "The diagonal element {code} is zero, the inversion could not be completed because the input "
+    "matrix is singular."
+)
 _MESSAGES = {
     "inv": _SINGULAR,
     "solve": "The solver failed because the input matrix is singular.",
@@ -217,7 +219,7 @@ def scaled_columns(A, s):
 
 
 def finfo_eps(A):
-    return cygrad.finfo(A.dtype).eps
+    return cygrad.finfo(A.dtype.to_real()).eps
 
 
 def swap_count(pivots):

@@ -90,14 +90,12 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=No
                 r = r.unsqueeze(d)
         return deliver(out, r)
     summed, kept = (rows, columns) if abs(ord) == 1 else (columns, rows)
-    sums = vector_norm(A, 1, summed, True)
+    sums = vector_norm(A, 1, summed, keepdim)
+    if not keepdim and summed < kept:
+        kept -= 1
     if ord > 0 and not sums.shape[kept]:
-        r = sums.sum(kept, keepdim=True)
-    else:
-        r = _extreme(sums, ord < 0, kept, True)
-    if not keepdim:
-        r = r.squeeze((rows, columns))
-    return deliver(out, r)
+        return deliver(out, sums.sum(kept, keepdim))
+    return deliver(out, _extreme(sums, ord < 0, kept, keepdim))
 
 
 def norm(input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
@@ -206,6 +204,21 @@ def matrix_power(A, n, *, out=None):
     return deliver(out, power.clone() if power is A and not A.requires_grad else power)
 
 
+def _vector_product(a, b, dim):
+    ax, ay, az = a.unbind(dim)
+    bx, by, bz = b.unbind(dim)
+    return cygrad.stack((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx), dim)
+
+
+def _cross_backward(node, g):
+    a, b = node.saved()
+    dim = node.args[0]
+    return (
+        cross(b.conj(), g, dim=dim) if node.needs(0) else None,
+        cross(g, a.conj(), dim=dim) if node.needs(1) else None,
+    )
+
+
 def cross(input, other, *, dim=-1, out=None):
     """The vector products along `dim`, which has size 3; the others broadcast."""
     need_tensor("linalg_cross", input, "input")
@@ -217,10 +230,12 @@ def cross(input, other, *, dim=-1, out=None):
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}"
         )
     a, b = cygrad.broadcast_tensors(input, other)
-    ax, ay, az = a.unbind(dim)
-    bx, by, bz = b.unbind(dim)
+    if a.dtype != b.dtype:
+        dtype = cygrad.promote_types(a.dtype, b.dtype)
+        a, b = a.to(dtype), b.to(dtype)
+    r = _vector_product(a.detach(), b.detach(), dim)
     return deliver(
-        out, cygrad.stack((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx), dim)
+        out, _core.record(r, "LinalgCrossBackward0", (a, b), _cross_backward, (a, b), (dim,))
     )
 
 

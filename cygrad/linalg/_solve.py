@@ -45,7 +45,7 @@ def _need_lu(name, A, pivot):
 
 def permutation(pivots, m, like):
     """The matrix P of LAPACK's row exchanges `pivots` (..., k): P L U = A, (..., m, m)."""
-    rows = cygrad.arange(m, device=pivots.device).expand(*pivots.shape[:-1], m).clone()
+    rows = cygrad.arange(m, device=pivots.device).repeat(*pivots.shape[:-1], 1)
     for i in range(pivots.shape[-1]):
         j = pivots[..., i : i + 1].long() - 1
         here, there = rows[..., i : i + 1].clone(), rows.gather(-1, j)
@@ -222,6 +222,17 @@ def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
     return deliver(out, X)
 
 
+def _unpack_backward(node, gL, gU):
+    (m, n), k = node.args[0][-2:], min(node.args[0][-2:])
+    g = None
+    if gL is not None:
+        g = cygrad.nn.functional.pad(gL.tril(-1), (0, n - k))
+    if gU is not None:
+        upper = cygrad.nn.functional.pad(gU.triu(), (0, 0, 0, m - k))
+        g = upper if g is None else g + upper
+    return g
+
+
 def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=None):
     """P, L and U of packed factors; empty tensors for what is not asked for."""
     need_tensor("lu_unpack", LU_data, "LU_data")
@@ -243,7 +254,10 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
             )
         P = permutation(LU_pivots, m, LU_data)
     if unpack_data:
-        L, U = unpack_lu(LU_data)
+        L, U = unpack_lu(LU_data.detach())
+        L, U = record(
+            (L, U), "LuUnpackBackward0", (LU_data,), _unpack_backward, None, (LU_data.shape,)
+        )
     return result("lu_unpack", ("P", "L", "U"), (P, L, U), out)
 
 
@@ -257,7 +271,9 @@ def _as_matrices(A, B, left):
 
 def _solve_backward(node, gX, *_):
     A, LU, pivots, X = node.saved()
-    left = node.args[0]
+    left, vector = node.args
+    if vector:
+        gX, X = gX.unsqueeze(-1), X.unsqueeze(-1)
     if cygrad.is_grad_enabled():
         gB = solve(A.mH, gX, left=left)
     else:
@@ -268,14 +284,14 @@ def _solve_backward(node, gX, *_):
     return gA, gB if node.needs(1) else None
 
 
-def _solve(A, B, left):
-    """(X, info) of A X = B, recorded; B is a matrix."""
+def _solve(A, B, left, vector=False):
+    """(X, info) of A X = B, recorded; where `vector`, B is one column, and X is without that dimension."""
     A, B = broadcast_batches(A, B)
     LU, pivots, info = lapack("getrf", A)
     X = _solved_by_factors(LU, pivots, B.detach(), left)
-    (X,) = record(
-        (X,), "LinalgSolveExBackward0", (A, B), _solve_backward, (A, LU, pivots, X), (left,)
-    )
+    X = X.squeeze(-1).clone() if vector else X
+    saved = (A, LU, pivots, X)
+    (X,) = record((X,), "LinalgSolveExBackward0", (A, B), _solve_backward, saved, (left, vector))
     return X, info
 
 
@@ -301,20 +317,18 @@ def _need_solve(A, B, left):
 def solve_ex(A, B, *, left=True, check_errors=False, out=None):
     """X of A X = B (X A = B where not left) for (..., n, n), and LAPACK's infos; B may be (..., n) vectors."""
     Y, vector = _need_solve(A, B, left)
-    X, info = _solve(A, Y, left)
+    X, info = _solve(A, Y, left, vector)
     if check_errors:
         check_info("torch.linalg.solve_ex", "solve", info)
-    return result(
-        "linalg_solve_ex", ("result", "info"), (X.squeeze(-1) if vector else X, info), out
-    )
+    return result("linalg_solve_ex", ("result", "info"), (X, info), out)
 
 
 def solve(A, B, *, left=True, out=None):
     """X of A X = B (X A = B where not left) for (..., n, n); LinAlgError where A is singular."""
     Y, vector = _need_solve(A, B, left)
-    X, info = _solve(A, Y, left)
+    X, info = _solve(A, Y, left, vector)
     check_info("torch.linalg.solve", "solve", info)
-    return deliver(out, X.squeeze(-1) if vector else X)
+    return deliver(out, X)
 
 
 def _inv_backward(node, g, *_):
@@ -572,14 +586,12 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     name = "linalg.solve_triangular"
     need_tensor("linalg_solve_triangular", A)
     need_tensor("linalg_solve_triangular", B, "B", 2)
-    if A.dtype != B.dtype:
-        raise RuntimeError(
-            f"{name}: Expected A and B to have the same dtype, but found A of type {kind(A)} and B of type {kind(B)} "
-            "instead"
-        )
     need_square(name, A)
     need_matrices(name, B, "B")
     need_fit(name, A, B, left)
+    if A.dtype != B.dtype:
+        dtype = cygrad.promote_types(A.dtype, B.dtype)
+        A, B = A.to(dtype), B.to(dtype)
     need_kernel("triangular_solve_cpu", A)
     return deliver(out, triangular(A, B, upper, left, unitriangular))
 

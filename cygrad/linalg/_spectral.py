@@ -313,11 +313,28 @@ def _need_svd(function, A, driver, argument="A"):
     need_kernel("linalg_svd_cpu", A)
 
 
+def _svd_by_qr(A, full):
+    """(U, S, Vh, info) of a tall matrix by way of its QR factors."""
+    m, n = A.shape[-2:]
+    reflectors, tau = lapack("geqrf", A)
+    U, S, Vh, info = lapack("gesdd", reflectors[..., :n, :].triu(), "S")
+    wide = eye_like(U, m, m if full else n).clone()
+    wide[..., :n, :n] = U
+    return lapack("ormqr", reflectors, tau, wide, True, False), S, Vh, info
+
+
 def factor_svd(A, full):
-    """(U, S, Vh), recorded."""
+    """(U, S, Vh), recorded.
+
+    Which vectors get which sign depends on the way to the bidiagonal form.  PyTorch's library goes by QR from 1.6 times
+    as many rows as columns on, and never by LQ.
+    """
     m, n = A.shape[-2:]
     if min(m, n):
-        U, S, Vh, info = lapack("gesdd", A, "A" if full else "S")
+        if n < m >= int(1.6 * n) and not A.is_complex() and bool(A.detach().isfinite().all()):
+            U, S, Vh, info = _svd_by_qr(A.detach(), full)
+        else:
+            U, S, Vh, info = lapack("gesdd", A, "A" if full else "S", True)
         check_info("linalg.svd", "svd", info)
     else:
         U, Vh = (
