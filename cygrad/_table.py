@@ -221,8 +221,8 @@ ROWS = (
     unary("_cube", "a*a*a", "g*conj(3*(a*a))", "number", bools=False, grad_name="PowBackward0",
           complexes=True),
     unary("reciprocal", "1/a", "-g*conj(y*y)", domain=_POSITIVE, complexes=True),
-    unary("conj_physical", "a", "conj(g)", "number", complexes="conj(a)"),
-    unary("_conj", "a", "conj(g)", "number", complexes="conj(a)"),
+    unary("_conj", "", "conj(g)", complexes="conj(a)"),
+    unary("_conj_physical", "", "conj(g)", complexes="conj(a)"),
 
     # Rounding.
     unary("floor", "floor(a)", ZERO, "number", ints="a", bools=False, label="floor_vml_cpu",
@@ -280,7 +280,7 @@ ROWS = (
     unary("cosh", "cosh(a)", "g*conj(sinh(a))", complexes=True),
     unary("tanh", "tanh(a)", "g*conj(1-y*y)", complexes=True),
     unary("asinh", "asinh(a)", "g/conj(sqrt(a*a+1))", aliases="arcsinh", complexes=True),
-    # One root of the product is right for real numbers; on the whole plane it takes two.
+    # Two roots: on half of the plane the root of their product has the other sign.
     unary("acosh", "acosh(a)", "g/conj(sqrt(a-1)*sqrt(a+1))", domain=(1.1, 3.0),
           aliases="arccosh", complexes=True),
     unary("atanh", "atanh(a)", "g/conj(1-a*a)", domain=_UNIT, aliases="arctanh", complexes=True),
