@@ -595,15 +595,6 @@ def is_pinned(Tensor self not None, device=None):
     return False
 
 
-def share_memory_(Tensor self not None):
-    """`self`: forked processes see the memory as it was, and pickled tensors travel as copies."""
-    return self
-
-
-def is_shared(Tensor self not None):
-    return False
-
-
 def get_device(Tensor input not None):
     """The index of the device, -1 for the CPU."""
     return -1 if input.dev == 0 else device_object(input.dev).index
@@ -737,7 +728,7 @@ FUNCTIONS = {
 METHODS = {f.__name__: f for f in (
     item, tolist, __float__, __int__, __complex__, __index__, __bool__, is_nonzero, __len__, __iter__, __reversed__,
     __contains__, __format__, numpy, __array__, __array_wrap__, clone, contiguous,
-    is_contiguous, to, type_as, cpu, cuda, pin_memory, is_pinned, share_memory_, is_shared, get_device, __deepcopy__,
+    is_contiguous, to, type_as, cpu, cuda, pin_memory, is_pinned, get_device, __deepcopy__,
     __copy__, __reduce_ex__)}
 METHODS |= {name: conversion(name, code) for name, code in CONVERSIONS.items()}
 METHODS |= {

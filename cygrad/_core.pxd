@@ -120,7 +120,7 @@ cdef inline bint is_complex_code(int dt) noexcept nogil:
     return dt >= CFLOAT
 cdef dtype dtype_object(int code)
 cdef int itemsize_of(int code) noexcept nogil
-cdef int as_dtype_code(object d, int default) except -1
+cdef int as_dtype_code(object d, int default, str function=*) except -2
 cdef int as_device_code(object d, int default) except -1
 cdef device device_object(int dev)
 
@@ -155,6 +155,7 @@ cdef object bump(Tensor t)
 cdef object rebase(Tensor t, Node node)
 cdef SavedTensor save_input(Tensor t)
 cdef SavedTensor save_output(Tensor t, Node node, int nr)
+cdef bint any_needs_grad(tuple inputs)
 cdef Tensor attach(Tensor out, str name, tuple inputs, object function, tuple saved, tuple args)
 
 

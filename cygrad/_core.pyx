@@ -139,7 +139,8 @@ cdef int default_dtype_code():
     return _default_dtype
 
 
-cdef int as_dtype_code(object d, int default) except -1:
+cdef int as_dtype_code(object d, int default, str function=None) except -2:
+    """The code of `d`, a dtype or a Python number type, for an argument of `function`; `default` for None."""
     if d is None:
         return default
     if isinstance(d, dtype):
@@ -152,7 +153,8 @@ cdef int as_dtype_code(object d, int default) except -1:
         return BOOL
     if d is complex:
         return CDOUBLE
-    raise TypeError(f"argument 'dtype' must be torch.dtype, not {type(d).__name__}")
+    where = "" if function is None else function + "(): "
+    raise TypeError(f"{where}argument 'dtype' must be torch.dtype, not {type(d).__name__}")
 
 
 def get_default_dtype():
@@ -1285,15 +1287,19 @@ cdef class FunctionNode(Node):
         return [None if s is None else (<SavedTensor> s).get(self) for s in self.saved_tensors]
 
 
+cdef bint any_needs_grad(tuple inputs):
+    """Whether an operation on `inputs` (tensors and None) is to be recorded."""
+    if cg_grad_mode:
+        for x in inputs:
+            if x is not None and grad_required(<Tensor> x):
+                return True
+    return False
+
+
 cdef Tensor attach(Tensor out, str name, tuple inputs, object function, tuple saved, tuple args):
     """Records `out` as the result of `name` if recording is on and an input asks for it."""
     cdef FunctionNode node
-    if not cg_grad_mode or out.dt < HALF:
-        return out
-    for x in inputs:
-        if x is not None and grad_required(<Tensor> x):
-            break
-    else:
+    if out.dt < HALF or not any_needs_grad(inputs):
         return out
     node = <FunctionNode> cg_tp_new(node_type(name, FunctionNode), ())
     node.connect(inputs)
@@ -1317,12 +1323,7 @@ def record(out, str name, tuple inputs, function, tuple saved=None, tuple args=(
     cdef int nr
     if isinstance(out, Tensor):
         return attach(<Tensor> out, name, inputs, function, saved, args)
-    if not cg_grad_mode:
-        return out
-    for x in inputs:
-        if x is not None and grad_required(<Tensor> x):
-            break
-    else:
+    if not any_needs_grad(inputs):
         return out
     node = <FunctionNode> cg_tp_new(node_type(name, FunctionNode), ())
     node.connect(inputs)

@@ -17,7 +17,9 @@ from libc.math cimport isfinite
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
 from cygrad._core cimport (
-    BOOL, CDOUBLE, CFLOAT, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Tensor, as_device_code, assign, complex_of,
+    as_dtype_code,
+    BOOL, CDOUBLE, CFLOAT, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Tensor, as_device_code,
+    assign, complex_of,
     bump, borrow_storage, default_dtype_code, device_object, dtype_object, empty_strided_like,
     itemsize_of, make_size, same_shape, shallow)
 from cygrad._core cimport device as Device, dtype as DType, new_tensor as make
@@ -77,19 +79,7 @@ cdef int parse_sizes(str function, str argument, tuple args, object size, Py_ssi
 
 
 cdef int dtype_option(str function, object d, int default) except -2:
-    if d is None:
-        return default
-    if isinstance(d, DType):
-        return (<DType> d).code
-    if d is float:
-        return DOUBLE
-    if d is int:
-        return INT64
-    if d is bool:
-        return BOOL
-    if d is complex:
-        return CDOUBLE
-    raise TypeError(f"{function}(): argument 'dtype' must be torch.dtype, not {type(d).__name__}")
+    return as_dtype_code(d, default, function)
 
 
 cdef int device_option(str function, object d) except -1:
@@ -298,7 +288,7 @@ cdef int find_dtype(object x) except -1:
         return complex_of(default_dtype_code())
     if PySequence_Check(x):
         return find_dtype(list(x))
-    name = kind.__name__ if kind.__module__ != "cygrad._core" else f"torch.{kind.__name__}"
+    name = kind.__name__ if kind.__module__ not in ("cygrad._core", "torch") else f"torch.{kind.__name__}"
     raise RuntimeError(f"Could not infer dtype of {name}")
 
 

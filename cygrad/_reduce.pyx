@@ -221,6 +221,8 @@ cdef void fold_range(const Fold* f, char* acc, char* x, Py_ssize_t n, const cg_p
     cdef Py_ssize_t[MAX_DIMS] index
     cdef Py_ssize_t rest = lo, m, k
     cdef int i, last = f.nr - 1
+    if lo >= hi:                        # sizes may be 0
+        return
     for i in range(last, 0, -1):
         index[i] = rest % f.rs[i]
         rest //= f.rs[i]

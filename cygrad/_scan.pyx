@@ -9,10 +9,12 @@ from libc.math cimport exp, log1p, INFINITY
 from libc.stdint cimport int64_t
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, CFLOAT, CDOUBLE, DOUBLE, FLOAT, HALF, INT16, INT64, INT8, UINT8, Tensor, as_dtype_code, data_of, grad_enabled,
+    any_needs_grad,
+    BFLOAT16, BOOL, CFLOAT, CDOUBLE, DOUBLE, FLOAT, HALF, INT16, INT64, INT8, UINT8, Tensor, as_dtype_code, data_of,
+    grad_enabled,
     new_tensor, shallow, wrap_dim)
 from cygrad._ops cimport GRAIN, num_threads, to_dtype
-from cygrad._walk cimport any_needs_grad, finish_out, need_host, plain, slice_of, zeros_of
+from cygrad._walk cimport finish_out, need_host, plain, slice_of, zeros_of
 from cygrad import _core, _gather, _masked, _move, _ops, _walk
 from cygrad._return_types import named
 

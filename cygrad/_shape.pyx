@@ -4,6 +4,7 @@ from cygrad._core cimport (
     MAX_DIMS, Tensor, new_view, raw_view, make_size, wrap_dim, attach, itemsize_of,
     shallow)
 from cygrad._ops cimport contiguous
+from cygrad._walk cimport select_of, slice_of
 from cygrad import _core, _ops
 
 
@@ -421,19 +422,10 @@ def unsqueeze(input, dim):
     return attach(r, "UnsqueezeBackward0", (t,), _unsqueeze_backward, None, (d,))
 
 
-def _select_backward(node, g):
-    shape, dim, index = node.args
-    full = g.new_zeros(shape)
-    select(full, dim, index).copy_(g)
-    return full
-
-
 def select(input, dim, index):
     """One slice along `dim`, without that dimension."""
     cdef Tensor t = checked("select", input)
-    cdef Py_ssize_t[MAX_DIMS] sizes
-    cdef Py_ssize_t[MAX_DIMS] strides
-    cdef int d, i, nd = 0
+    cdef int d
     cdef Py_ssize_t at = index
     if t.nd == 0:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
@@ -442,19 +434,7 @@ def select(input, dim, index):
         raise IndexError(f"select(): index {at} out of range for tensor of size {list(t.shape)} at dimension {d}")
     if at < 0:
         at += t.sizes[d]
-    for i in range(t.nd):
-        if i != d:
-            sizes[nd], strides[nd] = t.sizes[i], t.strides[i]
-            nd += 1
-    r = new_view(t, nd, sizes, strides, t.offset + at * t.strides[d])
-    return attach(r, "SelectBackward0", (t,), _select_backward, None, (make_size(t.nd, t.sizes), d, at))
-
-
-def _slice_backward(node, g):
-    shape, dim, start, end, step = node.args
-    full = g.new_zeros(shape)
-    slice_dim(full, dim, start, end, step).copy_(g)
-    return full
+    return select_of(t, d, at)
 
 
 def slice_dim(Tensor t not None, dim=0, start=None, end=None, step=1):
@@ -462,7 +442,6 @@ def slice_dim(Tensor t not None, dim=0, start=None, end=None, step=1):
     cdef int d = wrap_dim(dim, t.nd)
     cdef Py_ssize_t n = t.sizes[d], lo = 0 if start is None else start, by = step
     cdef Py_ssize_t hi = n if end is None else min(end, n)
-    cdef Tensor r
     if by <= 0:
         raise RuntimeError("slice step must be positive")
     if lo < 0:
@@ -471,9 +450,7 @@ def slice_dim(Tensor t not None, dim=0, start=None, end=None, step=1):
         hi = max(hi + n, 0)
     lo = min(lo, n)
     hi = max(hi, lo)
-    r = new_view(t, t.nd, t.sizes, t.strides, t.offset + lo * t.strides[d])
-    set_size(r, d, (hi - lo + by - 1) // by, t.strides[d] * by)
-    return attach(r, "SliceBackward0", (t,), _slice_backward, None, (make_size(t.nd, t.sizes), d, lo, hi, by))
+    return slice_of(t, d, lo, (hi - lo + by - 1) // by, by)
 
 
 cdef void set_size(Tensor r, int d, Py_ssize_t n, Py_ssize_t stride):

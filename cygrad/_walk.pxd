@@ -57,7 +57,6 @@ cdef tuple broadcast_of(tuple tensors)
 cdef Tensor expand_shape(Tensor t, object shape)
 cdef Tensor plain(Tensor t)
 cdef Tensor as_index(Tensor index)
-cdef bint any_needs_grad(tuple inputs)
 cdef object finish_out(str name, object out, Tensor r)
 cdef Tensor start_write(Tensor self, bint inplace, tuple others, bint* recorded)
 cdef Tensor end_write(Tensor out, bint inplace, bint recorded, str name, tuple inputs, object function, tuple saved,

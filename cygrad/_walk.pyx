@@ -164,15 +164,6 @@ cdef Tensor as_index(Tensor index):
     return r
 
 
-cdef bint any_needs_grad(tuple inputs):
-    if not grad_enabled():
-        return False
-    for x in inputs:
-        if x is not None and grad_required(<Tensor> x):
-            return True
-    return False
-
-
 cdef object finish_out(str name, object out, Tensor r):
     """Stores a result in `out=`, resized to fit; returns what the operator returns."""
     cdef Tensor o

@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 import cygrad
 from cygrad import Tensor
+from cygrad._utils import _rebuild_parameter, _rebuild_parameter_with_state
 
 
 class _TaggedMeta(type(Tensor)):
@@ -50,16 +51,6 @@ class Parameter(Tensor, metaclass=_TaggedMeta):
         if self.__dict__:
             return _rebuild_parameter_with_state, (*args, dict(self.__dict__))
         return _rebuild_parameter, args
-
-
-def _rebuild_parameter(data, requires_grad, backward_hooks):
-    return Parameter(data, requires_grad)
-
-
-def _rebuild_parameter_with_state(data, requires_grad, backward_hooks, state):
-    param = Parameter(data, requires_grad)
-    param.__dict__.update(state)
-    return param
 
 
 class Buffer(Tensor, metaclass=_TaggedMeta):
