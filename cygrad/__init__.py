@@ -94,7 +94,7 @@ _ELSEWHERE = dict.fromkeys(
     margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d pairwise_distance pdist pixel_shuffle
     pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""".split(),
     "nn.functional",
-) | {"load": "serialization", "save": "serialization", "vmap": "func"}
+) | {"stft": "_spectral", "istft": "_spectral", "load": "serialization", "save": "serialization", "vmap": "func"}
 
 
 def __getattr__(name):
@@ -116,6 +116,6 @@ def _functional_method(name):
     return method
 
 
-for _name in ("softmax", "log_softmax", "prelu"):
+for _name in ("softmax", "log_softmax", "prelu", "stft", "istft"):
     setattr(Tensor, _name, _functional_method(_name))
 del _name, _operator, _d

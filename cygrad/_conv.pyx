@@ -24,7 +24,7 @@ from libc.string cimport memset
 from cygrad import _core
 from cygrad._core cimport (
     INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, grad_enabled, itemsize_of)
-from cygrad._family cimport as_float, back_to, need_cpu, shaped, vector, wants
+from cygrad._family cimport as_float, back_to, need_real_cpu, shaped, vector, wants
 from cygrad._linalg cimport Matrix, parallel_gemm
 from cygrad._ops cimport num_threads
 
@@ -797,7 +797,7 @@ def convolution(Tensor input not None, Tensor weight not None, Tensor bias, stri
     cdef list out = []
     if nd < 1 or nd > 3:
         raise RuntimeError(f"expected weight of 3, 4 or 5 dimensions in a convolution, but got {list(weight.shape)}")
-    need_cpu("convolution", input, weight, bias)
+    need_real_cpu("convolution", input, weight, bias)
     if input.nd == nd + 1:
         return convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, transposed, output_padding,
                            groups).squeeze(0)

@@ -8,7 +8,8 @@ from libc.stdint cimport uint8_t
 
 from cygrad._core cimport (
     BOOL, CFLOAT, FLOAT, HALF, INT64, MAX_DIMS, UINT8, Tensor, as_device_code, attach, bump, data_of,
-    default_dtype_code, device_object, grad_enabled, make_size, node_type, raw_view, rebase, shallow)
+    default_dtype_code, device_object, grad_enabled, make_size, node_type, raw_view, rebase,
+    refuse_complex, shallow)
 from cygrad._core cimport new_tensor as make
 from libc.math cimport sqrt
 from cygrad._ops cimport contiguous, copy_into, expand_to, to_dtype
@@ -83,6 +84,7 @@ cdef Tensor tensor_argument(str function, str name, object x):
     if not isinstance(x, Tensor):
         raise TypeError(f"{function}(): argument '{name}' (position 1) must be Tensor, not {type(x).__name__}")
     need_host(function, (<Tensor> x).dev)
+    refuse_complex(function, <Tensor> x)
     return <Tensor> x
 
 
@@ -139,6 +141,7 @@ cdef Tensor draw(Tensor t, object filler):
     """Has `filler(address, count, strided)` fill the elements of `t` in the order of memory."""
     cdef Tensor view, buffer
     cdef int i
+    refuse_complex("random draw", t)
     if t.contiguous:
         filler(<size_t> data_of(t), t.count, False)
         return t
@@ -169,6 +172,8 @@ cdef int part_dtype(Tensor t) noexcept:
 cdef Tensor overwrite(str function, Tensor t, str name, object filler):
     """An in-place draw: checks, fills and records it."""
     need_host(function, t.dev)
+    if function != "uniform_" and function != "normal_":
+        refuse_complex(function, t)
     cdef bint recorded = _core.prepare_inplace(t)
     draw(parts_of(t), filler)
     if recorded:

@@ -164,6 +164,7 @@ _NO_ADDCDIV = (
     "behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all "
     "dtypes."
 )
+_NO_CLAMP = "clamp is not supported for complex types"
 _POSITIVE = (0.1, 3.0)
 _UNIT = (-0.99, 0.99)
 _SELU = (1.0507009873554805, 1.6732632423543772)  # scale and alpha, Klambauer et al. 2017
@@ -300,7 +301,7 @@ ROWS = (
     unary("sigmoid", "sigmoid(a)", "g*conj((1-y)*y)", aliases="special.expit", complexes=True),
     unary("relu", "where(a<0,0,a)", "where(y<=0,0,g)", "number", bools=False, forms="fmiI",
           error="Boolean inputs not supported for relu",
-          no_complex="clamp is not supported for complex types"),
+          no_complex=_NO_CLAMP),
     unary("leaky_relu", "where(a>0,a,a*negative_slope)", "where(a>0,g,g*negative_slope)", "number",
           ints=False, forms="F", params=(("negative_slope", 0.01),)),
     unary("elu", "where(a>0,a*scale,scale*alpha*expm1(a*input_scale))",
@@ -319,8 +320,8 @@ ROWS = (
           "+0.5*a*((0.7978845608028654*(1+0.134145*(a*a)))"
           "*(1-square(tanh(0.7978845608028654*(a+0.044715*(a*a*a)))))))",
           "number", ints=False, grad_name="GeluBackward0", label="GeluKernelImpl"),
-    unary("silu", "a*sigmoid(a)", "g*(sigmoid(a)*(1+a*(1-sigmoid(a))))", "number", ints=False,
-          forms="F"),
+    unary("silu", "a*sigmoid(a)", "g*conj(sigmoid(a)*(1+a*(1-sigmoid(a))))", "number", ints=False,
+          forms="F", complexes=True),
     unary("mish", "a*tanh(softplus(a))",
           "g*(tanh(softplus(a))+a*(sigmoid(a)*(1-square(tanh(softplus(a))))))", "number",
           ints=False, forms="F"),
@@ -333,7 +334,7 @@ ROWS = (
           "where((a<=min_val)|(a>=max_val),0,g)", "number", bools=False, forms="F",
           params=(("min_val", -1.0), ("max_val", 1.0)),
           error="Bool inputs not supported for hardtanh",
-          no_complex="clamp is not supported for complex types"),
+          no_complex=_NO_CLAMP),
     unary("hardsigmoid", "clamp(a+3,0,6)/6", "where((a>-3)&(a<3),g/6,0)", "number", ints=False,
           forms="F"),
     unary("hardswish", "a*clamp(a+3,0,6)/6", "where(a<=-3,0,where(a<3,g*(a/3+0.5),g))", "number",
@@ -409,11 +410,11 @@ ROWS = (
            no_complex="fmin not implemented for complex tensors."),
     unary("_clamp", "clamp(a,min,max)", "where((a>=min)&(a<=max),g,0)", "number",
           ints="clamp(a,min,max)", bools=False, params=(("min", 0), ("max", 0)),
-          grad_name="ClampBackward1"),
+          grad_name="ClampBackward1", no_complex=_NO_CLAMP),
     unary("_clamp_min", "where(a<min,min,a)", "where(a>=min,g,0)", "number", bools=False,
-          params=(("min", 0),)),
+          params=(("min", 0),), no_complex=_NO_CLAMP),
     unary("_clamp_max", "where(a>max,max,a)", "where(a<=max,g,0)", "number", bools=False,
-          params=(("max", 0),)),
+          params=(("max", 0),), no_complex=_NO_CLAMP),
     ternary("_clamp_tensor", "minimum(maximum(a,b),c)", "where((a>=b)&(a<=c),g,0)",
             "where((b<c)&(a<b),g,0)", "where((b>c)|(a>c),g,0)", ints="clamp(a,b,c)",
             grad_name="ClampBackward0", label="clamp_cpu"),
@@ -427,7 +428,8 @@ ROWS = (
     binary("copysign", "copysign(a,b)", "where(a==0,0,g*(y/a))", ZERO, kind="float",
            grad_name_b="CopysignBackward1"),
     binary("heaviside", "where(a==0,b,where(a>0,1,0))", MISSING, MISSING,
-           grad_name="NotImplemented", missing="derivative for aten::heaviside is not implemented"),
+           grad_name="NotImplemented", missing="derivative for aten::heaviside is not implemented",
+           no_complex="heaviside is not yet implemented for complex tensors."),
     binary("nextafter", "nextafter(a,b)", "where(a==b,0,g)", ZERO, ints=False, rare=True),
     unary("_frexp_mantissa", "frexp_mantissa(a)", "g*where((a==0)|(abs(a)==inf)|isnan(a),1,y/a)",
           "number", ints=False, grad_name="FrexpBackward0", label="frexp"),
