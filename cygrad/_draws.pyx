@@ -84,8 +84,13 @@ cdef Tensor tensor_argument(str function, str name, object x):
     if not isinstance(x, Tensor):
         raise TypeError(f"{function}(): argument '{name}' (position 1) must be Tensor, not {type(x).__name__}")
     need_host(function, (<Tensor> x).dev)
-    refuse_complex(function, <Tensor> x)
     return <Tensor> x
+
+
+cdef Tensor real_argument(str function, str name, object x):
+    cdef Tensor t = tensor_argument(function, name, x)
+    refuse_complex(function, t)
+    return t
 
 
 cdef Tensor target(str function, tuple args, object size, object out, object dtype, object layout, object device,
@@ -364,7 +369,7 @@ def _zero_gradients(node, g):
 
 def bernoulli(input, p=None, *, generator=None, out=None):
     """1 with the probability that each element of `input` says, else 0; bernoulli(input, p): with probability p."""
-    cdef Tensor t = tensor_argument("bernoulli", "input", input), r, probability
+    cdef Tensor t = real_argument("bernoulli", "input", input), r, probability
     cdef Stream g = stream("bernoulli", generator)
     if p is not None:
         chance = real("bernoulli", "p", 2, p)
@@ -380,7 +385,7 @@ def bernoulli(input, p=None, *, generator=None, out=None):
 
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn from each row of weights, (m,) or (n, m), as int64: (num_samples,) or (n, num_samples)."""
-    cdef Tensor t = tensor_argument("multinomial", "input", input), r
+    cdef Tensor t = real_argument("multinomial", "input", input), r
     cdef Stream g = stream("multinomial", generator)
     if t.nd not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
@@ -415,7 +420,7 @@ cdef Tensor ranked(Stream g, Tensor weights, Py_ssize_t samples):
 
 def poisson(input, generator=None):
     """Poisson numbers, one for each rate in `input`."""
-    cdef Tensor t = tensor_argument("poisson", "input", input), r, rate
+    cdef Tensor t = real_argument("poisson", "input", input), r, rate
     rate = contiguous(shallow(t))
     r = make(t.nd, t.sizes, t.dt, 0)
     _random.poisson(stream("poisson", generator), <size_t> data_of(r), <size_t> data_of(rate), r.count, r.dt)
@@ -424,7 +429,7 @@ def poisson(input, generator=None):
 
 def binomial(count, prob, generator=None):
     """Binomial numbers of `count` trials with probability `prob`, tensors that broadcast."""
-    cdef Tensor c = tensor_argument("binomial", "count", count), q = tensor_argument("binomial", "prob", prob), r
+    cdef Tensor c = real_argument("binomial", "count", count), q = real_argument("binomial", "prob", prob), r
     shape = broadcast_shape((c, q))
     r = _ops.empty(shape, c.dt)
     c = contiguous(expand_to(c, r.nd, r.sizes))
@@ -546,7 +551,7 @@ def log_normal_(Tensor self not None, mean=1, std=2, *, generator=None):
 
 def standard_gamma(input, generator=None):
     """Gamma numbers of scale 1, one for each shape parameter in `input`; gradients are not implemented."""
-    cdef Tensor t = tensor_argument("_standard_gamma", "input", input), r, alpha
+    cdef Tensor t = real_argument("_standard_gamma", "input", input), r, alpha
     if t.requires_grad and grad_enabled():
         raise NotImplementedError("_standard_gamma: the gradient is not implemented")
     alpha = contiguous(shallow(t))

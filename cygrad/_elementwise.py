@@ -54,6 +54,13 @@ def _of_complex(name):
 
         f.__name__ = f.__qualname__ = name
         target[name] = f
+    if name + "_" in METHODS:
+
+        def f_(self, plain=METHODS[name + "_"]):
+            return call_(op, self) if self.is_complex() else plain(self)
+
+        f_.__name__ = f_.__qualname__ = name + "_"
+        METHODS[name + "_"] = f_
 
 
 for _name in ("sgn", "angle"):
@@ -595,7 +602,7 @@ def _rtruediv(self, other):
 
 
 def _invert(self):
-    if self.is_floating_point():
+    if self.is_floating_point() or self.is_complex():
         raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return call(OPS["bitwise_not"], (self,))
 

@@ -148,7 +148,7 @@ def _masked_fill_number_backward(node, Tensor g):
 
 cdef str c_name(int dt):
     return ("bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", "c10::Half", "c10::BFloat16", "float",
-            "double")[dt]
+            "double", "c10::complex<float>", "c10::complex<double>")[dt]
 
 
 def masked_fill(Tensor input not None, Tensor mask not None, value):

@@ -598,7 +598,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         dof = 0.0
     mean = x.mean(1, keepdim=True) if w is None else (x * w).sum(1, keepdim=True) / total
     d = x - mean
-    r = (d if w is None else d * w) @ d.mT / dof
+    r = (d if w is None else d * w) @ d.mH / dof
     return r.squeeze()
 
 
@@ -613,7 +613,8 @@ def corrcoef(input):
     if c.dim() == 0:
         return c / c
     s = c.diagonal().sqrt()
-    return (c / s.unsqueeze(1) / s.unsqueeze(0)).clamp(-1, 1)
+    r = c / s.unsqueeze(1) / s.unsqueeze(0)
+    return cygrad.complex(r.real.clamp(-1, 1), r.imag.clamp(-1, 1)) if r.is_complex() else r.clamp(-1, 1)
 
 
 FUNCTIONS = {
