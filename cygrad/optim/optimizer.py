@@ -326,7 +326,7 @@ def _cast(param, value, key=None):
     if isinstance(value, cygrad.Tensor):
         if key == "step":
             return value
-        if param.is_floating_point() or param.is_complex():
+        if param.is_floating_point():
             return value.to(dtype=param.dtype, device=param.device)
         return value.to(device=param.device)
     if isinstance(value, dict):
