@@ -33,7 +33,7 @@ COMPILE = [
     "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fwrapv", "-g0",
     "-MMD", "-Wno-unused-function", "-Werror=implicit-function-declaration",
 ]  # fmt: skip
-if ON_LINUX:  # complex products without C's search for infinities in NaN, as PyTorch has them
+if ON_LINUX:  # complex products without C's search for infinities in NaN
     COMPILE += ["-fcx-fortran-rules"]
 LINK = ["-fopenmp"]
 if CHECKED:

@@ -113,6 +113,7 @@ _ELSEWHERE = {
     split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy
     view_as_complex_copy view_as_real_copy view_copy""",
     "_sparse": "smm sparse_coo_tensor sparse_csr_tensor spmm",
+    "_spectral": "istft stft",
     "serialization": "load save",
     "func": "vmap",
     "compiler": "compile",
@@ -122,6 +123,7 @@ _METHODS_ELSEWHERE = {
     "nn.functional": "softmax log_softmax prelu",
     "linalg._torch": _LINALG,
     "_numeric": "histogram nonzero_static",
+    "_spectral": "istft stft",
     "_sparse": """coalesce col_indices crow_indices dense_dim indices is_coalesced smm sparse_dim sparse_mask to_dense
     to_sparse to_sparse_coo to_sparse_csr values""",
 }

@@ -67,9 +67,8 @@ cdef object number(Tensor t):
     return element(t.dt, data_of(t))
 
 
-cdef object real_number(Tensor t, str name):
-    """The only element; of a complex one, which must have no imaginary part, the real part."""
-    x = number(t)
+def real_of(x, str name):
+    """A number; of a complex one, which must have no imaginary part, the real part."""
     if isinstance(x, complex):
         if x.imag:
             raise RuntimeError(f"value cannot be converted to type {name} without overflow")
@@ -114,13 +113,13 @@ def tolist(Tensor self not None):
 def __float__(Tensor self not None):
     if self.count != 1:
         raise ValueError("only one element tensors can be converted to Python scalars")
-    return float(real_number(self, "double"))
+    return float(real_of(number(self), "double"))
 
 
 def __int__(Tensor self not None):
     if self.count != 1:
         raise ValueError("only one element tensors can be converted to Python scalars")
-    return int(real_number(self, "int64_t"))
+    return int(real_of(number(self), "int64_t"))
 
 
 def __complex__(Tensor self not None):

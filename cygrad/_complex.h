@@ -6,9 +6,20 @@
  *   M(f)      libm's name for T           L(x)  a literal of type T
  *   MAKE      a C of two T */
 
+/* Smith 1962; of zero infinities with the signs of a, as PyTorch's. */
+CG_INLINE C N(cg_divide)(C a, C b)
+{
+    const T x = M(creal)(a), y = M(cimag)(a), u = M(creal)(b), v = M(cimag)(b);
+    const int wide = M(fabs)(u) >= M(fabs)(v);
+    const T big = wide ? u : v, small = wide ? v : u, r = big == 0 ? L(0.0) : small / big;
+    const T d = big == 0 ? L(0.0) : L(1.0) / (big + small * r);
+    return big == 0 ? MAKE(x / M(fabs)(u), y / M(fabs)(v))
+                    : wide ? MAKE((x + y * r) * d, (y - x * r) * d) : MAKE((x * r + y) * d, (y * r - x) * d);
+}
+
 CG_INLINE T N(cg_square)(T a) { return a * a; }
 CG_INLINE C N(cg_times_i)(C a) { return MAKE(-M(cimag)(a), M(creal)(a)); }
-CG_INLINE C N(cg_sigmoid)(C a) { return L(1.0) / (L(1.0) + M(cexp)(-a)); }
+CG_INLINE C N(cg_sigmoid)(C a) { return N(cg_divide)(L(1.0), L(1.0) + M(cexp)(-a)); }
 CG_INLINE C N(cg_exp2)(C a) { return M(cexp)(a * L(0.6931471805599453)); }
 CG_INLINE C N(cg_lerp)(C a, C b, C w)
 {
@@ -40,8 +51,13 @@ CG_INLINE C N(cg_log1p)(C a)
                                : far;
 }
 
+CG_INLINE C N(cg_logaddexp)(C a, C b)
+{
+    return M(creal)(a) >= M(creal)(b) ? a + N(cg_log1p)(M(cexp)(b - a)) : b + N(cg_log1p)(M(cexp)(a - b));
+}
+
 CG_INLINE C N(cg_sinc)(C a)
 {
     const C x = a * L(3.141592653589793);
-    return a == 0 ? L(1.0) : M(csin)(x) / x;
+    return a == 0 ? L(1.0) : N(cg_divide)(M(csin)(x), x);
 }

@@ -99,6 +99,20 @@ def conj(input):
     return _ops.call(_ops.OPS["_conj"], (t,)) if is_complex_code(t.dt) else t
 
 
+def conj_physical(input, *, out=None):
+    """The complex conjugate; a real tensor itself."""
+    cdef Tensor t = checked("conj_physical", input)
+    if is_complex_code(t.dt):
+        return _ops.call(_ops.OPS["_conj_physical"], (t,), None, out)
+    return t if out is None else out.resize_(t.shape).copy_(t)
+
+
+def conj_physical_(input):
+    """conj_physical in place."""
+    cdef Tensor t = checked("conj_physical_", input)
+    return _ops.call_(_ops.OPS["_conj_physical"], t) if is_complex_code(t.dt) else t
+
+
 def resolve_conj(input):
     """The tensor itself: conjugates are computed at once."""
     return checked("resolve_conj", input)
@@ -180,8 +194,9 @@ def polar(abs, angle, *, out=None):
 
 
 FUNCTIONS = {f.__name__: f for f in (
-    view_as_real, view_as_complex, real, imag, conj, resolve_conj, is_conj, adjoint, polar)}
+    view_as_real, view_as_complex, real, imag, conj, conj_physical, conj_physical_, resolve_conj, is_conj, adjoint,
+    polar)}
 FUNCTIONS |= {"complex": complex_, "resolve_neg": resolve_conj, "is_neg": is_conj}
-METHODS = {f.__name__: f for f in (conj, resolve_conj, is_conj, adjoint)}
+METHODS = {f.__name__: f for f in (conj, conj_physical, conj_physical_, resolve_conj, is_conj, adjoint)}
 METHODS |= {"resolve_neg": resolve_conj, "is_neg": is_conj}
 PROPERTIES = {"H": H, "mH": mH, "real": property(real, set_real), "imag": property(imag, set_imag)}

@@ -21,10 +21,10 @@ The file is over 800 lines because the three maps share their geometry, plans an
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from cygrad import _core
+from cygrad import _complex, _core
 from cygrad._core cimport (
-    INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, grad_enabled, itemsize_of)
-from cygrad._family cimport as_float, back_to, need_cpu, shaped, vector, wants
+    INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, grad_enabled, is_complex_code, itemsize_of)
+from cygrad._family cimport as_float, back_to, need_real_cpu, shaped, vector, wants
 from cygrad._linalg cimport Matrix, parallel_gemm
 from cygrad._ops cimport num_threads
 
@@ -785,6 +785,16 @@ cdef str times(values):
     return "(" + " x ".join([str(v) for v in values]) + ")"
 
 
+cdef object complex_convolution(Tensor x, Tensor w, Tensor bias, stride, padding, dilation, bint transposed,
+                                output_padding, Py_ssize_t groups):
+    """The convolution of complex numbers by four of their parts."""
+    options = (None, stride, padding, dilation, transposed, output_padding, groups)
+    real = convolution(x.real, w.real, *options) - convolution(x.imag, w.imag, *options)
+    imag = convolution(x.real, w.imag, *options) + convolution(x.imag, w.real, *options)
+    r = _complex.complex_(real, imag)
+    return r if bias is None else r + bias.reshape((-1,) + (1,) * (w.nd - 2))
+
+
 def convolution(Tensor input not None, Tensor weight not None, Tensor bias, stride, padding, dilation,
                 bint transposed, output_padding, Py_ssize_t groups):
     """The cross-correlation of input (n, c, ...) with weight (o, c / groups, ...) plus bias (o), or its transpose.
@@ -797,7 +807,9 @@ def convolution(Tensor input not None, Tensor weight not None, Tensor bias, stri
     cdef list out = []
     if nd < 1 or nd > 3:
         raise RuntimeError(f"expected weight of 3, 4 or 5 dimensions in a convolution, but got {list(weight.shape)}")
-    need_cpu("convolution", input, weight, bias)
+    if is_complex_code(input.dt) and input.dt == weight.dt:
+        return complex_convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
+    need_real_cpu("convolution", input, weight, bias)
     if input.nd == nd + 1:
         return convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, transposed, output_padding,
                            groups).squeeze(0)

@@ -154,6 +154,7 @@ cdef void set_history(Tensor out, Node node, int nr)
 cdef inline char* data_of(Tensor t) noexcept:
     return t.storage.ptr + t.offset * itemsize_of(t.dt)
 
+cdef int refuse_complex(str kernel, Tensor t) except -1
 cdef object check_inplace(Tensor t)
 cdef object bump(Tensor t)
 cdef object rebase(Tensor t, Node node)

@@ -117,7 +117,7 @@ complex32 = _make_dtype(CHALF, "complex32", 4, False, True, None)
 DTYPE_BY_NAME = {d.name: d for d in (*DTYPES, complex32)}
 # The spelling of PyTorch's error messages: "expected scalar type Long but found Float".
 SCALAR_TYPE_NAMES = ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double",
-                     "ComplexFloat", "ComplexDouble", "ComplexHalf")
+                     "ComplexFloat", "ComplexDouble")
 
 cdef int[N_DTYPES + 1] ITEMSIZE = [1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 4]
 cdef int _default_dtype = FLOAT
@@ -939,6 +939,13 @@ cdef Tensor new_tensor(int ndim, const Py_ssize_t* shape, int dt, int dev):
     t.storage = new_storage(numel * ITEMSIZE[dt], dev)
     t.inference = cg_inference_mode
     return t
+
+
+cdef int refuse_complex(str kernel, Tensor t) except -1:
+    """For kernels that know real numbers only."""
+    if is_complex_code(t.dt):
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{SCALAR_TYPE_NAMES[t.dt]}'")
+    return 0
 
 
 def no_complex32():

@@ -8,7 +8,8 @@ from libc.stdint cimport uint8_t
 
 from cygrad._core cimport (
     BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT64, MAX_DIMS, META, UINT8, Tensor, as_device_code, attach, bump, data_of,
-    default_dtype_code, device_object, grad_enabled, make_size, node_type, raw_view, rebase, shallow)
+    default_dtype_code, device_object, grad_enabled, make_size, node_type, raw_view, rebase,
+    refuse_complex, shallow)
 from cygrad._core cimport new_tensor as make
 from libc.math cimport sqrt
 from cygrad._ops cimport contiguous, copy_into, expand_to, to_dtype
@@ -86,6 +87,12 @@ cdef Tensor tensor_argument(str function, str name, object x):
     return <Tensor> x
 
 
+cdef Tensor real_argument(str function, str name, object x):
+    cdef Tensor t = tensor_argument(function, name, x)
+    refuse_complex(function, t)
+    return t
+
+
 cdef Tensor target(str function, tuple args, object size, object out, object dtype, object layout, object device,
                    int default):
     """The new tensor that a function with PyTorch's usual options fills, or `out` brought to the shape."""
@@ -141,6 +148,7 @@ cdef Tensor draw(Tensor t, object filler):
     cdef int i
     if t.dev:
         return t
+    refuse_complex("random draw", t)
     if t.contiguous:
         filler(<size_t> data_of(t), t.count, False)
         return t
@@ -171,6 +179,8 @@ cdef int part_dtype(Tensor t) noexcept:
 cdef Tensor overwrite(str function, Tensor t, str name, object filler):
     """An in-place draw: checks, fills and records it."""
     need_host(function, t.dev)
+    if function != "uniform_" and function != "normal_":
+        refuse_complex(function, t)
     cdef bint recorded = _core.prepare_inplace(t)
     draw(parts_of(t), filler)
     if recorded:
@@ -361,7 +371,7 @@ def _zero_gradients(node, g):
 
 def bernoulli(input, p=None, *, generator=None, out=None):
     """1 with the probability that each element of `input` says, else 0; bernoulli(input, p): with probability p."""
-    cdef Tensor t = tensor_argument("bernoulli", "input", input), r, probability
+    cdef Tensor t = real_argument("bernoulli", "input", input), r, probability
     cdef Stream g = stream("bernoulli", generator)
     if p is not None:
         chance = real("bernoulli", "p", 2, p)
@@ -377,7 +387,7 @@ def bernoulli(input, p=None, *, generator=None, out=None):
 
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn from each row of weights, (m,) or (n, m), as int64: (num_samples,) or (n, num_samples)."""
-    cdef Tensor t = tensor_argument("multinomial", "input", input), r
+    cdef Tensor t = real_argument("multinomial", "input", input), r
     cdef Stream g = stream("multinomial", generator)
     if t.nd not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
@@ -412,7 +422,7 @@ cdef Tensor ranked(Stream g, Tensor weights, Py_ssize_t samples):
 
 def poisson(input, generator=None):
     """Poisson numbers, one for each rate in `input`."""
-    cdef Tensor t = tensor_argument("poisson", "input", input), r, rate
+    cdef Tensor t = real_argument("poisson", "input", input), r, rate
     rate = contiguous(shallow(t))
     r = make(t.nd, t.sizes, t.dt, 0)
     _random.poisson(stream("poisson", generator), <size_t> data_of(r), <size_t> data_of(rate), r.count, r.dt)
@@ -421,7 +431,7 @@ def poisson(input, generator=None):
 
 def binomial(count, prob, generator=None):
     """Binomial numbers of `count` trials with probability `prob`, tensors that broadcast."""
-    cdef Tensor c = tensor_argument("binomial", "count", count), q = tensor_argument("binomial", "prob", prob), r
+    cdef Tensor c = real_argument("binomial", "count", count), q = real_argument("binomial", "prob", prob), r
     shape = broadcast_shape((c, q))
     r = _ops.empty(shape, c.dt)
     c = contiguous(expand_to(c, r.nd, r.sizes))
@@ -543,7 +553,7 @@ def log_normal_(Tensor self not None, mean=1, std=2, *, generator=None):
 
 def standard_gamma(input, generator=None):
     """Gamma numbers of scale 1, one for each shape parameter in `input`; differentiable once (see _gamma.pyx)."""
-    cdef Tensor t = tensor_argument("_standard_gamma", "input", input), r, alpha
+    cdef Tensor t = real_argument("_standard_gamma", "input", input), r, alpha
     alpha = contiguous(shallow(t))
     r = make(t.nd, t.sizes, t.dt, 0)
     _random.standard_gamma(stream("_standard_gamma", generator), <size_t> data_of(r), <size_t> data_of(alpha), r.count,

@@ -6,7 +6,7 @@ Rows with parameters have signatures of their own and are called here by hand.
 
 import math
 
-from . import _core, _ops, _table
+from . import _complex, _core, _ops, _table
 from ._core import Tensor
 
 OPS = _ops.OPS
@@ -54,6 +54,13 @@ def _of_complex(name):
 
         f.__name__ = f.__qualname__ = name
         target[name] = f
+    if name + "_" in METHODS:
+
+        def f_(self, plain=METHODS[name + "_"]):
+            return call_(op, self) if self.is_complex() else plain(self)
+
+        f_.__name__ = f_.__qualname__ = name + "_"
+        METHODS[name + "_"] = f_
 
 
 for _name in ("sgn", "angle"):
@@ -467,11 +474,17 @@ def _nan_params(input, nan, posinf, neginf):
 @public(FUNCTIONS, METHODS)
 def nan_to_num(input, nan=None, posinf=None, neginf=None, *, out=None):
     """NaN and infinities replaced by numbers (0 and the dtype's limits unless given)."""
-    _tensor("nan_to_num", input)
+    if _tensor("nan_to_num", input).is_complex():  # part by part
+        r = nan_to_num(_complex.view_as_real(input), nan, posinf, neginf)
+        r = _complex.view_as_complex(r)
+        return r if out is None else out.resize_(r.shape).copy_(r)
     return call(OPS["nan_to_num"], (input,), _nan_params(input, nan, posinf, neginf), out)
 
 
 def nan_to_num_(self, nan=None, posinf=None, neginf=None):
+    if self.is_complex():
+        nan_to_num_(_complex.view_as_real(self), nan, posinf, neginf)
+        return self
     return call_(OPS["nan_to_num"], self, (), _nan_params(self, nan, posinf, neginf))
 
 
@@ -589,7 +602,7 @@ def _rtruediv(self, other):
 
 
 def _invert(self):
-    if self.is_floating_point():
+    if self.is_floating_point() or self.is_complex():
         raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return call(OPS["bitwise_not"], (self,))
 

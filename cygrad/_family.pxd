@@ -2,6 +2,7 @@
 from cygrad._core cimport Tensor
 
 cdef int need_cpu(str name, Tensor a, Tensor b=*, Tensor c=*) except -1
+cdef int need_real_cpu(str name, Tensor a, Tensor b=*, Tensor c=*) except -1
 cdef int need_floating(Tensor x, str kernel) except -1
 cdef Tensor plain(Tensor t)
 cdef Tensor as_float(Tensor t, int dt)

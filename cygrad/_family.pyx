@@ -1,6 +1,6 @@
 """What the compiled families share: checks of arguments, working copies, and the `out=` argument."""
 from cygrad import _core
-from cygrad._core cimport CFLOAT, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, grad_enabled, grad_required, new_tensor
+from cygrad._core cimport CFLOAT, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, grad_enabled, grad_required, new_tensor, refuse_complex
 from cygrad._ops cimport copy_into
 
 C_TYPE_NAMES = ("bool", "unsigned char", "signed char", "short int", "int", "long int", "c10::Half", "c10::BFloat16",
@@ -17,6 +17,17 @@ cdef int need_cpu(str name, Tensor a, Tensor b=None, Tensor c=None) except -1:
     if c is not None and c.dev != 0:
         t = c
     raise NotImplementedError(f"{name} on device '{t.device}' is not implemented yet")
+
+
+cdef int need_real_cpu(str name, Tensor a, Tensor b=None, Tensor c=None) except -1:
+    """need_cpu, of real numbers."""
+    need_cpu(name, a, b, c)
+    refuse_complex(name, a)
+    if b is not None:
+        refuse_complex(name, b)
+    if c is not None:
+        refuse_complex(name, c)
+    return 0
 
 
 cdef Tensor plain(Tensor t):

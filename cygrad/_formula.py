@@ -144,6 +144,8 @@ class _Printer:
             op = _BINARY.get(type(node.op)) or self.refuse(type(node.op).__name__)
             if op == "/" and not self.floating:
                 self.refuse("/ in an integer formula")
+            if op == "/" and self.complex:
+                return f"cg_divide_{SUFFIX[self.dtype]}({self.expr(node.left)}, {self.expr(node.right)})"
             text = f"({self.expr(node.left)} {op} {self.expr(node.right)})"
             # C computes small integers as int; the cast keeps every step in the row's own type.
             return text if self.floating or op in "&|^" else f"(({self.ctype}){text})"

@@ -16,7 +16,7 @@ from libc.string cimport memcpy
 from cygrad._core cimport (
     any_needs_grad,
     BFLOAT16, BOOL, FLOAT, HALF, INT32, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, grad_enabled, grad_required,
-    itemsize_of, make_size, new_tensor, new_view, same_shape, shallow, wrap_dim)
+    itemsize_of, make_size, new_tensor, new_view, refuse_complex, same_shape, shallow, wrap_dim)
 from cygrad._ops cimport GRAIN, clone, copy_into, expand_to, sum_to, to_dtype
 from cygrad._walk cimport (
     ADD, GET, PUT, View, Walk, alias_of, as_index, broadcast_of, cg_accumulates, cg_compresses,
@@ -410,6 +410,8 @@ cdef int run_selection(Selection s, Tensor self, Tensor dense, int op) except -1
         w.safe[i] = op == GET or s.table_steps[i] == 0 and s.steps[i] != 0
     cdef cg_move f = cg_gets[log2_size(self.dt)] if op == GET else cg_puts[log2_size(self.dt)] if op == PUT else \
         cg_accumulates[op][self.dt]
+    if f == NULL:
+        refuse_complex("scatter_reduce", self)
     if w.count < GRAIN:
         run_walk(&w, f)
     else:
@@ -433,6 +435,8 @@ cdef int move_by_table(Tensor dense, Tensor indexed, int dim, Tensor table, Py_s
         w.safe[i] = i != dim or op == GET
     cdef cg_move f = cg_gets[log2_size(indexed.dt)] if op == GET else cg_puts[log2_size(indexed.dt)] if op == PUT else \
         cg_accumulates[op][indexed.dt]
+    if f == NULL:
+        refuse_complex("scatter_reduce", indexed)
     if w.count < GRAIN:
         run_walk(&w, f)
     else:
@@ -564,7 +568,7 @@ def setitem(Tensor self not None, index, value):
     cdef list slots = []
     cdef Tensor r, v
     cdef int i
-    if not isinstance(value, (Tensor, float, int)):
+    if not isinstance(value, (Tensor, float, int, complex)):
         if hasattr(value, "__index__") and not hasattr(value, "__len__"):
             value = value.__index__()
         else:

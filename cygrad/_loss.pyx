@@ -11,7 +11,8 @@ from cygrad import _core
 from cygrad._core cimport (
     UINT8, INT32, INT64, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, attach, data_of, grad_enabled, itemsize_of,
     new_tensor, wrap_dim)
-from cygrad._family cimport as_float, back_to, like, need_cpu, need_floating, plain, vector, wants, working_dtype
+from cygrad._family cimport (
+    as_float, back_to, like, need_floating, need_real_cpu, plain, vector, wants, working_dtype)
 from cygrad._ops cimport num_threads
 
 cdef extern from "_norm.h" nogil:
@@ -146,7 +147,7 @@ cdef Tensor softmax_of(Tensor x, dim, bint log):
     cdef int d = wrap_dim(dim, x.nd)
     cdef Tensor y
     need_floating(x, "log_softmax_lastdim_kernel_impl" if log else "softmax_lastdim_kernel_impl")
-    need_cpu("log_softmax" if log else "softmax", x)
+    need_real_cpu("log_softmax" if log else "softmax", x)
     y = raw_softmax(x, d, log)
     if wants(x):
         attach(y, "LogSoftmaxBackward0" if log else "SoftmaxBackward0", (x,), _softmax_backward, (y,), (d, log))
@@ -320,7 +321,7 @@ cpdef Tensor cross_entropy(Tensor x, Tensor target, Tensor weight=None, Py_ssize
     if target.dt >= HALF and x.nd == target.nd and x.shape == target.shape:
         return composite().soft_cross_entropy(x, target, weight, reduction, label_smoothing)
     need_floating(x, "log_softmax_lastdim_kernel_impl")
-    need_cpu("cross_entropy", x, target, weight)
+    need_real_cpu("cross_entropy", x, target, weight)
     if x.nd > 2 or label_smoothing != 0:
         return composite().cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
     check_target(x, target, weight)
@@ -417,7 +418,7 @@ cpdef Tensor nll_loss(Tensor x, Tensor target, Tensor weight=None, Py_ssize_t ig
     cdef Py_ssize_t n, inner = 1
     cdef int i, dt
     cdef double divisor = 1
-    need_cpu("nll_loss", x, target, weight)
+    need_real_cpu("nll_loss", x, target, weight)
     check_target(x, target, weight)
     need_floating(x, "nll_loss_out_frame" if x.nd <= 2 else "nll_loss2d_forward_out_frame")
     n = x.sizes[0 if x.nd == 1 else 1]
@@ -539,7 +540,7 @@ def embedding(Tensor weight not None, Tensor index not None, Py_ssize_t padding_
         raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
                            f"Int; but got {kind}.{_core.SCALAR_TYPE_NAMES[index.dt]}Tensor instead (while checking "
                            "arguments for embedding)")
-    need_cpu("embedding", weight, index)
+    need_real_cpu("embedding", weight, index)
     t, w = as_float(index, INT64), plain(weight)
     p = <int64_t*> data_of(t)
     for i in range(index.nd):

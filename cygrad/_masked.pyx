@@ -41,7 +41,7 @@ def where(condition, input=None, other=None, *, out=None):
         return nonzero(condition, as_tuple=True)
     c = <Tensor> condition
     for x in (input, other):
-        if not isinstance(x, (Tensor, float, int)):
+        if not isinstance(x, (Tensor, float, int, complex)):
             raise TypeError("where() received an invalid combination of arguments - got ("
                             + ", ".join([type(y).__name__ for y in (condition, input, other) if y is not None])
                             + "), but expected one of:\n * (Tensor condition)\n"
@@ -115,8 +115,6 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
                                f"{(<Tensor> value).nd} dimension(s).")
         v = to_dtype(shallow(<Tensor> value), self.dt)
     elif isinstance(value, (float, int, complex)):
-        if isinstance(value, complex) and self.dt < CFLOAT:
-            raise RuntimeError(f"value cannot be converted to type {c_name(self.dt)} without overflow")
         if isinstance(value, float) and self.dt < HALF and value != value:
             raise RuntimeError(f"value cannot be converted to type {c_name(self.dt)} without overflow")
         v = scalar_of(value, self.dt)
@@ -150,7 +148,7 @@ def _masked_fill_number_backward(node, Tensor g):
 
 cdef str c_name(int dt):
     return ("bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", "c10::Half", "c10::BFloat16", "float",
-            "double")[dt]
+            "double", "c10::complex<float>", "c10::complex<double>")[dt]
 
 
 def masked_fill(Tensor input not None, Tensor mask not None, value):

@@ -10,7 +10,7 @@ from libc.math cimport sqrt
 from libc.string cimport memcpy, memset
 
 from cygrad._core cimport FLOAT, Tensor, attach, data_of, grad_enabled, itemsize_of
-from cygrad._family cimport as_float, back_to, like, need_cpu, need_floating, vector, working_dtype
+from cygrad._family cimport as_float, back_to, like, need_real_cpu, need_floating, vector, working_dtype
 from cygrad._ops cimport copy_into, num_threads
 
 cdef extern from "_norm.h" nogil:
@@ -190,7 +190,7 @@ def layer_norm(Tensor x not None, normalized_shape, Tensor weight=None, Tensor b
         raise RuntimeError(f"Given normalized_shape={shape}, expected input with shape [*, "
                            f"{', '.join([str(s) for s in shape])}], but got input of size{list(x.shape)}")
     need_floating(x, "LayerNormKernelImpl")
-    need_cpu("layer_norm", x, weight, bias)
+    need_real_cpu("layer_norm", x, weight, bias)
     dt = working_dtype(x)
     for t in (weight, bias):
         if t is not None and (<Tensor> t).dt != x.dt and not (x.dt < FLOAT and (<Tensor> t).dt == FLOAT):
@@ -257,7 +257,7 @@ def group_norm(Tensor x not None, Py_ssize_t num_groups, Tensor weight=None, Ten
             raise RuntimeError(f"Expected {what} to be a vector of size equal to the number of channels in input, but "
                                f"got {what} of shape {list(t.shape)} and input of shape {list(x.shape)}")
     need_floating(x, "GroupNormKernelImpl")
-    need_cpu("group_norm", x, weight, bias)
+    need_real_cpu("group_norm", x, weight, bias)
     for i in range(2, x.nd):
         span *= x.sizes[i]
     dt = working_dtype(x)
@@ -415,7 +415,7 @@ def batch_norm(Tensor x not None, Tensor weight=None, Tensor bias=None, Tensor r
         if t is not None and (<Tensor> t).count != channels:
             raise RuntimeError(f"{what} should contain {channels} elements not {(<Tensor> t).count}")
     need_floating(x, "batch_norm")
-    need_cpu("batch_norm", x, weight, bias)
+    need_real_cpu("batch_norm", x, weight, bias)
     for t in (weight, bias, running_mean, running_var):
         if t is not None and (<Tensor> t).dt != x.dt and not (x.dt < FLOAT and (<Tensor> t).dt == FLOAT):
             raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")

@@ -1006,6 +1006,9 @@ cdef int fill(Tensor t, object value) except -1:
         _core.backend_of(t.dev).fill(t, value)
         return 0
     cdef int kind = number_param(value, &number)
+    if kind == 3 and number.im != 0 and BOOL < t.dt < CFLOAT:
+        raise RuntimeError("value cannot be converted to type "
+                           f"{'double' if t.dt == DOUBLE else 'float' if t.dt >= HALF else 'int64_t'} without overflow")
     q[0].i, q[0].im = 0, 0
     store_param(t.dt, &number, kind, <char*> q)
     if q[0].i == 0 and (<long long*> q)[1] == 0 and t.contiguous:
@@ -1139,10 +1142,6 @@ def fill_(Tensor self not None, value):
         number = as_number(value)
         if number is None:
             raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {type(value).__name__}")
-        if isinstance(number, complex) and self.dt < CFLOAT:
-            raise RuntimeError("value cannot be converted to type "
-                               f"{'double' if self.dt == DOUBLE else 'float' if self.dt >= HALF else 'int64_t'} "
-                               "without overflow")
         recorded = _core.prepare_inplace(self)
         fill(self, number)
         inputs = (self, None)

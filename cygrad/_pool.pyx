@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t
 from cygrad import _core
 from cygrad._core cimport (
     BOOL, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, itemsize_of)
-from cygrad._family cimport as_float, back_to, need_cpu, shaped, wants
+from cygrad._family cimport as_float, back_to, need_real_cpu, shaped, wants
 from cygrad._ops cimport num_threads
 
 cdef extern from "_pool.h" nogil:
@@ -287,7 +287,7 @@ def _max_backward(node, g, _=None):
 cdef tuple run_max(str function, str name, Tensor x, Pool pool):
     cdef int dt = working_dtype(x.dt)
     cdef Tensor y, at
-    need_cpu(function, x)
+    need_real_cpu(function, x)
     if x.dt == BOOL:
         raise NotImplementedError(f'"{function}" not implemented for \'Bool\'')
     y, at = shaped(pool.y_shape, dt), shaped(pool.y_shape, INT64)
@@ -343,7 +343,7 @@ def avg_pool(Tensor x not None, kernel, stride, padding, bint ceil_mode, bint co
     """The average over windows of the last `nd` dimensions."""
     cdef str function = f"avg_pool{nd}d"
     cdef Pool pool
-    need_cpu(function, x)
+    need_real_cpu(function, x)
     pool = make_pool(function, x, kernel, stride, padding, 1, ceil_mode, False)
     if divisor_override is not None:
         if divisor_override == 0:
@@ -359,7 +359,7 @@ def adaptive_avg_pool(Tensor x not None, out_size, int nd):
     """The average over out_size equal parts of the last `nd` dimensions."""
     cdef str function = f"adaptive_avg_pool{nd}d"
     cdef Pool pool = make_adaptive(function, x, out_size)
-    need_cpu(function, x)
+    need_real_cpu(function, x)
     if x.dt < HALF:
         raise NotImplementedError(f'"{function}" not implemented for \'{_core.SCALAR_TYPE_NAMES[x.dt]}\'')
     one = pool.outside == 1

@@ -1036,9 +1036,10 @@ cdef int fill_multinomial(mt19937 *g, int64_t *out, const void *p, Py_ssize_t ro
 
 # ---------------------------------------------------------------- Python
 
-NAMES = ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double")
+NAMES = ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double", "ComplexFloat",
+         "ComplexDouble")
 C_NAMES = ("bool", "unsigned char", "signed char", "short int", "int", "long int", "c10::Half",
-           "c10::BFloat16", "float", "double")
+           "c10::BFloat16", "float", "double", "c10::complex<float>", "c10::complex<double>")
 DIGITS = {FLOAT16: 11, BFLOAT16: 8, FLOAT32: 24, FLOAT64: 53}
 LARGEST = {FLOAT16: 65504.0, BFLOAT16: (2 - 2.0 ** -7) * 2.0 ** 127,
            FLOAT32: (2 - 2.0 ** -23) * 2.0 ** 127, FLOAT64: sys.float_info.max}

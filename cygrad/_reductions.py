@@ -474,7 +474,7 @@ def _logsumexp_backward(node, g):
     x, y = node.saved()
     mask, keepdim = node.args
     x = x.to(g.dtype)
-    return spread_like(g, x, mask, keepdim) * (x - spread_like(y, x, mask, keepdim)).exp()
+    return spread_like(g, x, mask, keepdim) * (x - spread_like(y, x, mask, keepdim)).exp().conj()
 
 
 def logsumexp(input, dim, keepdim=False, *, out=None):
@@ -485,9 +485,10 @@ def logsumexp(input, dim, keepdim=False, *, out=None):
     if y.dtype.code < _HALF:
         y = y.to(cygrad.get_default_dtype())
     if _extent(mask, y):
-        top = reduce_raw("amax", y, mask, True, y.dtype.code)
+        top = y.real if y.is_complex() else y
+        top = reduce_raw("amax", top, mask, True, top.dtype.code)
         top = cygrad.where(top.abs() == math.inf, 0.0, top)
-        total = reduce_raw("sum", (y - top).exp(), mask, keepdim, _wide(y))
+        total = reduce_raw("sum", (y - top).exp(), mask, keepdim, y.dtype.code if y.is_complex() else _wide(y))
         r = (total.log() + top.reshape(total.shape)).to(y.dtype)
     else:
         r = reduce_raw("sum", y, mask, keepdim, y.dtype.code).log()
@@ -609,7 +610,8 @@ def corrcoef(input):
     if c.dim() == 0:
         return c / c
     s = c.diagonal().sqrt()
-    return (c / s.unsqueeze(1) / s.unsqueeze(0)).clamp(-1, 1)
+    r = c / s.unsqueeze(1) / s.unsqueeze(0)
+    return cygrad.complex(r.real.clamp(-1, 1), r.imag.clamp(-1, 1)) if r.is_complex() else r.clamp(-1, 1)
 
 
 FUNCTIONS = {

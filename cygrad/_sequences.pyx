@@ -7,12 +7,12 @@ from libc.math cimport fma, fmaf, pow, powf
 from libc.stdint cimport int64_t, uint16_t
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, DOUBLE, FLOAT, HALF, INT64, Tensor, default_dtype_code, itemsize_of)
+    BFLOAT16, BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT64, Tensor, default_dtype_code, itemsize_of)
 from cygrad._core cimport new_tensor as make
 from cygrad._ops cimport cast_kernel
 from cygrad._creation cimport (
     as_number, check_layout, deliver, device_option, dtype_option, filled, number_of, out_dtype, to_device, zeros_raw)
-from cygrad import _bridge, _ops
+from cygrad import _bridge, _complex, _core, _ops
 
 
 cdef object finite_bounds(object start, object end, object step):
@@ -127,6 +127,7 @@ def arange(*args, start=None, end=None, step=None, out=None, dtype=None, layout=
         if given == 1 and not options:
             raise
         raise _bridge.combination_error("arange", args, options, ARANGE_FORMS) from None
+    lo, hi, by = [_bridge.real_of(x, "double") if isinstance(x, complex) else x for x in (lo, hi, by)]
     check_layout("arange", layout)
     dt = INT64 if isinstance(lo, int) and isinstance(hi, int) and isinstance(by, int) else default_dtype_code()
     dt = dtype_option("arange", dtype, dt)
@@ -134,6 +135,8 @@ def arange(*args, start=None, end=None, step=None, out=None, dtype=None, layout=
         dt = out_dtype(out, dtype, dt, dt)
     if dt == BOOL:
         raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
+    if dt >= CFLOAT:
+        raise NotImplementedError(f"\"arange_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[dt]}'")
     t = arange_raw(lo, hi, by, dt)
     return deliver("arange", out, to_device(t, device_option("arange", device)), requires_grad)
 
@@ -212,6 +215,12 @@ cdef tuple space_arguments(str function, object start, object end, object steps,
 def linspace(start, end, steps=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False,
              pin_memory=False):
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
+    if isinstance(start, complex) or isinstance(end, complex):
+        dtype = (dtype or _core.get_default_dtype()).to_complex()
+        ends = complex(start), complex(end)
+        parts = [linspace(*part, steps, dtype=dtype.to_real(), layout=layout, device=device)
+                 for part in ([z.real for z in ends], [z.imag for z in ends])]
+        return deliver("linspace", out, _complex.complex_(*parts), requires_grad)
     cdef int dt = dtype_option("linspace", dtype, default_dtype_code())
     lo, hi, n = space_arguments("linspace", start, end, steps, "", {})
     check_layout("linspace", layout)

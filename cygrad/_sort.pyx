@@ -10,8 +10,8 @@ from libc.string cimport memset
 
 from cygrad._core cimport (
     any_needs_grad,
-    BOOL, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, Tensor, data_of, default_dtype_code, itemsize_of, new_tensor,
-    raw_view, shallow, wrap_dim)
+    BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, Tensor, data_of, default_dtype_code, itemsize_of, new_tensor,
+    raw_view, refuse_complex, shallow, wrap_dim)
 from cygrad._ops cimport GRAIN, fill, num_threads, to_dtype
 from cygrad._index cimport index_select
 from cygrad._walk cimport (
@@ -47,6 +47,8 @@ def call(str op, *operands):
 cdef int run_lines(int op, Tensor x, int dim, Py_ssize_t k, Py_ssize_t nth, Tensor values, Tensor index,
                    bint descending) except -1:
     """Works on each line of contiguous `x` along `dim`; results have k elements per line."""
+    if x.dt >= CFLOAT:
+        raise RuntimeError(" Sort does not support complex dtypes on CPU")
     cdef Py_ssize_t n = x.sizes[dim] if x.nd else 1, inner = 1, lines, share
     cdef int i, t, parts = 1, item = itemsize_of(x.dt), dt = x.dt, failed = 0
     cdef char* v = NULL
@@ -346,6 +348,7 @@ def nanquantile(Tensor input not None, q, dim=None, bint keepdim=False, *, str i
 
 cdef Tensor keys_of(Tensor x):
     """64-bit keys of contiguous elements (in an int64 tensor)."""
+    refuse_complex("unique", x)
     cdef Tensor k = new_tensor(x.nd, x.sizes, INT64, 0)
     cg_keys_u64(x.dt, x.count, data_of(x), 1, False, <uint64_t*> k.storage.ptr)
     return k

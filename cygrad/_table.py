@@ -164,6 +164,7 @@ _NO_ADDCDIV = (
     "behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all "
     "dtypes."
 )
+_NO_CLAMP = "clamp is not supported for complex types"
 _POSITIVE = (0.1, 3.0)
 _UNIT = (-0.99, 0.99)
 _SELU = (1.0507009873554805, 1.6732632423543772)  # scale and alpha, Klambauer et al. 2017
@@ -221,8 +222,8 @@ ROWS = (
     unary("_cube", "a*a*a", "g*conj(3*(a*a))", "number", bools=False, grad_name="PowBackward0",
           complexes=True),
     unary("reciprocal", "1/a", "-g*conj(y*y)", domain=_POSITIVE, complexes=True),
-    unary("conj_physical", "a", "conj(g)", "number", complexes="conj(a)"),
-    unary("_conj", "a", "conj(g)", "number", complexes="conj(a)"),
+    unary("_conj", "", "conj(g)", complexes="conj(a)"),
+    unary("_conj_physical", "", "conj(g)", complexes="conj(a)"),
 
     # Rounding.
     unary("floor", "floor(a)", ZERO, "number", ints="a", bools=False, label="floor_vml_cpu",
@@ -258,7 +259,8 @@ ROWS = (
     binary("hypot", "hypot(a,b)", "g*(a/y)", "g*(b/y)", ints=False),
     binary("ldexp", "a*exp2(b)", "g*conj(exp2(b))", "g*conj(y*ln2)", kind="float", forms="fmiIo",
            complexes=True),
-    binary("logaddexp", "logaddexp(a,b)", "g/(1+exp(b-a))", "g/(1+exp(a-b))", ints=False),
+    binary("logaddexp", "logaddexp(a,b)", "g/conj(1+exp(b-a))", "g/conj(1+exp(a-b))", ints=False,
+           complexes=True),
     binary("logaddexp2", "logaddexp2(a,b)", "g/(1+exp2(b-a))", "g/(1+exp2(a-b))", ints=False),
     binary("xlogy", "xlogy(a,b)", "where((a==0)&(b<=0),0,g*log(b))", "g*(a/b)", kind="float",
            forms="fmiIo", aliases="special.xlogy", grad_name_a="XlogyBackward1",
@@ -280,7 +282,7 @@ ROWS = (
     unary("cosh", "cosh(a)", "g*conj(sinh(a))", complexes=True),
     unary("tanh", "tanh(a)", "g*conj(1-y*y)", complexes=True),
     unary("asinh", "asinh(a)", "g/conj(sqrt(a*a+1))", aliases="arcsinh", complexes=True),
-    # One root of the product is right for real numbers; on the whole plane it takes two.
+    # Two roots: on half of the plane the root of their product has the other sign.
     unary("acosh", "acosh(a)", "g/conj(sqrt(a-1)*sqrt(a+1))", domain=(1.1, 3.0),
           aliases="arccosh", complexes=True),
     unary("atanh", "atanh(a)", "g/conj(1-a*a)", domain=_UNIT, aliases="arctanh", complexes=True),
@@ -300,7 +302,7 @@ ROWS = (
     unary("sigmoid", "sigmoid(a)", "g*conj((1-y)*y)", aliases="special.expit", complexes=True),
     unary("relu", "where(a<0,0,a)", "where(y<=0,0,g)", "number", bools=False, forms="fmiI",
           error="Boolean inputs not supported for relu",
-          no_complex="clamp is not supported for complex types"),
+          no_complex=_NO_CLAMP),
     unary("leaky_relu", "where(a>0,a,a*negative_slope)", "where(a>0,g,g*negative_slope)", "number",
           ints=False, forms="F", params=(("negative_slope", 0.01),)),
     unary("elu", "where(a>0,a*scale,scale*alpha*expm1(a*input_scale))",
@@ -319,8 +321,8 @@ ROWS = (
           "+0.5*a*((0.7978845608028654*(1+0.134145*(a*a)))"
           "*(1-square(tanh(0.7978845608028654*(a+0.044715*(a*a*a)))))))",
           "number", ints=False, grad_name="GeluBackward0", label="GeluKernelImpl"),
-    unary("silu", "a*sigmoid(a)", "g*(sigmoid(a)*(1+a*(1-sigmoid(a))))", "number", ints=False,
-          forms="F"),
+    unary("silu", "a*sigmoid(a)", "g*conj(sigmoid(a)*(1+a*(1-sigmoid(a))))", "number", ints=False,
+          forms="F", complexes=True),
     unary("mish", "a*tanh(softplus(a))",
           "g*(tanh(softplus(a))+a*(sigmoid(a)*(1-square(tanh(softplus(a))))))", "number",
           ints=False, forms="F"),
@@ -333,7 +335,7 @@ ROWS = (
           "where((a<=min_val)|(a>=max_val),0,g)", "number", bools=False, forms="F",
           params=(("min_val", -1.0), ("max_val", 1.0)),
           error="Bool inputs not supported for hardtanh",
-          no_complex="clamp is not supported for complex types"),
+          no_complex=_NO_CLAMP),
     unary("hardsigmoid", "clamp(a+3,0,6)/6", "where((a>-3)&(a<3),g/6,0)", "number", ints=False,
           forms="F"),
     unary("hardswish", "a*clamp(a+3,0,6)/6", "where(a<=-3,0,where(a<3,g*(a/3+0.5),g))", "number",
@@ -409,11 +411,11 @@ ROWS = (
            no_complex="fmin not implemented for complex tensors."),
     unary("_clamp", "clamp(a,min,max)", "where((a>=min)&(a<=max),g,0)", "number",
           ints="clamp(a,min,max)", bools=False, params=(("min", 0), ("max", 0)),
-          grad_name="ClampBackward1"),
+          grad_name="ClampBackward1", no_complex=_NO_CLAMP),
     unary("_clamp_min", "where(a<min,min,a)", "where(a>=min,g,0)", "number", bools=False,
-          params=(("min", 0),)),
+          params=(("min", 0),), no_complex=_NO_CLAMP),
     unary("_clamp_max", "where(a>max,max,a)", "where(a<=max,g,0)", "number", bools=False,
-          params=(("max", 0),)),
+          params=(("max", 0),), no_complex=_NO_CLAMP),
     ternary("_clamp_tensor", "minimum(maximum(a,b),c)", "where((a>=b)&(a<=c),g,0)",
             "where((b<c)&(a<b),g,0)", "where((b>c)|(a>c),g,0)", ints="clamp(a,b,c)",
             grad_name="ClampBackward0", label="clamp_cpu"),
@@ -427,7 +429,8 @@ ROWS = (
     binary("copysign", "copysign(a,b)", "where(a==0,0,g*(y/a))", ZERO, kind="float",
            grad_name_b="CopysignBackward1"),
     binary("heaviside", "where(a==0,b,where(a>0,1,0))", MISSING, MISSING,
-           grad_name="NotImplemented", missing="derivative for aten::heaviside is not implemented"),
+           grad_name="NotImplemented", missing="derivative for aten::heaviside is not implemented",
+           no_complex="heaviside is not yet implemented for complex tensors."),
     binary("nextafter", "nextafter(a,b)", "where(a==b,0,g)", ZERO, ints=False, rare=True),
     unary("_frexp_mantissa", "frexp_mantissa(a)", "g*where((a==0)|(abs(a)==inf)|isnan(a),1,y/a)",
           "number", ints=False, grad_name="FrexpBackward0", label="frexp"),

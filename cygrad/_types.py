@@ -98,6 +98,7 @@ class finfo:
                 f"finfo(): argument 'type' (position 1) must be torch.dtype, not "
                 f"{type.__class__.__name__}"
             )
+        type = type.to_real()
         if type.name not in _FLOATS:
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "

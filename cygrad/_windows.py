@@ -145,7 +145,7 @@ def vander(x, N=None, increasing=False):
         raise RuntimeError("N must be non-negative.")
     dtype = (
         _ops.promote_types(x.dtype, _core.DTYPE_BY_NAME["int64"])
-        if not x.dtype.is_floating_point
+        if not (x.dtype.is_floating_point or x.dtype.is_complex)
         else x.dtype
     )
     powers = _creation.ones(x.shape[0], columns, dtype=dtype, device=x.device)

@@ -53,7 +53,7 @@ class _Watcher:
             for i, g in enumerate(results if isinstance(results, (tuple, list)) else (results,)):
                 if (
                     isinstance(g, Tensor)
-                    and g.is_floating_point()
+                    and (g.is_floating_point() or g.is_complex())
                     and g.detach().isnan().any().item()
                 ):
                     _report(node)

@@ -196,7 +196,7 @@ def _wrap(cls, ctx, args, output, recorded):
             t._bump_version()
         elif key in inputs:
             t = outputs[i] = t.view_as(t)
-        if not t.is_floating_point() or key in fixed or not recorded:
+        if not (t.is_floating_point() or t.is_complex()) or key in fixed or not recorded:
             if t.requires_grad and key not in inputs:
                 t.detach_()
         elif key in dirty and key in inputs:
@@ -381,7 +381,7 @@ def once_differentiable(fn):
             return outputs
 
         def mark(x):
-            if not isinstance(x, Tensor) or not x.is_floating_point():
+            if not isinstance(x, Tensor) or not (x.is_floating_point() or x.is_complex()):
                 return x
             node = _core.new_function_node(Error, "", sources)
             _core.set_function(node, _differentiated_twice, 1)
