@@ -33,6 +33,8 @@ COMPILE = [
     "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fwrapv", "-g0",
     "-MMD", "-Wno-unused-function", "-Werror=implicit-function-declaration",
 ]  # fmt: skip
+if ON_LINUX:  # complex products without C's search for infinities in NaN, as PyTorch has them
+    COMPILE += ["-fcx-fortran-rules"]
 LINK = ["-fopenmp"]
 if CHECKED:
     SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]

@@ -10,8 +10,9 @@ they are first used.
 import importlib as _importlib
 import importlib.util as _importlib_util
 import math as _math
+import sys as _sys
 
-from . import _blas, _core, _dispatch, _elementwise, _ops
+from . import _blas, _core, _dispatch, _elementwise, _ops, _standins
 from ._core import (
     DTYPES as _DTYPES,
 )
@@ -30,11 +31,13 @@ from ._core import (
 from ._ops import can_cast, get_num_threads, promote_types, result_type, set_num_threads
 
 __version__ = "2.13.0"  # of the interface that is followed; `version.cygrad` is the library's own
+torch = _sys.modules[__name__]  # programs write torch.torch, by mistake
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
 for _d in _DTYPES:
     globals()[_d.name] = _d
 half, float, double = float16, float32, float64  # noqa: F821
+complex32, cfloat, cdouble, chalf = _core.complex32, complex64, complex128, _core.complex32  # noqa: F821
 short, int, long = int16, int32, int64  # noqa: F821
 
 _blas.load()
@@ -58,14 +61,15 @@ def _publish(module):
 dtype.__module__ = "torch"
 Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messages of Python's operators print it
 for _name in (
-    "_ops", "_shape", "_elementwise", "_reduce", "_reductions", "_creation", "_bridge", "_draws", "_indexing",
-    "_products", "_misc",
+    "_ops", "_shape", "_elementwise", "_complex", "_reduce", "_reductions", "_creation", "_bridge", "_draws",
+    "_indexing", "_products", "_misc", "storage",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():
     setattr(Tensor, _name, _operator)
 
 from . import autograd, random  # noqa: E402
+from ._as_torch import install_as_torch  # noqa: E402
 from ._tensor_str import _str, get_printoptions, printoptions, set_printoptions  # noqa: E402
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
 from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled  # noqa: E402
@@ -81,25 +85,22 @@ from .random import (  # noqa: E402
 
 Tensor.__repr__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
 
-_SUBPACKAGES = frozenset(
-    "_C amp backends cl cuda distributions fft func hub linalg nn optim overrides profiler return_types special testing"
-    " utils version vision".split()
-)
-# What torch.x shares with torch.nn.functional.x.
-_FUNCTIONAL = frozenset(
+# Names whose modules are imported when they are first used.
+_ELSEWHERE = dict.fromkeys(
     """adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear
     binary_cross_entropy_with_logits channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d
     conv_transpose3d cosine_embedding_loss cosine_similarity ctc_loss dropout embedding embedding_bag
     feature_alpha_dropout group_norm hinge_embedding_loss instance_norm kl_div layer_norm log_softmax
     margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d pairwise_distance pdist pixel_shuffle
-    pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""".split()
-)
+    pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""".split(),
+    "nn.functional",
+) | {"load": "serialization", "save": "serialization", "vmap": "func"}
 
 
 def __getattr__(name):
-    if name in _FUNCTIONAL:
-        value = getattr(_importlib.import_module(".nn.functional", __name__), name)
-    elif name in _SUBPACKAGES and _importlib_util.find_spec(f"{__name__}.{name}"):
+    if name in _ELSEWHERE:
+        value = getattr(_importlib.import_module("." + _ELSEWHERE[name], __name__), name)
+    elif not name.startswith("__") and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)
     else:
         raise AttributeError(f"module 'torch' has no attribute '{name}': cygrad does not have it yet")

@@ -17,12 +17,12 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Storage, Tensor, as_device_code,
+    BFLOAT16, BOOL, CDOUBLE, CFLOAT, CHALF, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Storage, Tensor, as_device_code,
     as_dtype_code, attach, borrow_storage, current_grad_fn, data_of, device_object,
-    empty_strided_like, grad_required, itemsize_of, make_size, new_storage, new_tensor, set_dims,
+    empty_strided_like, grad_required, is_complex_code, itemsize_of, make_size, new_storage, new_tensor, set_dims,
     shallow, update_contiguous)
 from cygrad._core cimport device as Device, dtype as DType
-from cygrad._ops cimport cast_kernel, copy_into
+from cygrad._ops cimport cast_kernel, copy_into, warn_of_parts
 from cygrad import _core, _ops
 from cygrad._types import (
     channels_last, channels_last_3d, contiguous_format, preserve_format, strided)
@@ -32,7 +32,7 @@ from cygrad._types import (
 
 cdef object element(int dt, const char* p):
     """The Python number stored at `p`."""
-    cdef double wide
+    cdef double[2] wide
     if dt == FLOAT:
         return PyFloat_FromDouble((<float*> p)[0])
     if dt == DOUBLE:
@@ -49,8 +49,11 @@ cdef object element(int dt, const char* p):
         return PyLong_FromLongLong((<int16_t*> p)[0])
     if dt == INT32:
         return PyLong_FromLongLong((<int32_t*> p)[0])
-    cast_kernel(DOUBLE, dt)(1, <char*> &wide, 8, p, 2)
-    return PyFloat_FromDouble(wide)
+    if is_complex_code(dt):
+        cast_kernel(CDOUBLE, dt)(1, <char*> wide, 16, p, 8)
+        return complex(wide[0], wide[1])
+    cast_kernel(DOUBLE, dt)(1, <char*> wide, 8, p, 2)
+    return PyFloat_FromDouble(wide[0])
 
 
 cdef Tensor on_host(Tensor t):
@@ -61,6 +64,16 @@ cdef Tensor on_host(Tensor t):
 cdef object number(Tensor t):
     t = on_host(t)
     return element(t.dt, data_of(t))
+
+
+cdef object real_number(Tensor t, str name):
+    """The only element; of a complex one, which must have no imaginary part, the real part."""
+    x = number(t)
+    if isinstance(x, complex):
+        if x.imag:
+            raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+        return x.real
+    return x
 
 
 def item(Tensor self not None):
@@ -98,13 +111,13 @@ def tolist(Tensor self not None):
 def __float__(Tensor self not None):
     if self.count != 1:
         raise ValueError("only one element tensors can be converted to Python scalars")
-    return float(number(self))
+    return float(real_number(self, "double"))
 
 
 def __int__(Tensor self not None):
     if self.count != 1:
         raise ValueError("only one element tensors can be converted to Python scalars")
-    return int(number(self))
+    return int(real_number(self, "int64_t"))
 
 
 def __complex__(Tensor self not None):
@@ -165,7 +178,7 @@ def __format__(Tensor self not None, format_spec):
 
 # ------------------------------------------------------------------ NumPy
 
-SUPPORTED = "float64, float32, float16, int64, int32, int16, int8, uint8, and bool"
+SUPPORTED = "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool"
 cdef object _ndarray = None
 cdef bint _warned_read_only = False
 cdef dict _codes = {}               # of NumPy's dtypes in native byte order
@@ -374,6 +387,7 @@ def _copy_backward(node, g):
 cdef Tensor copy_as(Tensor t, int dt, int dev, int format, str name):
     """A copy, recorded under `name` if there is one."""
     cdef Tensor r = empty_in_format(t, dt, dev, format)
+    warn_of_parts(t.dt, dt)
     copy_into(r, t)
     return r if name is None else attach(r, name, (t,), _copy_backward, None, (t.dt, t.dev))
 
@@ -518,7 +532,7 @@ def to(Tensor self not None, *args, **kwargs):
     if isinstance(first, Tensor):
         like = <Tensor> first
         dt, dev = like.dt, like.dev
-    elif isinstance(first, DType) or first in (float, int, bool):
+    elif isinstance(first, DType) or first in (float, int, bool, complex):
         dt = as_dtype_code(first, dt)
     else:
         if n == 0:
@@ -527,7 +541,7 @@ def to(Tensor self not None, *args, **kwargs):
             raise combination_error("to", args, kwargs, TO_FORMS)
         dev = as_device_code(first, dev)
         second = rest.pop(0) if rest else options.pop("dtype", None)
-        if second is not None and not (isinstance(second, DType) or second in (float, int, bool)):
+        if second is not None and not (isinstance(second, DType) or second in (float, int, bool, complex)):
             raise combination_error("to", args, kwargs, TO_FORMS)
         dt = as_dtype_code(second, dt)
     flags = []
@@ -564,12 +578,12 @@ def conversion(str name, int code):
             return self
         return convert(self, code, self.dev, False, memory_format)
     convert_to.__name__ = convert_to.__qualname__ = name
-    convert_to.__doc__ = f"`self` as {_core.DTYPES[code]}."
+    convert_to.__doc__ = f"`self` as {_core.dtype_of_code(code)}."
     return convert_to
 
 
 CONVERSIONS = {"bool": BOOL, "byte": UINT8, "char": INT8, "short": INT16, "int": INT32, "long": INT64, "half": HALF,
-               "bfloat16": BFLOAT16, "float": FLOAT, "double": DOUBLE}
+               "bfloat16": BFLOAT16, "float": FLOAT, "double": DOUBLE, "cfloat": CFLOAT, "cdouble": CDOUBLE, "chalf": CHALF}
 
 
 def pin_memory(Tensor self not None, device=None):
@@ -579,23 +593,6 @@ def pin_memory(Tensor self not None, device=None):
 
 def is_pinned(Tensor self not None, device=None):
     return False
-
-
-def share_memory_(Tensor self not None):
-    """`self`: forked processes see the memory as it was, and pickled tensors travel as copies."""
-    return self
-
-
-def is_shared(Tensor self not None):
-    return False
-
-
-def real(Tensor self not None):
-    return self
-
-
-def imag(Tensor self not None):
-    raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
 
 
 def get_device(Tensor input not None):
@@ -731,14 +728,14 @@ FUNCTIONS = {
 METHODS = {f.__name__: f for f in (
     item, tolist, __float__, __int__, __complex__, __index__, __bool__, is_nonzero, __len__, __iter__, __reversed__,
     __contains__, __format__, numpy, __array__, __array_wrap__, clone, contiguous,
-    is_contiguous, to, type_as, cpu, cuda, pin_memory, is_pinned, share_memory_, is_shared, get_device, __deepcopy__,
+    is_contiguous, to, type_as, cpu, cuda, pin_memory, is_pinned, get_device, __deepcopy__,
     __copy__, __reduce_ex__)}
 METHODS |= {name: conversion(name, code) for name, code in CONVERSIONS.items()}
 METHODS |= {
     "__array_priority__": 1000, "layout": strided, "is_sparse": False, "is_sparse_csr": False, "is_quantized": False,
     "is_meta": False, "is_mkldnn": False, "is_nested": False, "is_xpu": False, "is_mps": False,
 }
-PROPERTIES = {"real": real, "imag": imag}
+PROPERTIES = {}
 
 # It is written with the copies above.
 from cygrad import _dlpack

@@ -11,7 +11,10 @@ cdef enum:
     BFLOAT16 = 7
     FLOAT = 8
     DOUBLE = 9
-    N_DTYPES = 10
+    CFLOAT = 10                 # complex64, complex128: the dtype of the parts is two codes less
+    CDOUBLE = 11
+    N_DTYPES = 12
+    CHALF = 12                  # complex32 is a name: no tensor has it
     MAX_DIMS = 64
     INLINE_DIMS = 5
 
@@ -110,9 +113,14 @@ cdef class SavedTensor:
 cdef bint grad_enabled()
 cdef int default_dtype_code()
 
+cdef inline int complex_of(int real) noexcept nogil:
+    """The complex dtype whose parts have the floating dtype."""
+    return CDOUBLE if real == DOUBLE else CHALF if real == HALF else CFLOAT
+cdef inline bint is_complex_code(int dt) noexcept nogil:
+    return dt >= CFLOAT
 cdef dtype dtype_object(int code)
 cdef int itemsize_of(int code) noexcept nogil
-cdef int as_dtype_code(object d, int default) except -1
+cdef int as_dtype_code(object d, int default, str function=*) except -2
 cdef int as_device_code(object d, int default) except -1
 cdef device device_object(int dev)
 
@@ -128,6 +136,8 @@ cdef AutogradMeta need_meta(Tensor t)
 cdef Tensor new_tensor(int ndim, const Py_ssize_t* shape, int dt, int dev)
 cdef Tensor empty_strided_like(int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides, int dt, int dev)
 cdef Tensor new_view(Tensor base, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides, Py_ssize_t offset)
+cdef Tensor retyped_view(Tensor base, int dt, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides,
+                         Py_ssize_t offset)
 cdef Tensor shallow(Tensor t)
 cdef object make_size(int ndim, const Py_ssize_t* shape)
 cdef int wrap_dim(Py_ssize_t dim, int ndim) except -1
@@ -145,6 +155,7 @@ cdef object bump(Tensor t)
 cdef object rebase(Tensor t, Node node)
 cdef SavedTensor save_input(Tensor t)
 cdef SavedTensor save_output(Tensor t, Node node, int nr)
+cdef bint any_needs_grad(tuple inputs)
 cdef Tensor attach(Tensor out, str name, tuple inputs, object function, tuple saved, tuple args)
 
 

@@ -75,10 +75,16 @@ cdef class dtype:
         return self
 
     def to_real(self):
-        return self
+        """The dtype of the parts of a complex dtype; else the dtype itself."""
+        return dtype_object(HALF if self.code == CHALF else self.code - 2) if self.is_complex else self
 
     def to_complex(self):
-        raise NotImplementedError("complex dtypes are not implemented yet")
+        """The complex dtype with parts of this floating dtype."""
+        if self.is_complex:
+            return self
+        if not self.is_floating_point:
+            raise RuntimeError(f"Unknown Complex ScalarType for {SCALAR_TYPE_NAMES[self.code]}")
+        return complex32 if self.code == HALF else dtype_object(complex_of(self.code))
 
 
 def _dtype_by_name(name):
@@ -89,6 +95,7 @@ cdef dtype _make_dtype(int code, str name, int itemsize, bint floating, bint sig
     cdef dtype d = dtype.__new__(dtype)
     d.code, d.name, d.itemsize = code, name, itemsize
     d.is_floating_point, d.is_signed, d.numpy_type = floating, signed, numpy_type
+    d.is_complex = is_complex_code(code)
     return d
 
 
@@ -103,17 +110,25 @@ DTYPES = (
     _make_dtype(BFLOAT16, "bfloat16", 2, True, True, None),
     _make_dtype(FLOAT, "float32", 4, True, True, "float32"),
     _make_dtype(DOUBLE, "float64", 8, True, True, "float64"),
+    _make_dtype(CFLOAT, "complex64", 8, False, True, "complex64"),
+    _make_dtype(CDOUBLE, "complex128", 16, False, True, "complex128"),
 )
-DTYPE_BY_NAME = {d.name: d for d in DTYPES}
+complex32 = _make_dtype(CHALF, "complex32", 4, False, True, None)
+DTYPE_BY_NAME = {d.name: d for d in (*DTYPES, complex32)}
 # The spelling of PyTorch's error messages: "expected scalar type Long but found Float".
-SCALAR_TYPE_NAMES = ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double")
+SCALAR_TYPE_NAMES = ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double",
+                     "ComplexFloat", "ComplexDouble", "ComplexHalf")
 
-cdef int[N_DTYPES] ITEMSIZE = [1, 1, 1, 2, 4, 8, 2, 2, 4, 8]
+cdef int[N_DTYPES + 1] ITEMSIZE = [1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 4]
 cdef int _default_dtype = FLOAT
 
 
 cdef dtype dtype_object(int code):
     return <dtype> (<tuple> DTYPES)[code]
+
+
+def dtype_of_code(int code):
+    return complex32 if code == CHALF else dtype_object(code)
 
 
 cdef int itemsize_of(int code) noexcept nogil:
@@ -124,7 +139,8 @@ cdef int default_dtype_code():
     return _default_dtype
 
 
-cdef int as_dtype_code(object d, int default) except -1:
+cdef int as_dtype_code(object d, int default, str function=None) except -2:
+    """The code of `d`, a dtype or a Python number type, for an argument of `function`; `default` for None."""
     if d is None:
         return default
     if isinstance(d, dtype):
@@ -135,7 +151,10 @@ cdef int as_dtype_code(object d, int default) except -1:
         return INT64
     if d is bool:
         return BOOL
-    raise TypeError(f"argument 'dtype' must be torch.dtype, not {type(d).__name__}")
+    if d is complex:
+        return CDOUBLE
+    where = "" if function is None else function + "(): "
+    raise TypeError(f"{where}argument 'dtype' must be torch.dtype, not {type(d).__name__}")
 
 
 def get_default_dtype():
@@ -147,7 +166,7 @@ def set_default_dtype(d):
     """Makes `d` (a floating point dtype) the dtype of new floating point tensors."""
     global _default_dtype
     cdef int code = as_dtype_code(d, -1)
-    if code < HALF:
+    if not HALF <= code < CFLOAT:
         raise TypeError("only floating-point types are supported as the default type")
     _default_dtype = code
 
@@ -559,10 +578,10 @@ cdef class Tensor:
         return self.storage
 
     def is_floating_point(self):
-        return self.dt >= HALF
+        return HALF <= self.dt < CFLOAT
 
     def is_complex(self):
-        return False
+        return is_complex_code(self.dt)
 
     def is_signed(self):
         return self.dt >= INT8
@@ -599,7 +618,7 @@ cdef class Tensor:
             return
         if value:
             if self.dt < HALF:
-                raise RuntimeError("only Tensors of floating point dtype can require gradients")
+                raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
             check_can_require_grad(self)
         self.needs_grad = value
 
@@ -883,6 +902,8 @@ cdef Tensor new_tensor(int ndim, const Py_ssize_t* shape, int dt, int dev):
                 raise RuntimeError(f"Trying to create tensor with negative dimension {shape[i]}: "
                                    f"{list(make_size(ndim, shape))}")
             numel = 0
+    if dt >= N_DTYPES:
+        raise no_complex32()
     t.count = numel
     t.dt = dt
     t.dev = dev
@@ -891,8 +912,14 @@ cdef Tensor new_tensor(int ndim, const Py_ssize_t* shape, int dt, int dev):
     return t
 
 
+def no_complex32():
+    return NotImplementedError("torch.complex32 (ComplexHalf) is not implemented: use torch.complex64")
+
+
 cdef Tensor empty_strided_like(int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides, int dt, int dev):
     """An uninitialised tensor of the given strides, with the least storage that holds it."""
+    if dt >= N_DTYPES:
+        raise no_complex32()
     cdef Py_ssize_t extent = 1
     cdef int i
     cdef Tensor t = Tensor.__new__(Tensor)
@@ -943,6 +970,14 @@ cdef Tensor new_view(Tensor base, int ndim, const Py_ssize_t* shape, const Py_ss
         meta.creation = IN_NO_GRAD
     meta.base_version = base.storage.version
     t.meta = meta
+    return t
+
+
+cdef Tensor retyped_view(Tensor base, int dt, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides,
+                         Py_ssize_t offset):
+    """A view that reads the bytes as another dtype, in whose elements strides and offset are given."""
+    cdef Tensor t = new_view(base, ndim, shape, strides, offset)
+    t.dt = dt
     return t
 
 
@@ -1255,15 +1290,19 @@ cdef class FunctionNode(Node):
         return [None if s is None else (<SavedTensor> s).get(self) for s in self.saved_tensors]
 
 
+cdef bint any_needs_grad(tuple inputs):
+    """Whether an operation on `inputs` (tensors and None) is to be recorded."""
+    if cg_grad_mode:
+        for x in inputs:
+            if x is not None and grad_required(<Tensor> x):
+                return True
+    return False
+
+
 cdef Tensor attach(Tensor out, str name, tuple inputs, object function, tuple saved, tuple args):
     """Records `out` as the result of `name` if recording is on and an input asks for it."""
     cdef FunctionNode node
-    if not cg_grad_mode or out.dt < HALF:
-        return out
-    for x in inputs:
-        if x is not None and grad_required(<Tensor> x):
-            break
-    else:
+    if out.dt < HALF or not any_needs_grad(inputs):
         return out
     node = <FunctionNode> cg_tp_new(node_type(name, FunctionNode), ())
     node.connect(inputs)
@@ -1287,12 +1326,7 @@ def record(out, str name, tuple inputs, function, tuple saved=None, tuple args=(
     cdef int nr
     if isinstance(out, Tensor):
         return attach(<Tensor> out, name, inputs, function, saved, args)
-    if not cg_grad_mode:
-        return out
-    for x in inputs:
-        if x is not None and grad_required(<Tensor> x):
-            break
-    else:
+    if not any_needs_grad(inputs):
         return out
     node = <FunctionNode> cg_tp_new(node_type(name, FunctionNode), ())
     node.connect(inputs)
@@ -1420,6 +1454,7 @@ cdef Node current_grad_fn(Tensor t):
     cdef Tensor base = meta.base
     if base.history is None:        # nothing recorded on the base: the view's own history stands
         return t.history
+    need_same_dtype(t, base)
     node = <FunctionNode> cg_tp_new(node_type("AsStridedBackward0", FunctionNode), ())
     node.connect((base,))
     node.function = _as_strided_backward
@@ -1483,6 +1518,15 @@ def prepare_inplace(Tensor t not None, *others):
     return False
 
 
+cdef int need_same_dtype(Tensor view, Tensor base) except -1:
+    # The strides of such a view count elements of another size: no strided region of the base's gradient is the view's.
+    if view.dt != base.dt:
+        raise NotImplementedError(
+            f"autograd cannot follow a write in place to memory that is seen both as {base.dtype} and as {view.dtype}: "
+            "write out of place")
+    return 0
+
+
 cdef object bump(Tensor t):
     t.storage.version += 1
 
@@ -1540,6 +1584,7 @@ cdef object rebase(Tensor t, Node node):
         move_retained(t, before, before_nr)
         return
     base = meta.base
+    need_same_dtype(t, base)
     copy = CopySlices.__new__(CopySlices)
     n = len(node.nexts)
     if n > 3:

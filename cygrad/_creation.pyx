@@ -17,7 +17,9 @@ from libc.math cimport isfinite
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
 from cygrad._core cimport (
-    BOOL, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Tensor, as_device_code, assign,
+    as_dtype_code,
+    BOOL, CDOUBLE, CFLOAT, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Tensor, as_device_code,
+    assign, complex_of,
     bump, borrow_storage, default_dtype_code, device_object, dtype_object, empty_strided_like,
     itemsize_of, make_size, same_shape, shallow)
 from cygrad._core cimport device as Device, dtype as DType, new_tensor as make
@@ -77,17 +79,7 @@ cdef int parse_sizes(str function, str argument, tuple args, object size, Py_ssi
 
 
 cdef int dtype_option(str function, object d, int default) except -2:
-    if d is None:
-        return default
-    if isinstance(d, DType):
-        return (<DType> d).code
-    if d is float:
-        return DOUBLE
-    if d is int:
-        return INT64
-    if d is bool:
-        return BOOL
-    raise TypeError(f"{function}(): argument 'dtype' must be torch.dtype, not {type(d).__name__}")
+    return as_dtype_code(d, default, function)
 
 
 cdef int device_option(str function, object d) except -1:
@@ -122,14 +114,12 @@ cdef Tensor need_tensor(str function, object x):
 cdef object number_of(str function, str argument, int position, object x):
     """A Python number of `x`: NumPy scalars and tensors without dimensions or gradient count as numbers."""
     cdef Tensor t
-    if isinstance(x, (float, int)):
+    if isinstance(x, (float, int, complex)):
         return x
     if isinstance(x, Tensor):
         t = <Tensor> x
         if t.nd == 0 and not t.requires_grad:
             return _bridge.item(t)
-    elif isinstance(x, complex):
-        raise NotImplementedError(f"{function}: complex numbers are not implemented")
     else:
         n = as_number(x)
         if n is not None:
@@ -140,7 +130,7 @@ cdef object number_of(str function, str argument, int position, object x):
 
 cdef object as_number(object x):
     kind = getattr(getattr(x, "dtype", None), "kind", None)
-    if kind is not None and kind in "biuf" and not isinstance(x, Tensor) and getattr(x, "ndim", 1) == 0:
+    if kind is not None and kind in "biufc" and not isinstance(x, Tensor) and getattr(x, "ndim", 1) == 0:
         return x.item()
     return None
 
@@ -151,11 +141,12 @@ cdef Tensor to_device(Tensor t, int dev):
 
 # ------------------------------------------------------------------ elements from Python objects
 
-C_NAMES = ("bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", "c10::Half", "c10::BFloat16", "float", "double")
-cdef double[10] FLOAT_LOWEST = [0, 0, -128, -32768, -2147483648.0, -9223372036854775808.0, 0, 0, 0, 0]
-cdef double[10] FLOAT_HIGHEST = [0, 255, 127, 32767, 2147483647.0, 9223372036854774784.0, 0, 0, 0, 0]
-cdef double[10] LARGEST = [0, 0, 0, 0, 0, 0, 65504.0, 3.3895313892515355e38, 3.4028234663852886e38,
-                           1.7976931348623157e308]
+C_NAMES = ("bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", "c10::Half", "c10::BFloat16", "float", "double",
+           "c10::complex<float>", "c10::complex<double>")
+cdef double[6] FLOAT_LOWEST = [0, 0, -128, -32768, -2147483648.0, -9223372036854775808.0]
+cdef double[6] FLOAT_HIGHEST = [0, 255, 127, 32767, 2147483647.0, 9223372036854774784.0]
+cdef double[12] LARGEST = [0, 0, 0, 0, 0, 0, 65504.0, 3.3895313892515355e38, 3.4028234663852886e38,
+                           1.7976931348623157e308, 3.4028234663852886e38, 1.7976931348623157e308]
 
 
 cdef bint integer_fits(long long v, int dt) noexcept:
@@ -189,6 +180,12 @@ cdef int put_number(char* p, int dt, object x) except -1:
     """Stores a Python object as one element, or raises what PyTorch raises."""
     cdef double d
     cdef long long v
+    cdef double[2] parts
+    if dt >= CFLOAT:
+        z = x if type(x) is complex else complex(x)
+        parts[0], parts[1] = z.real, z.imag
+        cast_kernel(dt, CDOUBLE)(1, p, 16, <const char*> parts, 16)
+        return 0
     if dt >= HALF:
         d = PyFloat_AS_DOUBLE(x) if type(x) is float else PyFloat_AsDouble(x)
         if dt == FLOAT:
@@ -199,7 +196,7 @@ cdef int put_number(char* p, int dt, object x) except -1:
             cast_kernel(dt, DOUBLE)(1, p, 2, <const char*> &d, 8)
         return 0
     if dt == BOOL:
-        if x is True or x is False or isinstance(x, (float, int)):
+        if x is True or x is False or isinstance(x, (float, int, complex)):
             (<uint8_t*> p)[0] = 1 if x else 0
         elif not isinstance(x, Tensor) and hasattr(x, "dtype"):      # a NumPy scalar
             (<uint8_t*> p)[0] = 1 if x else 0
@@ -263,9 +260,9 @@ cdef int find_dtype(object x) except -1:
         for e in x:
             # Equal types follow each other; promotion is for the changes.
             if type(e) is float:
-                if dt != FLOAT and dt != DOUBLE:
+                if dt != FLOAT and dt != DOUBLE and dt < CFLOAT:
                     dt = default_dtype_code() if dt < 0 else promote(dt, default_dtype_code())
-                elif default_dtype_code() == DOUBLE:
+                elif default_dtype_code() == DOUBLE and dt < CFLOAT:
                     dt = DOUBLE
             elif type(e) is int:
                 if dt < INT64:
@@ -288,10 +285,10 @@ cdef int find_dtype(object x) except -1:
     if isinstance(x, int):
         return INT64
     if isinstance(x, complex):
-        raise NotImplementedError("tensor: complex numbers are not implemented")
+        return complex_of(default_dtype_code())
     if PySequence_Check(x):
         return find_dtype(list(x))
-    name = kind.__name__ if kind.__module__ != "cygrad._core" else f"torch.{kind.__name__}"
+    name = kind.__name__ if kind.__module__ not in ("cygrad._core", "torch") else f"torch.{kind.__name__}"
     raise RuntimeError(f"Could not infer dtype of {name}")
 
 
@@ -478,7 +475,14 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, 
 cdef int check_fill(object value, int dt) except -1:
     """Refuses a number that the dtype cannot hold."""
     cdef double d
-    if isinstance(value, float):
+    if isinstance(value, complex):
+        if BOOL < dt < CFLOAT and value.imag:
+            overflow(C_NAMES[dt])
+        if dt >= CFLOAT:
+            check_fill(value.imag, dt)
+        if dt != BOOL:
+            check_fill(value.real, dt)
+    elif isinstance(value, float):
         d = value
         if dt == BOOL:
             return 0
@@ -502,6 +506,8 @@ cdef int fill_checked(Tensor t, object value) except -1:
     check_fill(value, t.dt)
     if t.dt == BOOL:
         value = bool(value != 0)
+    elif isinstance(value, complex):
+        value = value if t.dt >= CFLOAT else value.real
     elif not isinstance(value, float) and value >= 1 << 63:
         value = float(value)
     return fill(t, value)
@@ -625,7 +631,8 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
     value = number_of("full", "fill_value", 2, fill_value)
     nd = parse_sizes("full", "size", (size,), None, sizes)
-    dt = BOOL if isinstance(value, bool) else INT64 if isinstance(value, int) else default_dtype_code()
+    dt = BOOL if isinstance(value, bool) else INT64 if isinstance(value, int) else \
+        complex_of(default_dtype_code()) if isinstance(value, complex) else default_dtype_code()
     dt = dtype_option("full", dtype, dt)
     if out is not None:
         dt = out_dtype(out, dtype, dt, dt)
@@ -792,14 +799,6 @@ def new_empty_strided(Tensor self not None, size, stride, *, dtype=None, device=
 
 # ------------------------------------------------------------------ questions
 
-def complex_(real, imag, *, out=None):
-    raise NotImplementedError("torch.complex: complex dtypes are not implemented")
-
-
-def polar(abs, angle, *, out=None):
-    raise NotImplementedError("torch.polar: complex dtypes are not implemented")
-
-
 def is_tensor(obj):
     """Whether `obj` is a Tensor."""
     return isinstance(obj, Tensor)
@@ -816,13 +815,12 @@ def numel(input):
 
 def is_floating_point(input):
     """Whether the dtype is a floating point dtype."""
-    return need_tensor("is_floating_point", input).dt >= HALF
+    return need_tensor("is_floating_point", input).is_floating_point()
 
 
 def is_complex(input):
     """Whether the dtype is a complex dtype."""
-    need_tensor("is_complex", input)
-    return False
+    return need_tensor("is_complex", input).is_complex()
 
 
 def is_signed(input):
@@ -883,10 +881,10 @@ def new(Tensor self not None, *args):
 
 FUNCTIONS = {f.__name__: f for f in (
     tensor, as_tensor, asarray, frombuffer, scalar_tensor, full, empty_like, zeros_like, ones_like, full_like,
-    empty_strided, empty_permuted, polar, is_tensor, is_storage, numel,
+    empty_strided, empty_permuted, is_tensor, is_storage, numel,
     is_floating_point, is_complex, is_signed)}
 FUNCTIONS |= {f.__name__: f for f in (empty, zeros, ones)}
-FUNCTIONS |= {"complex": complex_, **_types.FUNCTIONS}
+FUNCTIONS |= _types.FUNCTIONS
 METHODS = {f.__name__: f for f in (
     new_tensor, new_empty, new_zeros, new_ones, new_full, new_empty_strided, new)}
 PROPERTIES = {}

@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Tensor, borrow_storage, data_of,
+    BFLOAT16, BOOL, CDOUBLE, CFLOAT, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Tensor, borrow_storage, data_of,
     device_object, grad_required, itemsize_of, set_dims, shallow, update_contiguous)
 from cygrad._bridge cimport PRESERVE, copy_as
 
@@ -53,6 +53,7 @@ cdef enum:
     DL_UINT = 1
     DL_FLOAT = 2
     DL_BFLOAT = 4
+    DL_COMPLEX = 5
     DL_BOOL = 6
 
 
@@ -89,7 +90,7 @@ cdef int describe(Tensor t, DLTensor* d) except -1:
     d.device.device_type, d.device.device_id = DL_CPU, 0
     d.ndim = t.nd
     d.dtype.code = (DL_BOOL if t.dt == BOOL else DL_UINT if t.dt == UINT8 else DL_BFLOAT if t.dt == BFLOAT16 else
-                    DL_FLOAT if t.dt >= HALF else DL_INT)
+                    DL_COMPLEX if t.dt >= CFLOAT else DL_FLOAT if t.dt >= HALF else DL_INT)
     d.dtype.bits, d.dtype.lanes = 8 * itemsize_of(t.dt), 1
     d.byte_offset = 0
     d.shape = <int64_t*> malloc(2 * MAX_DIMS * sizeof(int64_t))
@@ -191,7 +192,7 @@ def from_dlpack(ext_tensor):
     if d.dtype.lanes == 1:
         dt = {(DL_BOOL, 8): BOOL, (DL_UINT, 8): UINT8, (DL_INT, 8): INT8, (DL_INT, 16): INT16, (DL_INT, 32): INT32,
               (DL_INT, 64): INT64, (DL_FLOAT, 16): HALF, (DL_BFLOAT, 16): BFLOAT16, (DL_FLOAT, 32): FLOAT,
-              (DL_FLOAT, 64): DOUBLE}.get((d.dtype.code, d.dtype.bits), -1)
+              (DL_FLOAT, 64): DOUBLE, (DL_COMPLEX, 64): CFLOAT, (DL_COMPLEX, 128): CDOUBLE}.get((d.dtype.code, d.dtype.bits), -1)
     if dt < 0:
         raise BufferError(f"from_dlpack: unsupported data type: code {d.dtype.code}, {d.dtype.bits} bits, "
                           f"{d.dtype.lanes} lanes")

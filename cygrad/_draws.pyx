@@ -7,14 +7,15 @@ what was overwritten.
 from libc.stdint cimport uint8_t
 
 from cygrad._core cimport (
-    BOOL, FLOAT, HALF, INT64, MAX_DIMS, UINT8, Tensor, as_device_code, attach, bump, data_of,
+    BOOL, CFLOAT, FLOAT, HALF, INT64, MAX_DIMS, UINT8, Tensor, as_device_code, attach, bump, data_of,
     default_dtype_code, device_object, grad_enabled, make_size, node_type, raw_view, rebase, shallow)
 from cygrad._core cimport new_tensor as make
+from libc.math cimport sqrt
 from cygrad._ops cimport contiguous, copy_into, expand_to, to_dtype
 from cygrad._creation cimport check_layout, device_option, dtype_option, finish, parse_sizes
 from cygrad._bridge cimport PRESERVE, copy_as, empty_in_format, format_code
 from cygrad._random cimport Generator as Stream, fill_normal, fill_uniform
-from cygrad import _bridge, _core, _ops, _random
+from cygrad import _bridge, _complex, _core, _ops, _random
 
 
 # ------------------------------------------------------------------ generators
@@ -156,11 +157,20 @@ def _zero_gradient(node, g):
     return g.new_zeros(g.shape)
 
 
+cdef Tensor parts_of(Tensor t):
+    """The real numbers that a draw fills: of a complex tensor its parts."""
+    return <Tensor> _complex.view_as_real(shallow(t)) if t.dt >= CFLOAT else t
+
+
+cdef int part_dtype(Tensor t) noexcept:
+    return t.dt - 2 if t.dt >= CFLOAT else t.dt
+
+
 cdef Tensor overwrite(str function, Tensor t, str name, object filler):
     """An in-place draw: checks, fills and records it."""
     need_host(function, t.dev)
     cdef bint recorded = _core.prepare_inplace(t)
-    draw(t, filler)
+    draw(parts_of(t), filler)
     if recorded:
         node = _core.new_function_node(node_type(name, _core.FunctionNode), "", (t,))
         _core.set_function(node, _zero_gradient, 1)
@@ -172,6 +182,9 @@ cdef Tensor overwrite(str function, Tensor t, str name, object filler):
 # ------------------------------------------------------------------ new tensors
 
 cdef Tensor fill_rand(Stream g, Tensor t):
+    if t.dt >= CFLOAT:
+        fill_rand(g, parts_of(t))
+        return t
     if t.contiguous and t.dt >= HALF:
         fill_uniform(&g.mt, data_of(t), t.count, t.dt, 0, 1)
         return t
@@ -179,6 +192,9 @@ cdef Tensor fill_rand(Stream g, Tensor t):
 
 
 cdef Tensor fill_randn(Stream g, Tensor t, double mean, double std):
+    if t.dt >= CFLOAT:          # the variance is that of both parts together
+        fill_randn(g, parts_of(t), mean, std * sqrt(0.5))
+        return t
     if t.contiguous and t.dt >= HALF and std >= 0:
         fill_normal(&g.mt, data_of(t), t.count, t.dt, mean, std, False)
         return t
@@ -423,16 +439,20 @@ def uniform_(Tensor self not None, object lo=0, object hi=1, *, generator=None, 
         raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(named))}'")
     cdef Stream g = stream("uniform_", generator)
     cdef double a = real("uniform_", "from", 1, lo), b = real("uniform_", "to", 2, hi)
+    cdef int dt = part_dtype(self)
     return overwrite("uniform_", self, "UniformBackward0",
-                     lambda p, n, strided: _random.uniform(g, p, n, self.dt, a, b))
+                     lambda p, n, strided: _random.uniform(g, p, n, dt, a, b))
 
 
 def normal_(Tensor self not None, mean=0, std=1, *, generator=None):
     """Normal numbers."""
     cdef Stream g = stream("normal_", generator)
     cdef double m = real("normal_", "mean", 1, mean), s = real("normal_", "std", 2, std)
+    cdef int dt = part_dtype(self)
+    if self.dt >= CFLOAT:
+        s *= sqrt(0.5)
     return overwrite("normal_", self, "NormalBackward0",
-                     lambda p, n, strided: _random.normal(g, p, n, self.dt, m, s, strided))
+                     lambda p, n, strided: _random.normal(g, p, n, dt, m, s, strided))
 
 
 def trunc_normal_(Tensor self not None, double mean=0, double std=1, double a=-2, double b=2, *, generator=None):

@@ -43,6 +43,23 @@ def _from_rows():
 _from_rows()
 
 
+def _of_complex(name):
+    """Sends complex tensors to the row of their own."""
+    op = OPS[f"_{name}_complex"]
+    for target in (FUNCTIONS, METHODS):
+        def f(input, *, out=None, plain=target[name]):
+            if isinstance(input, Tensor) and input.is_complex():
+                return call(op, (input,), None, out)
+            return plain(input) if out is None else plain(input, out=out)
+
+        f.__name__ = f.__qualname__ = name
+        target[name] = f
+
+
+for _name in ("sgn", "angle"):
+    _of_complex(_name)
+
+
 def public(*targets):
     """Registers a function under its name (without leading underscore) as torch.x and so on."""
 
@@ -75,7 +92,9 @@ def _alpha_forms(name):
         dt = _ops.result_type(input, other)
         if isinstance(alpha, bool) and dt is not _core.DTYPE_BY_NAME["bool"]:
             raise RuntimeError("Boolean alpha only supported for Boolean results.")
-        if isinstance(alpha, float) and not dt.is_floating_point:
+        if isinstance(alpha, complex) and not dt.is_complex and dt.is_floating_point:
+            raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+        if isinstance(alpha, (float, complex)) and not (dt.is_floating_point or dt.is_complex):
             raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
         return (alpha,)
 
@@ -163,10 +182,11 @@ METHODS["div_"] = METHODS["divide_"] = _div_method_
 def _power(base, exponent, out=None, inplace=False):
     """pow with a number as exponent: the common ones have kernels of their own."""
     op, params = OPS["_pow_scalar"], (exponent,)
-    integral = isinstance(base, Tensor) and not base.is_floating_point()
+    integral = isinstance(base, Tensor) and not base.is_floating_point() and not base.is_complex()
+    promotes = integral and isinstance(exponent, float) or isinstance(exponent, complex) and not base.is_complex()
     if integral and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
-    if integral and isinstance(exponent, float):
+    if promotes:
         op, params = None, None
     elif exponent == 2 and base.dtype is not _core.DTYPE_BY_NAME["bool"]:
         op, params = OPS["square"], None
@@ -223,10 +243,14 @@ FUNCTIONS["square"] = METHODS["square"] = square
 @public(FUNCTIONS, METHODS)
 def float_power(input, exponent, *, out=None):
     """pow computed in float64."""
-    double = _core.DTYPE_BY_NAME["float64"]
-    base = input.to(double) if isinstance(input, Tensor) else float(input)
-    power = exponent.to(double) if isinstance(exponent, Tensor) else float(exponent)
-    return pow(base, power, out=out)
+    return pow(_wide(input), _wide(exponent), out=out)
+
+
+def _wide(x):
+    """A number or tensor in double precision."""
+    if isinstance(x, Tensor):
+        return x.to(_core.DTYPE_BY_NAME["complex128" if x.is_complex() else "float64"])
+    return x if isinstance(x, complex) else float(x)
 
 
 def float_power_(self, exponent):
@@ -502,40 +526,6 @@ def positive(input):
     return input
 
 
-@public(FUNCTIONS, METHODS)
-def isreal(input):
-    return _true_like(input)
-
-
-def _true_like(input):
-    return _ops.full(input.shape, 1, 0, 0).to(input.device)
-
-
-@public(FUNCTIONS, METHODS)
-def real(input):
-    return input
-
-
-@public(FUNCTIONS, METHODS)
-def imag(input):
-    raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-
-
-@public(FUNCTIONS, METHODS)
-def conj(input):
-    return input
-
-
-FUNCTIONS["conj_physical"] = METHODS["conj_physical"] = lambda input, *, out=None: (
-    input.clone() if out is None else out.copy_(input)
-)
-METHODS["conj_physical_"] = lambda self: self
-for _n in ("resolve_conj", "resolve_neg"):
-    FUNCTIONS[_n] = METHODS[_n] = lambda input: input
-FUNCTIONS["is_conj"] = METHODS["is_conj"] = lambda input: False
-FUNCTIONS["is_neg"] = METHODS["is_neg"] = lambda input: False
-
-
 @public(FUNCTIONS)
 def frexp(input, *, out=None):
     """(mantissa, exponent) with input = mantissa * 2**exponent and |mantissa| in [0.5, 1)."""
@@ -562,7 +552,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
         raise RuntimeError(f"rtol must be greater than or equal to zero, but got {rtol:g}")
     if atol < 0:
         raise RuntimeError(f"atol must be greater than or equal to zero, but got {atol:g}")
-    if not input.is_floating_point():
+    if not (input.is_floating_point() or input.is_complex()):
         input, other = input.double(), other.double()
     return call(OPS["_isclose"], (input.detach(), other.detach()), (rtol, atol, 1.0 if equal_nan else 0.0))
 
@@ -670,6 +660,10 @@ def _namespace():
     space["abs"] = _number_or_tensor("abs", lambda x: x if x >= 0 else -x)
     space["isnan"] = _number_or_tensor("isnan", math.isnan)
     space["floor_divide"] = space["_div_floor"]
+    space["conj"] = lambda x: x.conj() if isinstance(x, Tensor) else x.conjugate()
+    space["real"] = lambda x: x.real
+    space["sign"] = FUNCTIONS["sgn"]  # of real numbers the same
+    space["times_i"] = lambda x: x * 1j
 
 
 def _row_function(op, row):

@@ -21,8 +21,8 @@ from cpython.object cimport PyObject
 from libc.stdlib cimport realloc, free
 
 from cygrad._core cimport (
-    Tensor, Node, AutogradMeta, AccumulateGrad, current_grad_fn, empty_strided_like, gradient_edge, need_meta,
-    new_tensor, same_shape)
+    Tensor, Node, AutogradMeta, AccumulateGrad, current_grad_fn, empty_strided_like, gradient_edge, is_complex_code,
+    need_meta, new_tensor, same_shape)
 from cygrad._ops cimport Op, clone, copy_into, elementwise, fill, to_dtype
 from cygrad import _core
 from cygrad._ops import OPS, clone_tensor, is_dense
@@ -389,6 +389,8 @@ cdef Tensor root_gradient(object x, object g, int index):
     if g is None:
         if t.count != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        if is_complex_code(t.dt):
+            raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {t.dtype}")
         given = new_tensor(t.nd, t.sizes, t.dt, t.dev)
         fill(given, 1)
         return given
@@ -396,6 +398,10 @@ cdef Tensor root_gradient(object x, object g, int index):
     if not same_shape(given, t):
         raise RuntimeError(f"Mismatch in shape: grad_output[{index}] has a shape of {given.shape} and "
                            f"output[{index}] has a shape of {t.shape}.")
+    if is_complex_code(given.dt) != is_complex_code(t.dt):
+        raise RuntimeError("For complex Tensors, both grad_output and output are required to have the same dtype. "
+                           f"Mismatch in dtype: grad_output[{index}] has a dtype of {given.dtype} and "
+                           f"output[{index}] has a dtype of {t.dtype}.")
     if given.dev != t.dev:
         raise RuntimeError(f"grad_output[{index}] is on {given.device} but output[{index}] is on {t.device}")
     return to_dtype(given, t.dt)

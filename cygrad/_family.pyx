@@ -1,10 +1,10 @@
 """What the compiled families share: checks of arguments, working copies, and the `out=` argument."""
 from cygrad import _core
-from cygrad._core cimport HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, grad_enabled, grad_required, new_tensor
+from cygrad._core cimport CFLOAT, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, grad_enabled, grad_required, new_tensor
 from cygrad._ops cimport copy_into
 
 C_TYPE_NAMES = ("bool", "unsigned char", "signed char", "short int", "int", "long int", "c10::Half", "c10::BFloat16",
-                "float", "double")
+                "float", "double", "c10::complex<float>", "c10::complex<double>")
 
 
 cdef int need_cpu(str name, Tensor a, Tensor b=None, Tensor c=None) except -1:
@@ -75,7 +75,7 @@ cdef Tensor shaped(tuple shape, int dt):
 
 
 cdef int need_floating(Tensor x, str kernel) except -1:
-    if x.dt < HALF:
+    if not HALF <= x.dt < CFLOAT:
         raise NotImplementedError(f'"{kernel}" not implemented for \'{_core.SCALAR_TYPE_NAMES[x.dt]}\'')
     return 0
 

@@ -13,16 +13,19 @@ import math
 
 DTYPES = (
     "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64",
+    "complex64", "complex128",
 )  # fmt: skip
+COMPLEX = {"complex64": "float32", "complex128": "float64"}  # and the type of their parts
 OPERANDS = "gabcy"
 SUFFIX = {
     "bool": "b8", "uint8": "u8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
-    "float32": "f32", "float64": "f64",
+    "float32": "f32", "float64": "f64", "complex64": "c64", "complex128": "c128",
 }  # fmt: skip
 CTYPE = {
     "c": {
         "bool": "unsigned char", "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t",
         "int32": "int32_t", "int64": "int64_t", "float32": "float", "float64": "double",
+        "complex64": "float _Complex", "complex128": "double _Complex",
     },
     "cl": {
         "bool": "uchar", "uint8": "uchar", "int8": "char", "int16": "short",
@@ -41,6 +44,14 @@ LIBM = {
     "sqrt": "sqrt", "sin": "sin", "cos": "cos", "pow": "pow", "hypot": "hypot", "lgamma": "lgamma",
     "nextafter": "nextafter", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint",
 }  # fmt: skip
+
+# The functions of complex.h; the rest of a complex formula's are cg_ helpers of _complex.h.
+CLIBM = {
+    name: "c" + name
+    for name in (
+        "abs real imag sqrt exp log sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh pow"
+    ).split()
+} | {"angle": "carg", "conj": "conj"}
 
 _BINARY = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",
@@ -67,7 +78,11 @@ class _Printer:
         self.text, self.dialect, self.dtype = text, dialect, dtype
         self.ctype = CTYPE[dialect][dtype]
         self.helper_type = "uint8" if dtype == "bool" else dtype  # bool has no helpers of its own
-        self.floating = dtype.startswith("float")
+        self.complex = dtype in COMPLEX
+        self.floating = self.complex or dtype.startswith("float")
+        self.single = dtype in ("float32", "complex64")
+        # A literal in a complex formula is real: C multiplies a complex number by it part by part.
+        self.literal_type = CTYPE[dialect][COMPLEX.get(dtype, dtype)]
 
     def refuse(self, what):
         raise FormulaError(f"{what} is refused in {self.text!r}")
@@ -79,7 +94,7 @@ class _Printer:
             if value != int(value):
                 self.refuse(f"literal {value!r} in an integer formula")
             return f"(({self.ctype}){int(value)})"
-        return repr(float(value)) + ("f" if self.dtype == "float32" else "")
+        return repr(float(value)) + ("f" if self.single else "")
 
     def name(self, name):
         if name not in CONSTANTS:
@@ -88,7 +103,7 @@ class _Printer:
             if not self.floating:
                 self.refuse(f"{name} in an integer formula")
             c = {"nan": "NAN", "lowest": "-INFINITY"}.get(name, "INFINITY")
-            return f"(({self.ctype}){c})"
+            return f"(({self.literal_type}){c})"
         if name in ("lowest", "highest"):
             low, high = INT_LIMITS[self.dtype]
             suffix = "L" if self.dtype == "int64" else ""
@@ -108,8 +123,11 @@ class _Printer:
             return f"({args[0]} ? {args[1]} : {args[2]})"
         if name == "isnan":
             return f"({args[0]} != {args[0]})"
-        if self.floating and name in LIBM:
-            name = LIBM[name] + ("f" if self.dialect == "c" and self.dtype == "float32" else "")
+        if name in ("conj", "real") and not self.complex:
+            return args[0]
+        known = CLIBM if self.complex else LIBM
+        if self.floating and name in known:
+            name = known[name] + ("f" if self.dialect == "c" and self.single else "")
         else:
             suffix = f"_{SUFFIX[self.helper_type]}" if self.dialect == "c" else ""
             name = f"cg_{name.lstrip('_')}{suffix}"

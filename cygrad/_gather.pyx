@@ -6,12 +6,13 @@ type are done in a wider type and rounded once.
 from libc.stdint cimport int64_t
 
 from cygrad._core cimport (
+    any_needs_grad,
     BOOL, INT32, INT64, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, new_tensor, raw_view, shallow, data_of, itemsize_of,
     wrap_dim)
 from cygrad._ops cimport clone, copy_into, to_dtype
 from cygrad._index cimport index_select, move_by_table, move_rows, offset_table
 from cygrad._walk cimport (
-    ADD, GET, MAX, MIN, MUL, PUT, any_needs_grad, as_index, cg_first_bad, cg_offsets, end_write, expand_shape,
+    ADD, GET, MAX, MIN, MUL, PUT, as_index, cg_first_bad, cg_offsets, end_write, expand_shape,
     finish_out, need_host, plain, shape_text, start_write, zeros_of)
 from cygrad import _core, _masked, _move, _ops, _walk
 

@@ -24,6 +24,7 @@ HALF = {
 }
 COMPUTE = tuple(d for d in DTYPES if d not in HALF)  # half types are widened by the executor
 FLOATS = ("float32", "float64")
+COMPLEX = tuple(_formula.COMPLEX)
 UNSIGNED = {
     "uint8": "uint8_t", "int8": "uint8_t", "int16": "uint16_t", "int32": "uint32_t",
     "int64": "uint64_t",
@@ -31,19 +32,22 @@ UNSIGNED = {
 
 HEADER = """\
 /* Generated from _table.py.  dtype codes: 0 bool, 1 uint8, 2 int8, 3 int16, 4 int32, 5 int64,
- * 6 float16, 7 bfloat16, 8 float32, 9 float64.  A missing kernel is NULL. */
+ * 6 float16, 7 bfloat16, 8 float32, 9 float64, 10 complex64, 11 complex128.  A missing kernel is
+ * NULL. */
 #ifndef CG_KERNELS_H
 #define CG_KERNELS_H
 #include <stddef.h>
 #include <stdint.h>
 
-typedef union { double f; long long i; } cg_param;
+#define CG_DTYPES 12
+
+typedef struct { union { double f; long long i; }; double im; } cg_param;
 
 /* p[0] is the output, p[1..] the operands in the order of `args`; strides in bytes, 0 = one value
  * for all.  p[0] may be the address of an operand.  q holds the row's parameters in order: .f in
- * floating kernels, .i in integer ones. */
+ * floating kernels, .f and .im in complex ones, .i in integer ones. */
 typedef void (*cg_kernel)(ptrdiff_t n, char **p, const ptrdiff_t *stride, const cg_param *q);
-typedef struct { const char *name; int nargs; const char *args; cg_kernel k[10]; } cg_op;
+typedef struct { const char *name; int nargs; const char *args; cg_kernel k[CG_DTYPES]; } cg_op;
 extern const cg_op cg_ops[];
 extern const int cg_n_ops;
 
@@ -54,15 +58,15 @@ extern const int cg_n_ops;
  *   init   p[0] n accumulators: set to the start value */
 typedef struct {
     const char *name;
-    int acc[10];
-    cg_kernel inner[10], outer[10], join[10], init[10];
+    int acc[CG_DTYPES];
+    cg_kernel inner[CG_DTYPES], outer[CG_DTYPES], join[CG_DTYPES], init[CG_DTYPES];
 } cg_reduction;
 extern const cg_reduction cg_reductions[];
 extern const int cg_n_reductions;
 
 /* [to][from]; strides in bytes. */
 typedef void (*cg_cast)(ptrdiff_t n, char *out, ptrdiff_t so, const char *in, ptrdiff_t si);
-extern const cg_cast cg_casts[10][10];
+extern const cg_cast cg_casts[CG_DTYPES][CG_DTYPES];
 #endif
 """
 
@@ -90,9 +94,19 @@ _SECTION |= {d: f"#define UT {u}\n" for d, u in UNSIGNED.items()}
 
 
 def scalar_sections():
-    """_scalar.h once per compute type."""
+    """_scalar.h once per real compute type, _complex.h once per complex one."""
     out = []
-    for dtype in COMPUTE[1:]:
+    for dtype, part in _formula.COMPLEX.items():
+        real = _formula.CTYPE["c"][part]
+        macros = {
+            "T": real, "C": f"{real} _Complex", "N(name)": f"name##_{_formula.SUFFIX[dtype]}",
+            "M(name)": "name##f" if part == "float32" else "name",
+            "L(x)": "x##f" if part == "float32" else "x",
+            "MAKE": "CMPLXF" if part == "float32" else "CMPLX",
+        }  # fmt: skip
+        out += [f"#define {name} {text}\n" for name, text in macros.items()]
+        out += ['#include "_complex.h"\n', *(f"#undef {m.split('(')[0]}\n" for m in macros), "\n"]
+    for dtype in (d for d in COMPUTE[1:] if d not in COMPLEX):
         ctype, suffix = _formula.CTYPE["c"][dtype], _formula.SUFFIX[dtype]
         kind = {"float32": 1, "float64": 2}.get(dtype, 3)
         define = f"#define T {ctype}\n#define N(name) name##_{suffix}\n#define CG_KIND {kind}\n"
@@ -106,10 +120,12 @@ def scalar_sections():
 def _params(row, dtype, text):
     """Declarations of the parameters that the text reads."""
     ctype = _formula.CTYPE["c"][dtype]
-    field = "f" if dtype.startswith("float") else "i"
+    value = "({1})q_[{0}].f" if dtype.startswith("float") else "({1})q_[{0}].i"
+    if dtype in COMPLEX:
+        value = "({1})CMPLX(q_[{0}].f, q_[{0}].im)"
     used = _formula.identifiers(text)
     return "".join(
-        f"    const {ctype} {name} = ({ctype})q_[{k}].{field};\n"
+        f"    const {ctype} {name} = {value.format(k, ctype)};\n"
         for k, (name, _) in enumerate(row.params)
         if name in used
     )
@@ -119,7 +135,9 @@ def elementwise(name, row, text, args, dtype, out_dtype):
     """One kernel, the contiguous strip and its wrapper: (function name, C text)."""
     t, r = _formula.CTYPE["c"][dtype], _formula.CTYPE["c"][out_dtype]
     func = f"cgk_{name.replace('.', '_')}_{_formula.SUFFIX[dtype]}"
-    clones = "" if row.rare else "CG_CLONES "
+    # Levels pay where a loop vectorises: a complex function is a call of libm.
+    plain = not row.rare and not (dtype in COMPLEX and _formula.functions(text) - {"conj", "where"})
+    clones = "CG_CLONES " if plain else ""
     used = [(k, x) for k, x in enumerate(args, 1) if x in _formula.names(text)]
     pointers = "".join(f"    const {t} *{x}_ = (const {t} *)p_[{k}];\n" for k, x in used)
     loads = "".join(f"        const {t} {x} = {x}_[i_];\n" for _, x in used)
@@ -142,6 +160,10 @@ CG_WRAPPER void {func}(ptrdiff_t n, char **p, const ptrdiff_t *s, const cg_param
 def accumulator(row, dtype):
     """The accumulator's dtype for an input dtype, or None where the row has no kernel."""
     floating = "float" in dtype
+    if dtype in COMPLEX:
+        if not row.complexes:
+            return None
+        return {"bool": "bool", "count": "int64"}.get(row.acc, "complex128")
     if row.kind == "float" and not floating:
         return None
     if row.acc == "same":
@@ -256,7 +278,7 @@ CG_WRAPPER void {func}_init(ptrdiff_t n, char **p, const ptrdiff_t *s, const cg_
 
 
 def _kernel_list(functions):
-    """A C initializer of ten kernel pointers from {dtype: function name}."""
+    """A C initializer of one kernel pointer per dtype from {dtype: function name}."""
     return "{" + ", ".join(functions.get(d, "0") for d in DTYPES) + "}"
 
 
@@ -267,13 +289,14 @@ def row_kernels(row):
     out, entries = [], []
     kernels = {"": (row.operands, {d: row.formula(d) for d in COMPUTE})}
     for operand, text in row.gradients.items():
-        kernels[f".d{operand}"] = (_formula.names(text), dict.fromkeys(FLOATS, text))
+        dtypes = (FLOATS if row.text else ()) + (COMPLEX if row.complexes else ())
+        kernels[f".d{operand}"] = (_formula.names(text), dict.fromkeys(dtypes, text))
     for suffix, (args, texts) in kernels.items():
         functions = {}
         for dtype, text in texts.items():
             if text is None:
                 continue
-            result = "bool" if row.kind == "test" and not suffix else dtype
+            result = row.result(dtype) if not suffix else dtype
             functions[dtype], c = elementwise(row.name + suffix, row, text, args, dtype, result)
             out.append(c)
         table = _kernel_list(functions)
@@ -300,7 +323,7 @@ def _reduction_kernels(row):
 
 
 def casts():
-    """The 10 x 10 conversions."""
+    """The conversions between all pairs of dtypes."""
     out, table = [], []
     for to in DTYPES:
         line = []
@@ -313,6 +336,8 @@ def casts():
             if to != source:
                 floating = "float" in source
                 value = f"{HALF[source][0]}(x)" if source in HALF else value
+                if source in COMPLEX and to not in ("bool", *COMPLEX):
+                    value, floating = "creal(x)", True
                 if to == "bool":
                     value = f"({value} != 0)"
                 elif to in HALF:
@@ -321,7 +346,7 @@ def casts():
                     value = f"(int32_t){value}"  # as x86: out of range is INT_MIN, cut to T
             out.append(f"CG_CAST({func}, {t}, {s}, {value})\n")
         table.append("    {" + ", ".join(line) + "},\n")
-    return "".join(out) + "\nconst cg_cast cg_casts[10][10] = {\n" + "".join(table) + "};\n"
+    return "".join(out) + "\nconst cg_cast cg_casts[CG_DTYPES][CG_DTYPES] = {\n" + "".join(table) + "};\n"
 
 
 def generate(out_dir):

@@ -4,9 +4,11 @@
  * operand 1 the indexed side, operand 2 the table: where its stride is 0 one offset serves the whole run.  The fourth
  * stride is what the table's numbers are multiplied by: with it a checked index serves as a table as it stands. */
 #pragma once
+#include <complex.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#undef I /* complex.h takes the letter */
 
 typedef void (*cg_move)(ptrdiff_t n, char** p, const ptrdiff_t* s);
 
@@ -77,15 +79,20 @@ CG_MOVES(uint8_t)
 CG_MOVES(uint16_t)
 CG_MOVES(uint32_t)
 CG_MOVES(uint64_t)
+typedef float _Complex complex64;
+typedef double _Complex complex128;
+CG_MOVES(complex128)
 
 /* By log2 of the element size. */
-static const cg_move cg_gets[4] = {cg_get_uint8_t, cg_get_uint16_t, cg_get_uint32_t, cg_get_uint64_t};
-static const cg_move cg_puts[4] = {cg_put_uint8_t, cg_put_uint16_t, cg_put_uint32_t, cg_put_uint64_t};
-static const cg_move cg_wheres[4] = {cg_where_uint8_t, cg_where_uint16_t, cg_where_uint32_t, cg_where_uint64_t};
+static const cg_move cg_gets[5] = {cg_get_uint8_t, cg_get_uint16_t, cg_get_uint32_t, cg_get_uint64_t, cg_get_complex128};
+static const cg_move cg_puts[5] = {cg_put_uint8_t, cg_put_uint16_t, cg_put_uint32_t, cg_put_uint64_t, cg_put_complex128};
+static const cg_move cg_wheres[5] = {cg_where_uint8_t, cg_where_uint16_t, cg_where_uint32_t, cg_where_uint64_t,
+                                     cg_where_complex128};
 typedef ptrdiff_t (*cg_masked)(ptrdiff_t n, char* out, const char* in, const char* mask);
-static const cg_masked cg_compresses[4] = {cg_compress_uint8_t, cg_compress_uint16_t, cg_compress_uint32_t,
-                                           cg_compress_uint64_t};
-static const cg_masked cg_expands[4] = {cg_expand_uint8_t, cg_expand_uint16_t, cg_expand_uint32_t, cg_expand_uint64_t};
+static const cg_masked cg_compresses[5] = {cg_compress_uint8_t, cg_compress_uint16_t, cg_compress_uint32_t,
+                                           cg_compress_uint64_t, cg_compress_complex128};
+static const cg_masked cg_expands[5] = {cg_expand_uint8_t, cg_expand_uint16_t, cg_expand_uint32_t, cg_expand_uint64_t,
+                                        cg_expand_complex128};
 
 /* Arithmetic into the indexed side.  Signed sums wrap, as PyTorch's do: they are done on the unsigned twin. */
 #define CG_ACCUMULATE(NAME, T, STEP)                                                                                  \
@@ -111,12 +118,20 @@ CG_ACCUMULATES(int32_t, uint32_t)
 CG_ACCUMULATES(int64_t, uint64_t)
 CG_ACCUMULATES(float, float)
 CG_ACCUMULATES(double, double)
+CG_ACCUMULATE(add, complex64, a + b)
+CG_ACCUMULATE(mul, complex64, a* b)
+CG_ACCUMULATE(add, complex128, a + b)
+CG_ACCUMULATE(mul, complex128, a* b)
 
-#define CG_ACC_ROW(NAME)                                                                                              \
+#define CG_ACC_ROW(NAME, ...)                                                                                         \
     {NULL, cg_acc_##NAME##_uint8_t, cg_acc_##NAME##_int8_t, cg_acc_##NAME##_int16_t, cg_acc_##NAME##_int32_t,         \
-     cg_acc_##NAME##_int64_t, NULL, NULL, cg_acc_##NAME##_float, cg_acc_##NAME##_double}
-/* By operation and dtype code; bool and the half types are computed in another type. */
-static const cg_move cg_accumulates[4][10] = {CG_ACC_ROW(add), CG_ACC_ROW(mul), CG_ACC_ROW(max), CG_ACC_ROW(min)};
+     cg_acc_##NAME##_int64_t, NULL, NULL, cg_acc_##NAME##_float, cg_acc_##NAME##_double,    \
+     __VA_ARGS__}
+/* By operation and dtype code; bool and the half types are computed in another type, complex numbers have no order. */
+static const cg_move cg_accumulates[4][12] = {
+    CG_ACC_ROW(add, cg_acc_add_complex64, cg_acc_add_complex128),
+    CG_ACC_ROW(mul, cg_acc_mul_complex64, cg_acc_mul_complex128), CG_ACC_ROW(max, NULL, NULL),
+    CG_ACC_ROW(min, NULL, NULL)};
 
 static ptrdiff_t cg_count_mask(ptrdiff_t n, const char* mask)
 {

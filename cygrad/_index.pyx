@@ -14,11 +14,12 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
+    any_needs_grad,
     BFLOAT16, BOOL, FLOAT, HALF, INT32, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, grad_enabled, grad_required,
     itemsize_of, make_size, new_tensor, new_view, same_shape, shallow, wrap_dim)
 from cygrad._ops cimport GRAIN, clone, copy_into, expand_to, sum_to, to_dtype
 from cygrad._walk cimport (
-    ADD, GET, PUT, View, Walk, alias_of, any_needs_grad, as_index, broadcast_of, cg_accumulates, cg_compresses,
+    ADD, GET, PUT, View, Walk, alias_of, as_index, broadcast_of, cg_accumulates, cg_compresses,
     cg_count_mask, cg_gets, cg_mask_positions, cg_move, cg_offsets, cg_puts, cg_wheres, drop_dim, end_write, finish_out,
     insert_dim, load_view, log2_size, need_host, plain, run_walk, select_of, shape_text, slice_of, start_write,
     unsqueeze_one, zeros_of)

@@ -34,7 +34,7 @@ def _make(name, dtype):
 
 
 TYPES = {
-    f"{name}Tensor": _make(f"{name}Tensor", dtype) for name, dtype in zip(_NAMES, _core.DTYPES)
+    f"{name}Tensor": _make(f"{name}Tensor", dtype) for name, dtype in zip(_NAMES, _core.DTYPES[:10])
 }
 
 

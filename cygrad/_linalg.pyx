@@ -2,7 +2,7 @@
 
 Design
 ------
-* Float and double go to OpenBLAS at one thread; a product of more than PARALLEL multiply-adds is cut into row or column
+* Float, double and complex go to OpenBLAS at one thread; a product of more than PARALLEL multiply-adds is cut into row or column
   panels under our own OpenMP team, so one pool of threads serves the whole library (OpenBLAS's own threads were slower
   between 128 and 512, and a second pool fights the first).  With one thread no OpenMP region is entered: forked workers
   rely on it.
@@ -20,8 +20,8 @@ from libc.string cimport memset, memcpy
 from cygrad import _core
 from cygrad._family import C_TYPE_NAMES
 from cygrad._core cimport (
-    BOOL, UINT8, INT8, INT16, INT32, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS, Tensor, attach, data_of, grad_enabled,
-    grad_required, itemsize_of, new_tensor, raw_view, shallow,
+    BOOL, UINT8, INT8, INT16, INT32, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE, MAX_DIMS, Tensor, attach, data_of,
+    grad_enabled, grad_required, is_complex_code, itemsize_of, new_tensor, raw_view, shallow,
 )
 from cygrad._family cimport as_float, back_to, need_cpu, plain, wants
 from cygrad._ops cimport copy_into, expand_to, num_threads, sum_to
@@ -36,6 +36,10 @@ cdef extern from "cblas.h" nogil:
                            const float*, int, float, float*, int)
     void scipy_cblas_dgemm(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, double, const double*, int,
                            const double*, int, double, double*, int)
+    void scipy_cblas_cgemm(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, const void*, const void*, int,
+                           const void*, int, const void*, void*, int)
+    void scipy_cblas_zgemm(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, const void*, const void*, int,
+                           const void*, int, const void*, void*, int)
     void scipy_cblas_sgemv(CBLAS_ORDER, CBLAS_TRANSPOSE, int, int, float, const float*, int, const float*, int, float,
                            float*, int)
     void scipy_cblas_dgemv(CBLAS_ORDER, CBLAS_TRANSPOSE, int, int, double, const double*, int, const double*, int,
@@ -77,6 +81,16 @@ cdef Tensor transposed(Tensor t):
     return raw_view(t, nd, sizes, strides, t.offset)
 
 
+cdef Tensor conjugate(Tensor t):
+    """The complex conjugate; a real tensor itself."""
+    return <Tensor> t.conj() if is_complex_code(t.dt) else t
+
+
+cdef Tensor hermitian(Tensor t):
+    """The conjugate transpose, by which the gradient of a product flows."""
+    return conjugate(transposed(t))
+
+
 cdef bint describe(Tensor t, Matrix* m) noexcept:
     """Whether BLAS can read the last two dimensions of `t` where they are."""
     cdef Py_ssize_t rows = t.sizes[t.nd - 2], cols = t.sizes[t.nd - 1]
@@ -111,6 +125,8 @@ cdef void gemm(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_
                double beta, char* c, Py_ssize_t ldc) noexcept nogil:
     """c = alpha * a @ b + beta * c, serial."""
     cdef Py_ssize_t ar, ac, br, bc
+    cdef float[4] single
+    cdef double[4] wide
     if m == 0 or n == 0:
         return
     if dt == FLOAT:
@@ -124,6 +140,18 @@ cdef void gemm(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_
                           CblasTrans if b.transposed else CblasNoTrans, <int> m, <int> n, <int> k, alpha,
                           <const double*> a.at, <int> a.ld, <const double*> b.at, <int> b.ld, beta,
                           <double*> c, <int> ldc)
+        return
+    if dt == CFLOAT:
+        single[0], single[1], single[2], single[3] = <float> alpha, 0, <float> beta, 0
+        scipy_cblas_cgemm(CblasRowMajor, CblasTrans if a.transposed else CblasNoTrans,
+                          CblasTrans if b.transposed else CblasNoTrans, <int> m, <int> n, <int> k, single, a.at,
+                          <int> a.ld, b.at, <int> b.ld, single + 2, c, <int> ldc)
+        return
+    if dt == CDOUBLE:
+        wide[0], wide[1], wide[2], wide[3] = alpha, 0, beta, 0
+        scipy_cblas_zgemm(CblasRowMajor, CblasTrans if a.transposed else CblasNoTrans,
+                          CblasTrans if b.transposed else CblasNoTrans, <int> m, <int> n, <int> k, wide, a.at,
+                          <int> a.ld, b.at, <int> b.ld, wide + 2, c, <int> ldc)
         return
     ar, ac = 1 if a.transposed else a.ld, a.ld if a.transposed else 1
     br, bc = 1 if b.transposed else b.ld, b.ld if b.transposed else 1
@@ -325,7 +353,7 @@ cdef Tensor matrix_vector(Tensor a, Tensor v):
     cdef Matrix x
     cdef Py_ssize_t k = a.sizes[1], rows, cols
     cdef CBLAS_TRANSPOSE flag
-    if a.dt < FLOAT:
+    if a.dt < FLOAT or is_complex_code(a.dt):
         return reshaped(product(a, as_column(v), None, 1, 0), 1, a.sizes)
     out = new_tensor(1, a.sizes, a.dt, 0)
     memset(data_of(out), 0, out.count * itemsize_of(a.dt))
@@ -350,6 +378,8 @@ cpdef Tensor column_sum(Tensor t):
     cdef Tensor x = plain(t), out
     if t.dt == HALF or t.dt == BFLOAT16:
         return back_to(column_sum(as_float(t, FLOAT)), t.dt)
+    if is_complex_code(t.dt):
+        return <Tensor> t.sum(0)
     out = new_tensor(1, x.sizes + 1, x.dt, 0)
     if x.dt == FLOAT:
         cg_column_sum_f32(x.sizes[0], x.sizes[1], <float*> data_of(x), <float*> data_of(out))
@@ -376,8 +406,8 @@ cdef int check_mm(Tensor a, Tensor b) except -1:
 
 def _mm_backward(node, Tensor g):
     a, b = node.saved()
-    return (mm(g, transposed(<Tensor> b)) if node.needs(0) else None,
-            mm(transposed(<Tensor> a), g) if node.needs(1) else None)
+    return (mm(g, hermitian(<Tensor> b)) if node.needs(0) else None,
+            mm(hermitian(<Tensor> a), g) if node.needs(1) else None)
 
 
 cpdef Tensor mm(Tensor a, Tensor b):
@@ -408,8 +438,8 @@ cdef int check_bmm(str kernel, Tensor a, Tensor b) except -1:
 
 def _bmm_backward(node, Tensor g):
     a, b = node.saved()
-    return (bmm(g, transposed(<Tensor> b)) if node.needs(0) else None,
-            bmm(transposed(<Tensor> a), g) if node.needs(1) else None)
+    return (bmm(g, hermitian(<Tensor> b)) if node.needs(0) else None,
+            bmm(hermitian(<Tensor> a), g) if node.needs(1) else None)
 
 
 cpdef Tensor bmm(Tensor a, Tensor b):
@@ -428,8 +458,8 @@ cpdef Tensor bmm(Tensor a, Tensor b):
 
 def _mv_backward(node, Tensor g):
     a, v = node.saved()
-    return (g.unsqueeze(1) * v if node.needs(0) else None,
-            mv(transposed(<Tensor> a), g) if node.needs(1) else None)
+    return (g.unsqueeze(1) * conjugate(v) if node.needs(0) else None,
+            mv(hermitian(<Tensor> a), g) if node.needs(1) else None)
 
 
 cpdef Tensor mv(Tensor a, Tensor v):
@@ -454,7 +484,7 @@ cpdef Tensor mv(Tensor a, Tensor v):
 
 def _dot_backward(node, g):
     a, b = node.saved()
-    return (g * b if node.needs(0) else None, g * a if node.needs(1) else None)
+    return (g * conjugate(b) if node.needs(0) else None, g * conjugate(a) if node.needs(1) else None)
 
 
 cdef Tensor dot_product(Tensor a, Tensor b, str name):
@@ -470,7 +500,7 @@ cdef Tensor dot_product(Tensor a, Tensor b, str name):
                            f"same number of elements, but got {a.count} and {b.count} elements respectively")
     check_dtype("dot", a, b)
     need_cpu("dot", a, b)
-    if a.dt >= FLOAT:
+    if FLOAT <= a.dt < CFLOAT:
         a2 = a if a.strides[0] > 0 else new_copy(a)
         b2 = b if b.strides[0] > 0 else new_copy(b)
         r = new_tensor(0, NULL, a.dt, 0)
@@ -497,7 +527,7 @@ cpdef Tensor dot(Tensor a, Tensor b):
 
 cpdef Tensor vdot(Tensor a, Tensor b):
     """As dot, with the conjugate of the first vector: the same for real numbers."""
-    return dot_product(a, b, "VdotBackward0")
+    return dot_product(conjugate(a), b, "VdotBackward0")
 
 
 # ------------------------------------------------------------------ matmul
@@ -516,7 +546,7 @@ def _matmul_backward(node, Tensor g):
     ga = gb = None
     if node.needs(0):
         y = b if nb > 1 else <Tensor> b.unsqueeze(-1)
-        ga = matmul(g, transposed(y))
+        ga = matmul(g, hermitian(y))
         if na == 1:
             ga = sum_to(<Tensor> ga, (1, a_shape[0])).reshape(a_shape)
         else:
@@ -524,9 +554,9 @@ def _matmul_backward(node, Tensor g):
     if node.needs(1):
         x = a if na > 1 else <Tensor> a.unsqueeze(0)
         if nb <= 2 and na > 2:          # one product over all rows instead of a batch and its sum
-            gb = mm(transposed(<Tensor> x.reshape(-1, x.sizes[x.nd - 1])), <Tensor> g.reshape(-1, g.sizes[g.nd - 1]))
+            gb = mm(hermitian(<Tensor> x.reshape(-1, x.sizes[x.nd - 1])), <Tensor> g.reshape(-1, g.sizes[g.nd - 1]))
         else:
-            gb = matmul(transposed(x), g)
+            gb = matmul(hermitian(x), g)
         if nb == 1:
             gb = sum_to(<Tensor> gb, (b_shape[0], 1)).reshape(b_shape)
         else:
@@ -616,14 +646,14 @@ def _linear_backward(node, Tensor g):
     else:
         g2 = as_rows(g)
     if node.needs(1):
-        gx = mm(g2, w)
+        gx = mm(g2, conjugate(w))
         if g.nd != 2:
             gx = gx.reshape(last_changed(g, w.sizes[1]))
     if node.needs(2):
         if recorded:
-            gw = mm(<Tensor> g2.t(), <Tensor> x.reshape(-1, x.sizes[x.nd - 1]))
+            gw = mm(<Tensor> g2.t(), conjugate(<Tensor> x.reshape(-1, x.sizes[x.nd - 1])))
         else:
-            gw = product(transposed(g2), as_rows(x), None, 1, 0)
+            gw = product(transposed(g2), as_rows(conjugate(x)), None, 1, 0)
     if node.needs(0):
         gb = g2.sum(0) if recorded else column_sum(g2)
     return gb, gx, gw
@@ -681,8 +711,8 @@ cpdef Tensor linear(Tensor input, Tensor weight, Tensor bias=None):
 
 def _linear_without_bias_backward(node, Tensor g):
     x, w = node.saved()
-    return (mm(g, <Tensor> w) if node.needs(0) else None,
-            mm(transposed(g), <Tensor> x) if node.needs(1) else None)
+    return (mm(g, conjugate(<Tensor> w)) if node.needs(0) else None,
+            mm(transposed(g), conjugate(<Tensor> x)) if node.needs(1) else None)
 
 
 cdef Tensor unusual_linear(Tensor x, Tensor w, Tensor bias):
@@ -718,9 +748,9 @@ def _addmm_backward(node, Tensor g):
         other = a if b is None else b
         g = <Tensor> g.expand((other.shape[0], *g.shape))
     if node.needs(1):
-        ga = scale(matmul(g, transposed(<Tensor> b)), alpha)
+        ga = scale(matmul(g, hermitian(<Tensor> b)), alpha)
     if node.needs(2):
-        gb = scale(matmul(transposed(<Tensor> a), g), alpha)
+        gb = scale(matmul(hermitian(<Tensor> a), g), alpha)
     return gc, ga, gb
 
 
@@ -796,8 +826,8 @@ def _addmv_backward(node, Tensor g):
     alpha, beta, shape = node.args
     a, v = node.saved()
     return (scale(sum_to(g, shape), beta) if node.needs(0) else None,
-            scale(g.unsqueeze(1) * v, alpha) if node.needs(1) else None,
-            scale(mv(transposed(<Tensor> a), g), alpha) if node.needs(2) else None)
+            scale(g.unsqueeze(1) * conjugate(v), alpha) if node.needs(1) else None,
+            scale(mv(hermitian(<Tensor> a), g), alpha) if node.needs(2) else None)
 
 
 cpdef Tensor addmv(Tensor c, Tensor a, Tensor v, double beta, double alpha):

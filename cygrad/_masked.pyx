@@ -2,11 +2,11 @@
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
-    BOOL, HALF, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, new_tensor, raw_view, shallow)
+    any_needs_grad, BOOL, CFLOAT, HALF, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, new_tensor, raw_view, shallow)
 from cygrad._ops cimport copy_into, expand_to, fill, result_dtype, sum_to, to_dtype
 from cygrad._index cimport compress, mask_positions, unravel_one, where_into
 from cygrad._walk cimport (
-    any_needs_grad, broadcast_of, cg_count_mask, cg_expands, end_write, expand_shape, finish_out, log2_size, need_host,
+    broadcast_of, cg_count_mask, cg_expands, end_write, expand_shape, finish_out, log2_size, need_host,
     plain, shape_text, start_write, zeros_of)
 from cygrad import _core, _move, _ops
 
@@ -114,7 +114,9 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
             raise RuntimeError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                                f"{(<Tensor> value).nd} dimension(s).")
         v = to_dtype(shallow(<Tensor> value), self.dt)
-    elif isinstance(value, (float, int)):
+    elif isinstance(value, (float, int, complex)):
+        if isinstance(value, complex) and self.dt < CFLOAT:
+            raise RuntimeError(f"value cannot be converted to type {c_name(self.dt)} without overflow")
         if isinstance(value, float) and self.dt < HALF and value != value:
             raise RuntimeError(f"value cannot be converted to type {c_name(self.dt)} without overflow")
         v = scalar_of(value, self.dt)

@@ -20,13 +20,6 @@ def is_autocast_enabled(device_type=None):
     return False
 
 
-def is_storage(obj):
-    """Whether `obj` is a storage."""
-    from ._core import Storage
-
-    return isinstance(obj, Storage)
-
-
 def get_device(self):
     """The index of the tensor's device, -1 for the CPU."""
     return -1 if self.device.type == "cpu" else (self.device.index or 0)
@@ -58,5 +51,5 @@ def map_(self, other, callable):
     return self.copy_(self.new_tensor([callable(a, b) for a, b in pairs]).reshape(self.shape))
 
 
-FUNCTIONS = ("typename", "is_autocast_enabled", "is_storage", "is_same_size", "legacy_contiguous_format")
+FUNCTIONS = ("typename", "is_autocast_enabled", "is_same_size", "legacy_contiguous_format")
 METHODS = ("get_device", "is_same_size", "apply_", "map_")

@@ -1,9 +1,9 @@
 """Elements moved to places known beforehand: cat and stack, flip, roll, repeat, triangles, diagonals, regions."""
 from cygrad._core cimport (
-    MAX_DIMS, Tensor, attach, data_of, itemsize_of, new_tensor, raw_view, same_shape, shallow, wrap_dim)
+    any_needs_grad, MAX_DIMS, Tensor, attach, data_of, itemsize_of, new_tensor, raw_view, same_shape, shallow, wrap_dim)
 from cygrad._ops cimport GRAIN, clone, copy_into, num_threads, result_dtype, to_dtype
 from cygrad._walk cimport (
-    View, any_needs_grad, drop_dim, finish_out, insert_dim, load_view, narrow_raw, need_host, plain, select_of,
+    View, drop_dim, finish_out, insert_dim, load_view, narrow_raw, need_host, plain, select_of,
     shape_text, slice_of, strided_region, zeros_of)
 from cygrad import _core, _ops, _walk
 from cython.parallel cimport prange

@@ -2,9 +2,10 @@
 from cygrad._core cimport Tensor, Node, SavedTensor
 
 cdef extern from "_generated/_kernels.h" nogil:
-    ctypedef union cg_param:
+    ctypedef struct cg_param:       # f and i share their place, im follows
         double f
         long long i
+        double im
     ctypedef void (*cg_kernel)(Py_ssize_t n, char** p, const Py_ssize_t* stride, const cg_param* q) noexcept
     ctypedef void (*cg_cast)(Py_ssize_t n, char* out, Py_ssize_t so, const char* inp, Py_ssize_t si) noexcept
     ctypedef struct cg_op:
@@ -24,7 +25,7 @@ cdef enum:
     MAX_OPERANDS = 6
     GRAIN = 32768               # elements below which a second thread costs more than it saves
     BLOCK = 1024                # elements converted at a time
-    BLOCK_BYTES = 8192
+    BLOCK_BYTES = 8192          # of complex128 half a BLOCK fits
 
 
 cdef struct Plan:
@@ -46,6 +47,7 @@ cdef class Op:
     cdef int n_params
     cdef bint row_guarded                   # integer division: the divisor is looked at first
     cdef bint no_ints, no_half              # dtypes that PyTorch has no kernel for
+    cdef bint real_result                   # complex operands give the dtype of their parts
     cdef list node_types                      # by which operands are Python numbers
     cdef int grad_mode[3]                   # NONE, ZERO, MISSING, IDENTITY, TEXT
     cdef list grads                         # Op of each fused gradient, or None
@@ -67,6 +69,7 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
 cdef int promote(int a, int b) noexcept nogil
 cdef int result_dtype(tuple operands) except -1
 cdef int number_param(object x, cg_param* p) except -1
-cdef void store_param(int dt, const cg_param* p, bint is_float, char* to) noexcept nogil
+cdef void store_param(int dt, const cg_param* p, int kind, char* to) noexcept nogil
+cdef int warn_of_parts(int of, int to) except -1
 cdef object broadcast_shapes_of(tuple tensors)
 cdef Tensor expand_to(Tensor t, int nd, const Py_ssize_t* sizes)

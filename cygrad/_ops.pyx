@@ -16,7 +16,7 @@ from cython.parallel cimport prange
 from libc.string cimport memcpy, memset, strcmp
 
 from cygrad._core cimport (
-    BOOL, UINT8, INT8, INT16, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS,
+    BOOL, UINT8, INT8, INT16, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE, CHALF, MAX_DIMS, complex_of,
     Tensor, Node, SavedTensor, dtype, new_tensor, empty_strided_like, raw_view,
     shallow, data_of, itemsize_of, grad_enabled, grad_required, set_history, check_inplace, bump, rebase, save_input,
     save_output, node_type, same_shape, make_size, default_dtype_code, dtype_object, attach)
@@ -28,7 +28,7 @@ cdef extern from "_generated/_kernels.h" nogil:
     int cg_n_ops
     const cg_reduction* cg_reductions
     int cg_n_reductions
-    cg_cast cg_casts[10][10]
+    cg_cast cg_casts[12][12]
 
 cdef extern from *:
     """
@@ -71,6 +71,8 @@ cdef int promote(int a, int b) noexcept nogil:
         return a
     if a > b:
         a, b = b, a
+    if b >= CFLOAT:
+        return CDOUBLE if a == DOUBLE else CFLOAT if b == CHALF and a >= FLOAT else b
     if b >= HALF:
         return FLOAT if a == HALF and b == BFLOAT16 else b
     if a == UINT8:                      # no unsigned type but this: int8 and uint8 meet in int16
@@ -89,13 +91,13 @@ def can_cast(of, to):
 
 
 cdef bint can_cast_codes(int of, int to) noexcept nogil:
-    if of >= HALF and to < HALF:
+    if (of >= HALF and to < HALF) or (of >= CFLOAT and to < CFLOAT):
         return False
     return not (of != BOOL and to == BOOL)
 
 
 cdef int _category(int dt) noexcept nogil:
-    return 0 if dt == BOOL else 1 if dt < HALF else 2
+    return 0 if dt == BOOL else 1 if dt < HALF else 2 if dt < CFLOAT else 3
 
 
 cdef int result_dtype(tuple operands) except -1:
@@ -110,15 +112,18 @@ cdef int result_dtype(tuple operands) except -1:
             else:
                 zero = t.dt if zero < 0 else promote(zero, t.dt)
         elif x is not None:
-            dt = BOOL if isinstance(x, bool) else INT64 if isinstance(x, int) else default_dtype_code()
+            dt = BOOL if isinstance(x, bool) else INT64 if isinstance(x, int) else \
+                complex_of(default_dtype_code()) if isinstance(x, complex) else default_dtype_code()
             wrapped = dt if wrapped < 0 else promote(wrapped, dt)
     dt = dims
     if dt < 0 or (zero >= 0 and _category(zero) > _category(dt)):
         dt = zero if dt < 0 or zero < 0 else promote(dt, zero)
     if dt < 0:
-        return wrapped
-    if wrapped >= 0 and _category(wrapped) > _category(dt):
-        return default_dtype_code() if wrapped >= HALF else wrapped
+        dt = wrapped
+    elif wrapped >= 0 and _category(wrapped) > _category(dt):
+        dt = complex_of(dt) if wrapped >= CFLOAT and dt >= HALF else wrapped
+    if dt == CHALF:
+        raise _core.no_complex32()
     return dt
 
 
@@ -130,7 +135,8 @@ def result_type(a, b):
 # ------------------------------------------------------------------ numbers
 
 cdef int number_param(object x, cg_param* p) except -1:
-    """Stores a Python number both ways; returns 0 for bool, 1 for int, 2 for float."""
+    """Stores a Python number; returns 0 for bool, 1 for int, 2 for float, 3 for complex."""
+    p[0].im = 0
     if isinstance(x, float):
         p[0].f = x
         return 2
@@ -142,16 +148,15 @@ cdef int number_param(object x, cg_param* p) except -1:
             raise RuntimeError("Overflow when unpacking long long")
         p[0].i = x
         return 1
+    if isinstance(x, complex):
+        p[0].f, p[0].im = x.real, x.imag
+        return 3
     raise TypeError(f"must be Number, not {type(x).__name__}")
-
-
-cdef bint is_number(object x):
-    return isinstance(x, (float, int))
 
 
 cdef object as_number(object x):
     """A Python number of `x`, NumPy scalars included; None if it is not one."""
-    if isinstance(x, (float, int)):
+    if isinstance(x, (float, int, complex)):
         return x
     kind = getattr(getattr(x, "dtype", None), "kind", None)
     if kind is not None and getattr(x, "ndim", 1) == 0 and not isinstance(x, Tensor):
@@ -159,11 +164,13 @@ cdef object as_number(object x):
     return None
 
 
-cdef void store_param(int dt, const cg_param* p, bint is_float, char* to) noexcept nogil:
-    """Writes the number as an element of dtype `dt`."""
+cdef void store_param(int dt, const cg_param* p, int kind, char* to) noexcept nogil:
+    """Writes the number, of a kind that `number_param` found, as an element of dtype `dt`."""
     cdef double f
     cdef long long i
-    if is_float:
+    if kind == 3:
+        cg_casts[dt][CDOUBLE](1, to, 0, <const char*> p, 0)
+    elif kind == 2:
         f = p[0].f
         cg_casts[dt][DOUBLE](1, to, 0, <const char*> &f, 0)
     else:
@@ -248,6 +255,7 @@ cdef void run_strip(Plan* p, char** at, Py_ssize_t n, cg_kernel kernel, int comp
     cdef char* ptr[MAX_OPERANDS]
     cdef Py_ssize_t stride[MAX_OPERANDS]
     cdef Py_ssize_t done, m
+    cdef Py_ssize_t room = BLOCK if compute < CDOUBLE else BLOCK // 2
     cdef int k, last = p.nd - 1
     cdef bint converts = p.dt[0] != result
     for k in range(p.n):
@@ -259,7 +267,7 @@ cdef void run_strip(Plan* p, char** at, Py_ssize_t n, cg_kernel kernel, int comp
         return
     done = 0
     while done < n:
-        m = n - done if n - done < BLOCK else BLOCK
+        m = n - done if n - done < room else room
         for k in range(p.n):
             stride[k] = p.strides[k][last]
             ptr[k] = at[k] + done * stride[k]
@@ -439,7 +447,8 @@ cdef class ElementwiseNode(Node):
                         if op.needs[i] >> j & 1:
                             t = self.operand(j)
                             operands.append(self.number(j) if t is None else t)
-                    r = run_raw(<Op> op.grads[i], tuple(operands), self.params, g.dt, g.dt, g)
+                    j = self.dts[i] if self.dts[i] > g.dt else g.dt     # of a real result of complex operands
+                    r = run_raw(<Op> op.grads[i], tuple(operands), self.params, j, j, g)
         else:
             raise NotImplementedError(op.row.missing or f"derivative for aten::{op.name} is not implemented")
         if self.shapes is not None:
@@ -454,7 +463,7 @@ cdef class ElementwiseNode(Node):
         cdef int needs = self.op.needs[i], j, k = 1, kind
         cdef char* ptr[MAX_OPERANDS]
         cdef Py_ssize_t stride[MAX_OPERANDS]
-        cdef char numbers[MAX_OPERANDS][8]
+        cdef char numbers[MAX_OPERANDS][16]
         cdef cg_param[6] q
         cdef cg_param number
         cdef SavedTensor s
@@ -472,7 +481,7 @@ cdef class ElementwiseNode(Node):
                     if self.freed:
                         raise RuntimeError(_core.FREED_MESSAGE)
                     kind = number_param(self.number(j), &number)
-                    store_param(g.dt, &number, kind == 2, numbers[k])
+                    store_param(g.dt, &number, kind, numbers[k])
                     ptr[k] = numbers[k]
                     stride[k] = 0
                 else:
@@ -517,7 +526,9 @@ cdef Tensor zeros_like(Tensor t):
 
 
 cdef object kernel_missing(Op op, int dt):
-    if op.row.error:
+    if op.row.no_complex and dt >= CFLOAT:
+        return NotImplementedError(op.row.no_complex)
+    if op.row.error and dt < CFLOAT:
         return RuntimeError(op.row.error)
     return NotImplementedError(f"\"{op.row.label}\" not implemented for '{_core.SCALAR_TYPE_NAMES[dt]}'")
 
@@ -640,6 +651,8 @@ cdef int fill_params(Op op, tuple params, cg_param* q, int compute) except -1:
                 q[i].i = <long long> op.defaults[i].f
             continue
         kind = number_param(params[i].item() if isinstance(params[i], Tensor) else params[i], &q[i])
+        if kind == 3 and compute < CFLOAT:
+            raise RuntimeError("value cannot be converted to type double without overflow")
         if compute >= HALF and kind < 2:
             q[i].f = <double> q[i].i
         elif compute < HALF and kind == 2:
@@ -660,7 +673,7 @@ cdef int run_into(Op op, tuple operands, tuple params, int compute, Tensor out) 
     """Computes `op` on operands that fit the shape of `out`, in dtype `compute` (half types: in float)."""
     cdef Plan p
     cdef cg_param[6] q
-    cdef char numbers[MAX_OPERANDS][8]
+    cdef char numbers[MAX_OPERANDS][16]
     cdef cg_param number
     cdef int k = 0, kind, result, real = compute
     cdef cg_kernel kernel
@@ -675,7 +688,7 @@ cdef int run_into(Op op, tuple operands, tuple params, int compute, Tensor out) 
     kernel = op.c.k[real]
     if kernel == NULL:
         raise kernel_missing(op, compute)
-    result = BOOL if op.kind == KIND_TEST else real
+    result = result_of(op, real)
     if op.n_params:
         fill_params(op, params, q, real)
     plan_shape(&p, out, <int> len(operands) + 1)
@@ -686,7 +699,7 @@ cdef int run_into(Op op, tuple operands, tuple params, int compute, Tensor out) 
             plan_operand(&p, k, <Tensor> x)
         else:
             kind = number_param(x, &number)
-            store_param(real, &number, kind == 2, numbers[k])
+            store_param(real, &number, kind, numbers[k])
             p.ptr[k] = numbers[k]
             p.dt[k] = real
             memset(p.strides[k], 0, p.nd * sizeof(Py_ssize_t))
@@ -696,6 +709,11 @@ cdef int run_into(Op op, tuple operands, tuple params, int compute, Tensor out) 
         with nogil:
             run_plan(&p, kernel, real, result, q)
     return 0
+
+
+cdef inline int result_of(Op op, int compute) noexcept:
+    """The dtype that the kernel of a compute dtype writes."""
+    return BOOL if op.kind == KIND_TEST else compute - 2 if op.real_result and compute >= CFLOAT else compute
 
 
 cdef int check_zero_division(object divisor) except -1:
@@ -768,10 +786,12 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
         compute = default_dtype_code()
     elif op.kind == KIND_BITS and dt >= HALF:
         raise kernel_missing(op, dt)
-    result = BOOL if op.kind == KIND_TEST else compute
+    result = result_of(op, compute)
     if op.c.k[FLOAT if compute == HALF or compute == BFLOAT16 else compute] == NULL or \
             (dt < HALF and op.no_ints) or (op.no_half and (compute == HALF or compute == BFLOAT16)):
         raise kernel_missing(op, dt)
+    if inplace and result != compute and op.real_result:
+        raise RuntimeError(f"In-place {op.name} is not supported for complex tensors.")
     if dt < HALF and op.row.zero_division:
         check_zero_division(operands[1])
     nd = broadcast_dims(operands, sizes)
@@ -862,12 +882,12 @@ cdef Tensor fast(Op op, Tensor like, object x, object y):
     cdef int dt = like.dt, n = 1 if y is None else 2, i, kind
     cdef char* ptr[3]
     cdef Py_ssize_t stride[3]
-    cdef char numbers[3][8]
+    cdef char numbers[3][16]
     cdef cg_param number
     cdef object operand
     cdef bint recorded = False
     if like.dev or like.count >= GRAIN or not like.contiguous or op.n_params or op.row_guarded or \
-            (op.kind == KIND_FLOAT and dt < FLOAT):
+            (op.kind == KIND_FLOAT and dt < FLOAT) or (op.real_result and dt >= CFLOAT):
         return None
     kernel = op.c.k[dt]
     if kernel == NULL:
@@ -885,7 +905,7 @@ cdef Tensor fast(Op op, Tensor like, object x, object y):
             if dt < HALF and (dt == BOOL or not isinstance(operand, int)):
                 return None
             kind = number_param(operand, &number)
-            store_param(dt, &number, kind == 2, numbers[i])
+            store_param(dt, &number, kind, numbers[i])
             ptr[i + 1] = numbers[i]
             stride[i + 1] = 0
     if op.kind == KIND_TEST:
@@ -986,9 +1006,9 @@ cdef int fill(Tensor t, object value) except -1:
         _core.backend().fill(t, value)
         return 0
     cdef int kind = number_param(value, &number)
-    q[0].i = 0
-    store_param(t.dt, &number, kind == 2, <char*> q)
-    if q[0].i == 0 and t.contiguous:
+    q[0].i, q[0].im = 0, 0
+    store_param(t.dt, &number, kind, <char*> q)
+    if q[0].i == 0 and (<long long*> q)[1] == 0 and t.contiguous:
         memset(data_of(t), 0, t.count * itemsize_of(t.dt))
         return 0
     q[1].i = t.dt
@@ -1119,6 +1139,10 @@ def fill_(Tensor self not None, value):
         number = as_number(value)
         if number is None:
             raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {type(value).__name__}")
+        if isinstance(number, complex) and self.dt < CFLOAT:
+            raise RuntimeError("value cannot be converted to type "
+                               f"{'double' if self.dt == DOUBLE else 'float' if self.dt >= HALF else 'int64_t'} "
+                               "without overflow")
         recorded = _core.prepare_inplace(self)
         fill(self, number)
         inputs = (self, None)
@@ -1129,6 +1153,19 @@ def fill_(Tensor self not None, value):
         rebase(self, node)
     bump(self)
     return self
+
+
+cdef bint _warned_of_parts = False
+
+
+cdef int warn_of_parts(int of, int to) except -1:
+    """Says once that a cast which the user asked for drops imaginary parts."""
+    global _warned_of_parts
+    if of >= CFLOAT and BOOL < to < CFLOAT and not _warned_of_parts:
+        _warned_of_parts = True
+        import warnings
+        warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=2)
+    return 0
 
 
 def _copy_backward(node, g):
@@ -1151,6 +1188,7 @@ def copy_(Tensor self not None, Tensor src not None, non_blocking=False):
                            "memory location. Please clone() the tensor before performing the operation.")
     cdef bint recorded = _core.prepare_inplace(self, src)
     cdef Tensor of = src
+    warn_of_parts(src.dt, self.dt)
     if src.storage is self.storage and src is not self:
         of = clone(shallow(src))
     if src is not self:
@@ -1191,6 +1229,7 @@ cdef Op make_op(object row, dict kernels):
     op.n_params = len(row.params)
     op.row_guarded = row.zero_division
     op.no_ints, op.no_half = row.ints is False and row.kind == "float", not row.half
+    op.real_result = row.real_result
     op.node_types, op.grads, op.grad_texts = [None] * 8, [None] * 3, [None] * 3
     for i, (_, default) in enumerate(row.params):
         op.defaults[i].f = float("nan") if default is None else default

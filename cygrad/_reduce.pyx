@@ -20,7 +20,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
-    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, MAX_DIMS, Tensor, attach, as_dtype_code,
+    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE, MAX_DIMS, Tensor, attach, as_dtype_code,
     bump, data_of, grad_enabled, grad_required, itemsize_of, make_size, new_tensor, raw_view, same_shape, shallow,
     wrap_dim)
 from cygrad._ops cimport (
@@ -221,6 +221,8 @@ cdef void fold_range(const Fold* f, char* acc, char* x, Py_ssize_t n, const cg_p
     cdef Py_ssize_t[MAX_DIMS] index
     cdef Py_ssize_t rest = lo, m, k
     cdef int i, last = f.nr - 1
+    if lo >= hi:                        # sizes may be 0
+        return
     for i in range(last, 0, -1):
         index[i] = rest % f.rs[i]
         rest //= f.rs[i]
@@ -279,7 +281,7 @@ cdef void store(const Fold* f, char* acc, Py_ssize_t n, Py_ssize_t out) noexcept
     cdef double* a = <double*> acc
     cdef Py_ssize_t j
     if f.finish == DIVIDE:
-        for j in range(n):
+        for j in range(2 * n if f.acc >= CFLOAT else n):        # both parts of complex accumulators
             a[j] /= f.value
     elif f.finish == ROOT:
         for j in range(n):
@@ -292,7 +294,7 @@ cdef void store(const Fold* f, char* acc, Py_ssize_t n, Py_ssize_t out) noexcept
 
 cdef void run_tasks(const Fold* f, Py_ssize_t lo, Py_ssize_t hi, char* partial) noexcept nogil:
     """Tasks lo..hi.  With `partial`, a task is one part of the reduced range and leaves its accumulators there."""
-    cdef char[COLUMNS * 8] local
+    cdef char[COLUMNS * 16] local
     cdef double[COLUMNS] means
     cdef char* acc = local
     cdef char* p[1]
@@ -587,20 +589,23 @@ cdef const cg_reduction* SUM = reduction_kernels("sum")
 cdef Tensor total_of(Tensor x):
     """The sum of all elements of a small contiguous host tensor of its own type."""
     cdef Tensor out
-    cdef double acc = 0             # double or int64: all zero bits are zero of either
+    cdef double[2] acc              # double, complex128 or int64: all zero bits are zero of each
     cdef char* p[2]
     cdef Py_ssize_t stride[2]
     cdef int dt = x.dt if x.dt >= HALF else INT64
     out = new_tensor(0, NULL, dt, 0)
-    p[0] = <char*> &acc
+    acc[0] = acc[1] = 0
+    p[0] = <char*> acc
     p[1] = data_of(x)
-    stride[0] = 8
+    stride[0] = 16 if dt >= CFLOAT else 8
     stride[1] = itemsize_of(x.dt)
     SUM.inner[x.dt](x.count, p, stride, NULL)
     if dt == FLOAT:
-        (<float*> out.storage.ptr)[0] = <float> acc
+        (<float*> out.storage.ptr)[0] = <float> acc[0]
+    elif dt == CFLOAT:
+        (<float*> out.storage.ptr)[0], (<float*> out.storage.ptr)[1] = <float> acc[0], <float> acc[1]
     else:
-        memcpy(out.storage.ptr, &acc, 8)
+        memcpy(out.storage.ptr, acc, 16 if dt == CDOUBLE else 8)
     return out
 
 

@@ -66,6 +66,8 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, k
     x = _tensor("nansum", input)
     dim, keepdim = _alias(dim, keepdim, axis, keepdims)
     mask = mask_of("nansum", dim, x)
+    if x.is_complex():
+        raise RuntimeError("nansum on CPU does not support complex inputs")
     code = (x.dtype.code if x.dtype.code >= _HALF else _LONG) if dtype is None else dtype.code
     source = x.detach()
     if (code >= _HALF) != (x.dtype.code >= _HALF):
@@ -106,9 +108,9 @@ def _prod_backward(node, g):
         r = g
     elif bool((x.detach() == 0).any().item()):
         others = _others(x.reshape(-1), 0).reshape(x.shape) if dim is None else _others(x, dim)
-        r = spread_like(g, x, mask, keepdim) * others
+        r = spread_like(g, x, mask, keepdim) * others.conj()
     else:
-        r = spread_like(g * y, x, mask, keepdim) / x
+        r = spread_like(g * y.conj(), x, mask, keepdim) / x.conj()
     return r.to(source.dtype)
 
 
@@ -250,9 +252,16 @@ def _mean(x, mask, keepdim):
     return reduce_raw("sum", x, mask, keepdim, x.dtype.code, "divide", _extent(mask, x))
 
 
+def _complex_mean(x, dim, keepdim):
+    return x.mean(None if isinstance(dim, bool) else dim, keepdim)
+
+
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None, axis=None, keepdims=None):
     """The variance over `dim` (None: all): squared deviations from the mean over n - correction (1)."""
     dim, keepdim = _alias(dim, keepdim, axis, keepdims)
+    if isinstance(input, _core.Tensor) and input.is_complex():
+        parts = [var(part, dim, unbiased, keepdim, correction=correction) for part in (input.real, input.imag)]
+        return store_result("var", out, parts[0] + parts[1])
     r, mask, dof = _moments("var", input, dim, unbiased, keepdim, correction, False)
     r = _core.record(r, "VarBackward0", (input,), _var_backward, (input,), (mask, keepdim, dof))
     return store_result("var", out, r)
@@ -261,6 +270,8 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None, axis=None, keepdims=None):
     """The standard deviation over `dim` (None: all), the root of `var`."""
     dim, keepdim = _alias(dim, keepdim, axis, keepdims)
+    if isinstance(input, _core.Tensor) and input.is_complex():
+        return store_result("std", out, var(input, dim, unbiased, keepdim, correction=correction).sqrt())
     r, mask, dof = _moments("std", input, dim, unbiased, keepdim, correction, True)
     r = _core.record(r, "StdBackward0", (input,), _std_backward, (input, r), (mask, keepdim, dof))
     return store_result("std", out, r)
@@ -269,6 +280,8 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, axis=None, keepdims=None):
     """The variance and the mean over `dim` (None: all)."""
     dim, keepdim = _alias(dim, keepdim, axis, keepdims)
+    if isinstance(input, _core.Tensor) and input.is_complex():
+        return var(input, dim, unbiased, keepdim, correction=correction), _complex_mean(input, dim, keepdim)
     r, mask, dof = _moments("var_mean", input, dim, unbiased, keepdim, correction, False)
     pair = r, _mean(input, mask, keepdim)
     return _core.record(pair, "VarMeanBackward0", (input,), _moments_backward, (input, r),
@@ -278,6 +291,8 @@ def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, 
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, axis=None, keepdims=None):
     """The standard deviation and the mean over `dim` (None: all)."""
     dim, keepdim = _alias(dim, keepdim, axis, keepdims)
+    if isinstance(input, _core.Tensor) and input.is_complex():
+        return std(input, dim, unbiased, keepdim, correction=correction), _complex_mean(input, dim, keepdim)
     r, mask, dof = _moments("std_mean", input, dim, unbiased, keepdim, correction, True)
     pair = r, _mean(input, mask, keepdim)
     return _core.record(pair, "StdMeanBackward0", (input,), _moments_backward, (input, r),
@@ -356,6 +371,8 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
                 f"to the specified dtype ({_core.SCALAR_TYPE_NAMES[dtype.code]})"
             )
         source = x.to(dtype)
+    if source.is_complex():
+        return vector_norm(source.abs(), ord, dim, keepdim, out=out)
     mask = mask_of("linalg_vector_norm", dim, x)
     if (ord < 0 or ord == math.inf) and not _extent(mask, x):
         if dim is None or dim == () or dim == []:
@@ -399,7 +416,10 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
 def _dist_backward(node, g):
     a, b, y = node.saved()
     d = a - b
-    d = _norm_gradient(g, d, y, node.args[0], (1 << d.dim()) - 1, False)
+    if d.is_complex():  # ||d|| = || |d| ||, and d|d| is along sgn(d)
+        d = d.sgn() * _norm_gradient(g, d.abs(), y, node.args[0], (1 << d.dim()) - 1, False)
+    else:
+        d = _norm_gradient(g, d, y, node.args[0], (1 << d.dim()) - 1, False)
     if d is None:
         return None, None
     to = _ops.GRADIENT_NAMESPACE["_sum_to"]

@@ -9,10 +9,12 @@ from libc.math cimport exp, log1p, INFINITY
 from libc.stdint cimport int64_t
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, DOUBLE, FLOAT, HALF, INT16, INT64, INT8, UINT8, Tensor, as_dtype_code, data_of, grad_enabled,
+    any_needs_grad,
+    BFLOAT16, BOOL, CFLOAT, CDOUBLE, DOUBLE, FLOAT, HALF, INT16, INT64, INT8, UINT8, Tensor, as_dtype_code, data_of,
+    grad_enabled,
     new_tensor, shallow, wrap_dim)
 from cygrad._ops cimport GRAIN, num_threads, to_dtype
-from cygrad._walk cimport any_needs_grad, finish_out, need_host, plain, slice_of, zeros_of
+from cygrad._walk cimport finish_out, need_host, plain, slice_of, zeros_of
 from cygrad import _core, _gather, _masked, _move, _ops, _walk
 from cygrad._return_types import named
 
@@ -136,6 +138,26 @@ cdef int run_scan(int op, number* x, number* y, int64_t* at, Py_ssize_t count, P
     return 0
 
 
+cdef void complex_products(int dt, const char* x, char* y, Py_ssize_t count, Py_ssize_t n,
+                           Py_ssize_t inner) noexcept nogil:
+    cdef Py_ssize_t line, i, at
+    cdef double re, im, a, b
+    for line in range(count // n):
+        at = line // inner * n * inner + line % inner
+        re, im = 1, 0
+        for i in range(n):
+            if dt == CFLOAT:
+                a, b = (<const float*> x)[2 * at], (<const float*> x)[2 * at + 1]
+            else:
+                a, b = (<const double*> x)[2 * at], (<const double*> x)[2 * at + 1]
+            re, im = re * a - im * b, re * b + im * a
+            if dt == CFLOAT:
+                (<float*> y)[2 * at], (<float*> y)[2 * at + 1] = <float> re, <float> im
+            else:
+                (<double*> y)[2 * at], (<double*> y)[2 * at + 1] = re, im
+            at += inner
+
+
 cdef Tensor scan(int op, Tensor x, int dim, Tensor index):
     """The running operator on contiguous `x`; `index` takes the places of extremes."""
     cdef Tensor y = new_tensor(x.nd, x.sizes, x.dt, 0)
@@ -148,7 +170,13 @@ cdef Tensor scan(int op, Tensor x, int dim, Tensor index):
         return y
     for i in range(dim + 1, x.nd):
         inner *= x.sizes[i]
-    if dt == INT64:
+    if dt >= CFLOAT and op == PRODUCT:
+        complex_products(dt, a, b, x.count, n, inner)
+    elif dt == CFLOAT:                  # of sums, the parts go side by side
+        run_scan(op, <float*> a, <float*> b, at, 2 * x.count, n, 2 * inner)
+    elif dt == CDOUBLE:
+        run_scan(op, <double*> a, <double*> b, at, 2 * x.count, n, 2 * inner)
+    elif dt == INT64:
         run_scan(op, <int64_t*> a, <int64_t*> b, at, x.count, n, inner)
     elif dt == FLOAT:
         run_scan(op, <float*> a, <float*> b, at, x.count, n, inner)
@@ -219,7 +247,7 @@ def _cumprod_backward(node, Tensor g):
     """d/dx_i of sum_j g_j y_j is sum_{j>=i} g_j y_j / x_i; at the first zero of a line the product without it."""
     x, = node.saved()
     dim, dt = node.args
-    x = to_dtype(<Tensor> x, g.dt)
+    x = to_dtype(<Tensor> x, g.dt).conj()
     zero = call("eq", (x, 0))
     usual = call("div", (reverse_cumsum(call("mul", (g, cumprod(x, dim))), dim), _masked.masked_fill(x, zero, 1)))
     if bool(zero.any().item()):
@@ -263,7 +291,7 @@ def logcumsumexp(Tensor input not None, dim, *, out=None):
     """log of the running sums of exp along `dim`."""
     cdef int d = wrap_dim(dim, input.nd)
     cdef Tensor r
-    if input.dt < HALF:
+    if not HALF <= input.dt < CFLOAT:
         raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[input.dt]}'")
     r = summed(LOG_SUM, "logcumsumexp", input, d)
     _core.record(r, "LogcumsumexpBackward0", (input,), _logcumsumexp_backward, (input, r), (d,))
@@ -280,6 +308,8 @@ cdef object running_extreme(int op, str name, str node, Tensor x, dim, object ou
     cdef int d = wrap_dim(dim, x.nd)
     cdef Tensor a, index, values
     need_host(name, x)
+    if x.dt >= CFLOAT:
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[x.dt]}'")
     a = plain(shallow(x))
     index = new_tensor(a.nd, a.sizes, INT64, 0)
     if a.dt == HALF or a.dt == BFLOAT16:

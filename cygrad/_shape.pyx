@@ -4,6 +4,7 @@ from cygrad._core cimport (
     MAX_DIMS, Tensor, new_view, raw_view, make_size, wrap_dim, attach, itemsize_of,
     shallow)
 from cygrad._ops cimport contiguous
+from cygrad._walk cimport select_of, slice_of
 from cygrad import _core, _ops
 
 
@@ -303,13 +304,6 @@ def t(input):
     return attach(permuted(x, order, "t"), "TBackward0", (x,), _t_backward, None, ())
 
 
-def adjoint(Tensor self not None):
-    if self.nd < 2:
-        raise RuntimeError(f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {self.nd}-D "
-                           "tensor.")
-    return transpose(self, -2, -1)
-
-
 def numpy_T(Tensor self not None):
     """The dimensions in reverse order."""
     if self.nd == 2:
@@ -428,19 +422,10 @@ def unsqueeze(input, dim):
     return attach(r, "UnsqueezeBackward0", (t,), _unsqueeze_backward, None, (d,))
 
 
-def _select_backward(node, g):
-    shape, dim, index = node.args
-    full = g.new_zeros(shape)
-    select(full, dim, index).copy_(g)
-    return full
-
-
 def select(input, dim, index):
     """One slice along `dim`, without that dimension."""
     cdef Tensor t = checked("select", input)
-    cdef Py_ssize_t[MAX_DIMS] sizes
-    cdef Py_ssize_t[MAX_DIMS] strides
-    cdef int d, i, nd = 0
+    cdef int d
     cdef Py_ssize_t at = index
     if t.nd == 0:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
@@ -449,19 +434,7 @@ def select(input, dim, index):
         raise IndexError(f"select(): index {at} out of range for tensor of size {list(t.shape)} at dimension {d}")
     if at < 0:
         at += t.sizes[d]
-    for i in range(t.nd):
-        if i != d:
-            sizes[nd], strides[nd] = t.sizes[i], t.strides[i]
-            nd += 1
-    r = new_view(t, nd, sizes, strides, t.offset + at * t.strides[d])
-    return attach(r, "SelectBackward0", (t,), _select_backward, None, (make_size(t.nd, t.sizes), d, at))
-
-
-def _slice_backward(node, g):
-    shape, dim, start, end, step = node.args
-    full = g.new_zeros(shape)
-    slice_dim(full, dim, start, end, step).copy_(g)
-    return full
+    return select_of(t, d, at)
 
 
 def slice_dim(Tensor t not None, dim=0, start=None, end=None, step=1):
@@ -469,7 +442,6 @@ def slice_dim(Tensor t not None, dim=0, start=None, end=None, step=1):
     cdef int d = wrap_dim(dim, t.nd)
     cdef Py_ssize_t n = t.sizes[d], lo = 0 if start is None else start, by = step
     cdef Py_ssize_t hi = n if end is None else min(end, n)
-    cdef Tensor r
     if by <= 0:
         raise RuntimeError("slice step must be positive")
     if lo < 0:
@@ -478,9 +450,7 @@ def slice_dim(Tensor t not None, dim=0, start=None, end=None, step=1):
         hi = max(hi + n, 0)
     lo = min(lo, n)
     hi = max(hi, lo)
-    r = new_view(t, t.nd, t.sizes, t.strides, t.offset + lo * t.strides[d])
-    set_size(r, d, (hi - lo + by - 1) // by, t.strides[d] * by)
-    return attach(r, "SliceBackward0", (t,), _slice_backward, None, (make_size(t.nd, t.sizes), d, lo, hi, by))
+    return slice_of(t, d, lo, (hi - lo + by - 1) // by, by)
 
 
 cdef void set_size(Tensor r, int d, Py_ssize_t n, Py_ssize_t stride):
@@ -890,15 +860,15 @@ def set_(Tensor self not None, source=None, storage_offset=0, size=None, stride=
 
 
 FUNCTIONS = {f.__name__: f for f in (
-    reshape, as_strided, permute, transpose, t, adjoint, squeeze, unsqueeze, select, narrow, narrow_copy, flatten,
+    reshape, as_strided, permute, transpose, t, squeeze, unsqueeze, select, narrow, narrow_copy, flatten,
     ravel,
     unflatten, unbind, split, split_with_sizes, chunk, unsafe_chunk, unsafe_split, tensor_split, hsplit, vsplit, dsplit,
     diagonal, movedim, moveaxis, swapaxes, swapdims, atleast_1d, atleast_2d, atleast_3d, resize_as_)}
 METHODS = {f.__name__: f for f in (
-    view, reshape, view_as, reshape_as, as_strided, permute, transpose, t, adjoint, expand, expand_as, sum_to_size,
+    view, reshape, view_as, reshape_as, as_strided, permute, transpose, t, expand, expand_as, sum_to_size,
     squeeze, unsqueeze, select, narrow, narrow_copy, flatten, ravel, unflatten, unbind, split, split_with_sizes, chunk,
     unsafe_chunk, unsafe_split, tensor_split, hsplit, vsplit, dsplit, unfold, diagonal, movedim, moveaxis, swapaxes,
     swapdims, resize_, resize_as_, set_)}
 METHODS |= {f.__name__ + "_": shape_inplace(f, f.__name__ + "_") for f in (
     squeeze, unsqueeze, t, transpose, as_strided, swapaxes, swapdims)}
-PROPERTIES = {"T": numpy_T, "mT": mT, "H": numpy_T, "mH": mT}
+PROPERTIES = {"T": numpy_T, "mT": mT}

@@ -9,12 +9,13 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 from cygrad._core cimport (
+    any_needs_grad,
     BOOL, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, Tensor, data_of, default_dtype_code, itemsize_of, new_tensor,
     raw_view, shallow, wrap_dim)
 from cygrad._ops cimport GRAIN, fill, num_threads, to_dtype
 from cygrad._index cimport index_select
 from cygrad._walk cimport (
-    any_needs_grad, finish_out, need_host, plain, select_of, shape_text, slice_of, unsqueeze_one, zeros_of)
+    finish_out, need_host, plain, select_of, shape_text, slice_of, unsqueeze_one, zeros_of)
 from cygrad import _core, _gather, _masked, _ops
 from cygrad._return_types import named
 

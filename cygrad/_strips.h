@@ -8,7 +8,9 @@
  * process and breaks NaN), OpenMP pragmas here (they do not mix with target_clones). */
 #ifndef CG_STRIPS_H
 #define CG_STRIPS_H
+#include <complex.h>
 #include <math.h>
+#undef I /* complex.h takes the letter */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -58,6 +60,7 @@ extern CG_SIMD double sin(double), cos(double), pow(double, double);
 #endif
 
 #define CG_BLOCK 512 /* elements per stack block: four operands of 8 bytes stay in a 32 kB L1 */
+#define CG_ROOM(size) ((size) > 8 ? CG_BLOCK / 2 : CG_BLOCK) /* of complex128 half as many */
 
 typedef void (*cg_strip)(ptrdiff_t n, char **p, const cg_param *q);
 
@@ -70,7 +73,8 @@ CG_USED static void cg_pick(ptrdiff_t n, size_t size, char *to, ptrdiff_t so, co
     case 1: CG_PICK(uint8_t); break;
     case 2: CG_PICK(uint16_t); break;
     case 4: CG_PICK(uint32_t); break;
-    default: CG_PICK(uint64_t);
+    case 8: CG_PICK(uint64_t); break;
+    default: CG_PICK(double _Complex);
     }
 #undef CG_PICK
 }
@@ -82,6 +86,7 @@ CG_USED static void cg_blocks(ptrdiff_t n, char **p, const ptrdiff_t *stride, co
 {
     _Alignas(64) char store[6][CG_BLOCK * 8];
     char *at[6], *use[6];
+    const ptrdiff_t room = CG_ROOM(in_size);
     int packed = n == 1 || stride[0] == (ptrdiff_t)out_size;
     int all = packed;
     for (int k = 1; k <= nin; k++)
@@ -96,10 +101,10 @@ CG_USED static void cg_blocks(ptrdiff_t n, char **p, const ptrdiff_t *stride, co
         at[k] = p[k];
         use[k] = store[k];
         if (stride[k] == 0)
-            cg_pick(n < CG_BLOCK ? n : CG_BLOCK, in_size, store[k], (ptrdiff_t)in_size, p[k], 0);
+            cg_pick(n < room ? n : room, in_size, store[k], (ptrdiff_t)in_size, p[k], 0);
     }
-    for (ptrdiff_t done = 0; done < n; done += CG_BLOCK) {
-        const ptrdiff_t m = n - done < CG_BLOCK ? n - done : CG_BLOCK;
+    for (ptrdiff_t done = 0; done < n; done += room) {
+        const ptrdiff_t m = n - done < room ? n - done : room;
         for (int k = 1; k <= nin; k++) {
             if (stride[k] == (ptrdiff_t)in_size)
                 use[k] = at[k];
@@ -126,8 +131,9 @@ CG_USED static void cg_fold(ptrdiff_t n, char **v, const ptrdiff_t *stride, cons
         strip(n, v, q);
         return;
     }
-    for (ptrdiff_t done = 0; done < n; done += CG_BLOCK) {
-        const ptrdiff_t m = n - done < CG_BLOCK ? n - done : CG_BLOCK;
+    const ptrdiff_t room = CG_ROOM(in_size);
+    for (ptrdiff_t done = 0; done < n; done += room) {
+        const ptrdiff_t m = n - done < room ? n - done : room;
         cg_pick(m, in_size, store, (ptrdiff_t)in_size, v[1] + done * stride[1], stride[1]);
         strip(m, use, q);
     }
@@ -145,8 +151,9 @@ CG_USED static void cg_update(ptrdiff_t n, char **v, const ptrdiff_t *stride, co
         strip(n, v, q);
         return;
     }
-    for (ptrdiff_t done = 0; done < n; done += CG_BLOCK) {
-        const ptrdiff_t m = n - done < CG_BLOCK ? n - done : CG_BLOCK;
+    const ptrdiff_t room = CG_ROOM(acc_size > in_size ? acc_size : in_size);
+    for (ptrdiff_t done = 0; done < n; done += room) {
+        const ptrdiff_t m = n - done < room ? n - done : room;
         char *const va = v[0] + done * stride[0], *const vi = v[1] + done * stride[1];
         char *use[2] = {acc_packed ? va : acc, in_packed ? vi : in};
         if (!acc_packed)

@@ -36,6 +36,11 @@ class Row:
           F nn.functional.x; empty for a row that only other code calls (its name begins with "_").
     domain: the interval, or one per operand, on which a generated test draws.
     half: False = PyTorch has no half or bfloat16 kernel.
+    complexes: the formula for complex numbers, True where it is `text`, None: no complex kernel.
+          Gradient texts then hold for them too: PyTorch's gradient of a real loss is the conjugate
+          of the derivative, so a factor stands as conj(...), which costs real kernels nothing.
+    real_result: the result of complex operands has the dtype of their parts.
+    no_complex: the error's text where PyTorch has one of its own.
     rare: compiled without CPU levels.
     zero_division: integer kernels must not see b == 0 (RuntimeError "ZeroDivisionError").
     start, step, join, acc: reductions; p is the accumulator, q another one, a the element;
@@ -63,6 +68,9 @@ class Row:
     error: str = ""
     missing: str = ""
     half: bool = True
+    complexes: str | bool | None = None
+    real_result: bool = False
+    no_complex: str = ""
     rare: bool = False
     zero_division: bool = False
     narrow: bool = False
@@ -84,14 +92,26 @@ class Row:
 
     def formula(self, dtype):
         """The kernel's text for a compute dtype ("bool", "int32", "float32", ...), None if none."""
+        if dtype.startswith("complex"):
+            return self.text if self.complexes is True else self.complexes
         if dtype.startswith("float"):
-            return None if self.kind == "bits" else self.text
+            return None if self.kind == "bits" else self.text or None
         if self.kind == "float":
             return None
         text = self.text if self.ints is None else self.ints
+        if not text:  # a row of complex numbers alone
+            return None
         if dtype == "bool" and self.bools is not None:
             text = self.bools
         return None if text is False else text
+
+    def result(self, dtype):
+        """The dtype that the kernel of a compute dtype writes."""
+        if self.kind == "test":
+            return "bool"
+        if self.real_result and dtype.startswith("complex"):
+            return {"complex64": "float32", "complex128": "float64"}[dtype]
+        return dtype
 
 
 def _camel(name):
@@ -151,16 +171,19 @@ _SELU = (1.0507009873554805, 1.6732632423543772)  # scale and alpha, Klambauer e
 # fmt: off
 ROWS = (
     # Arithmetic.  `add` and `sub` have a twin for alpha != 1, so that the common case stays bare.
-    binary("add", "a+b", "g", "g", bools="a|b"),
-    binary("_add_alpha", "a+alpha*b", "g", "g*alpha", bools="where(alpha!=0,a|b,a)",
-           params=(("alpha", 1),), grad_name="AddBackward0"),
-    binary("sub", "a-b", "g", "-g", bools=False, error=_NO_SUB, aliases="subtract"),
-    binary("_sub_alpha", "a-alpha*b", "g", "-g*alpha", params=(("alpha", 1),), bools=False,
-           error=_NO_SUB, grad_name="SubBackward0"),
+    binary("add", "a+b", "g", "g", bools="a|b", complexes=True),
+    binary("_add_alpha", "a+alpha*b", "g", "g*conj(alpha)", bools="where(alpha!=0,a|b,a)",
+           params=(("alpha", 1),), grad_name="AddBackward0", complexes=True),
+    binary("sub", "a-b", "g", "-g", bools=False, error=_NO_SUB, aliases="subtract",
+           complexes=True),
+    binary("_sub_alpha", "a-alpha*b", "g", "-g*conj(alpha)", params=(("alpha", 1),),
+           bools=False, error=_NO_SUB, grad_name="SubBackward0", complexes=True),
     binary("rsub", "b-a", "-g", "g", bools=False, error=_NO_SUB, forms="f",
-           grad_name_b="RsubBackward1"),
-    binary("mul", "a*b", "g*b", "g*a", bools="a&b", aliases="multiply"),
-    binary("div", "a/b", "g/b", "-g*((a/b)/b)", kind="float", aliases="divide true_divide"),
+           grad_name_b="RsubBackward1", complexes=True),
+    binary("mul", "a*b", "g*conj(b)", "g*conj(a)", bools="a&b", aliases="multiply",
+           complexes=True),
+    binary("div", "a/b", "g/conj(b)", "-g*conj((a/b)/b)", kind="float",
+           aliases="divide true_divide", complexes=True),
     binary("floor_divide", "_div_floor(a,b)", MISSING, MISSING, bools=False, label="div_floor_cpu",
            zero_division=True, grad_name="NotImplemented",
            missing="derivative for aten::floor_divide is not implemented", domain=(1.0, 5.0)),
@@ -172,30 +195,42 @@ ROWS = (
            zero_division=True, grad_name="RemainderBackward1", grad_name_b="RemainderBackward0"),
     binary("fmod", "fmod(a,b)", "g", "-g*trunc(a/b)", bools=False, zero_division=True,
            grad_name="FmodBackward1", grad_name_b="FmodBackward0"),
-    ternary("addcmul", "a+value*b*c", "g", "g*(c*value)", "g*(b*value)", params=(("value", 1),),
-            bools=False, label="addcmul_cpu_out"),
-    ternary("addcdiv", "a+value*(b/c)", "g", "g*(value/c)", "-g*(value*b/(c*c))",
-            params=(("value", 1),), ints=False, error=_NO_ADDCDIV, domain=_POSITIVE),
-    ternary("lerp", "lerp(a,b,c)", "g*(1-c)", "g*c", "g*(b-a)", ints=False,
-            grad_name="LerpBackward1", label="lerp_kernel_tensor"),
-    binary("_lerp_scalar", "lerp(a,b,weight)", "g*(1-weight)", "g*weight", ints=False,
-           params=(("weight", 0.5),), grad_name="LerpBackward0", label="lerp_kernel_scalar"),
-    unary("neg", "-a", "-g", "number", bools=False, error=_NO_NEG, aliases="negative"),
+    ternary("addcmul", "a+value*b*c", "g", "g*conj(c*value)", "g*conj(b*value)",
+            params=(("value", 1),), bools=False, label="addcmul_cpu_out", complexes=True),
+    ternary("addcdiv", "a+value*(b/c)", "g", "g*conj(value/c)", "-g*conj(value*b/(c*c))",
+            params=(("value", 1),), ints=False, error=_NO_ADDCDIV, domain=_POSITIVE,
+            complexes=True),
+    ternary("lerp", "lerp(a,b,c)", "g*conj(1-c)", "g*conj(c)", "g*conj(b-a)", ints=False,
+            grad_name="LerpBackward1", label="lerp_kernel_tensor", complexes=True),
+    binary("_lerp_scalar", "lerp(a,b,weight)", "g*conj(1-weight)", "g*conj(weight)",
+           ints=False, params=(("weight", 0.5),), grad_name="LerpBackward0",
+           label="lerp_kernel_scalar", complexes=True),
+    unary("neg", "-a", "-g", "number", bools=False, error=_NO_NEG, aliases="negative",
+          complexes=True),
     unary("abs", "abs(a)", "g*sign(a)", "number", ints="where(a<0,-a,a)", bools=False,
-          aliases="absolute/fmio"),
+          aliases="absolute/fmio", complexes=True, real_result=True),
     unary("sign", "sign(a)", ZERO, "number", ints="where(a>0,1,where(a<0,-1,0))", bools="a",
-          forms="fmio"),
+          forms="fmio", no_complex="Unlike NumPy, torch.sign is not intended to support complex "
+          "numbers. Please use torch.sgn instead."),
     unary("sgn", "sign(a)", ZERO, "number", ints="where(a>0,1,where(a<0,-1,0))", bools="a",
           forms="fmio"),
-    unary("square", "a*a", "g*(2*a)", "number", bools=False, grad_name="PowBackward0"),
-    unary("_cube", "a*a*a", "g*(3*(a*a))", "number", bools=False, grad_name="PowBackward0"),
-    unary("reciprocal", "1/a", "-g*(y*y)", domain=_POSITIVE),
+    unary("_sgn_complex", "", "where(a==0,0,(g-y*real(g*conj(y)))/abs(a))", label="sgn_cpu",
+          grad_name="SgnBackward0", complexes="sign(a)"),
+    unary("square", "a*a", "g*conj(2*a)", "number", bools=False, grad_name="PowBackward0",
+          complexes=True),
+    unary("_cube", "a*a*a", "g*conj(3*(a*a))", "number", bools=False, grad_name="PowBackward0",
+          complexes=True),
+    unary("reciprocal", "1/a", "-g*conj(y*y)", domain=_POSITIVE, complexes=True),
+    unary("conj_physical", "a", "conj(g)", "number", complexes="conj(a)"),
+    unary("_conj", "a", "conj(g)", "number", complexes="conj(a)"),
 
     # Rounding.
-    unary("floor", "floor(a)", ZERO, "number", ints="a", bools=False, label="floor_vml_cpu"),
-    unary("ceil", "ceil(a)", ZERO, "number", ints="a", bools=False, label="ceil_vml_cpu"),
+    unary("floor", "floor(a)", ZERO, "number", ints="a", bools=False, label="floor_vml_cpu",
+          no_complex="floor is not supported for complex inputs"),
+    unary("ceil", "ceil(a)", ZERO, "number", ints="a", bools=False, label="ceil_vml_cpu",
+          no_complex="ceil is not supported for complex inputs"),
     unary("trunc", "trunc(a)", ZERO, "number", ints="a", bools=False, label="trunc_vml_cpu",
-          aliases="fix"),
+          aliases="fix", no_complex="trunc is not supported for complex inputs"),
     unary("round", "round(a)", ZERO, "number", ints="a", bools=False, label="round_vml_cpu",
           aliases="special.round"),
     unary("_round_decimals", "round_decimals(a,decimals)", ZERO, "number", ints="a", bools=False,
@@ -203,23 +238,26 @@ ROWS = (
     unary("frac", "a-trunc(a)", "g", "number", ints=False),
 
     # Powers, exponentials, logarithms.
-    binary("pow", "pow(a,b)", "where(b==0,0,g*(b*pow(a,b-1)))",
-           "where((a==0)&(b>=0),0,g*(y*log(a)))", bools=False, label="pow",
-           grad_name="PowBackward1", grad_name_a="PowBackward2", domain=_POSITIVE),
-    unary("_pow_scalar", "pow(a,exponent)", "where(exponent==0,0,g*(exponent*pow(a,exponent-1)))",
-          "number", bools=False, label="pow", params=(("exponent", 2),), grad_name="PowBackward0",
-          domain=_POSITIVE),
-    unary("sqrt", "sqrt(a)", "g/(2*y)", domain=_POSITIVE),
-    unary("rsqrt", "1/sqrt(a)", "-0.5*g*(y*y*y)", domain=_POSITIVE),
-    unary("exp", "exp(a)", "g*y"),
-    unary("exp2", "exp2(a)", "g*(y*ln2)", aliases="special.exp2"),
-    unary("expm1", "expm1(a)", "g*(y+1)", aliases="special.expm1"),
-    unary("log", "log(a)", "g/a", domain=_POSITIVE),
-    unary("log2", "log2(a)", "g/(a*ln2)", domain=_POSITIVE),
-    unary("log10", "log10(a)", "g/(a*ln10)", domain=_POSITIVE),
-    unary("log1p", "log1p(a)", "g/(a+1)", domain=_POSITIVE, aliases="special.log1p"),
+    binary("pow", "pow(a,b)", "where(b==0,0,g*conj(b*pow(a,b-1)))",
+           "where((a==0)&(real(b)>=0),0,g*conj(y*log(a)))", bools=False, label="pow",
+           grad_name="PowBackward1", grad_name_a="PowBackward2", domain=_POSITIVE, complexes=True),
+    unary("_pow_scalar", "pow(a,exponent)",
+          "where(exponent==0,0,g*conj(exponent*pow(a,exponent-1)))", "number", bools=False,
+          label="pow", params=(("exponent", 2),), grad_name="PowBackward0", domain=_POSITIVE,
+          complexes=True),
+    unary("sqrt", "sqrt(a)", "g/conj(2*y)", domain=_POSITIVE, complexes=True),
+    unary("rsqrt", "1/sqrt(a)", "-0.5*g*conj(y*y*y)", domain=_POSITIVE, complexes=True),
+    unary("exp", "exp(a)", "g*conj(y)", complexes=True),
+    unary("exp2", "exp2(a)", "g*conj(y*ln2)", aliases="special.exp2", complexes=True),
+    unary("expm1", "expm1(a)", "g*conj(y+1)", aliases="special.expm1", complexes=True),
+    unary("log", "log(a)", "g/conj(a)", domain=_POSITIVE, complexes=True),
+    unary("log2", "log2(a)", "g/conj(a*ln2)", domain=_POSITIVE, complexes="log(a)*(1/ln2)"),
+    unary("log10", "log10(a)", "g/conj(a*ln10)", domain=_POSITIVE, complexes="log(a)*(1/ln10)"),
+    unary("log1p", "log1p(a)", "g/conj(a+1)", domain=_POSITIVE, aliases="special.log1p",
+          complexes=True),
     binary("hypot", "hypot(a,b)", "g*(a/y)", "g*(b/y)", ints=False),
-    binary("ldexp", "a*exp2(b)", "g*exp2(b)", "g*(y*ln2)", kind="float", forms="fmiIo"),
+    binary("ldexp", "a*exp2(b)", "g*conj(exp2(b))", "g*conj(y*ln2)", kind="float", forms="fmiIo",
+           complexes=True),
     binary("logaddexp", "logaddexp(a,b)", "g/(1+exp(b-a))", "g/(1+exp(a-b))", ints=False),
     binary("logaddexp2", "logaddexp2(a,b)", "g/(1+exp2(b-a))", "g/(1+exp2(a-b))", ints=False),
     binary("xlogy", "xlogy(a,b)", "where((a==0)&(b<=0),0,g*log(b))", "g*(a/b)", kind="float",
@@ -230,29 +268,39 @@ ROWS = (
           params=(("eps", -1.0),), domain=(0.01, 0.99), aliases="special.logit"),
 
     # Trigonometry.
-    unary("sin", "sin(a)", "g*cos(a)"),
-    unary("cos", "cos(a)", "-g*sin(a)"),
-    unary("tan", "tan(a)", "g*(1+y*y)", domain=(-1.4, 1.4)),
-    unary("asin", "asin(a)", "g/sqrt(1-a*a)", domain=_UNIT, aliases="arcsin"),
-    unary("acos", "acos(a)", "-g/sqrt(1-a*a)", domain=_UNIT, aliases="arccos"),
-    unary("atan", "atan(a)", "g/(a*a+1)", aliases="arctan"),
-    unary("sinh", "sinh(a)", "g*cosh(a)"),
-    unary("cosh", "cosh(a)", "g*sinh(a)"),
-    unary("tanh", "tanh(a)", "g*(1-y*y)"),
-    unary("asinh", "asinh(a)", "g/sqrt(a*a+1)", aliases="arcsinh"),
-    unary("acosh", "acosh(a)", "g/sqrt(a*a-1)", domain=(1.1, 3.0), aliases="arccosh"),
-    unary("atanh", "atanh(a)", "g/(1-a*a)", domain=_UNIT, aliases="arctanh"),
-    unary("sinc", "sinc(a)", "where(a==0,0,g*((cos(pi*a)-sinc(a))/a))", aliases="special.sinc"),
-    unary("deg2rad", "a*(pi/180)", "g*(pi/180)"),
-    unary("rad2deg", "a*(180/pi)", "g*(180/pi)"),
+    unary("sin", "sin(a)", "g*conj(cos(a))", complexes=True),
+    unary("cos", "cos(a)", "-g*conj(sin(a))", complexes=True),
+    unary("tan", "tan(a)", "g*conj(1+y*y)", domain=(-1.4, 1.4), complexes=True),
+    unary("asin", "asin(a)", "g/conj(sqrt(1-a*a))", domain=_UNIT, aliases="arcsin",
+          complexes=True),
+    unary("acos", "acos(a)", "-g/conj(sqrt(1-a*a))", domain=_UNIT, aliases="arccos",
+          complexes=True),
+    unary("atan", "atan(a)", "g/conj(a*a+1)", aliases="arctan", complexes=True),
+    unary("sinh", "sinh(a)", "g*conj(cosh(a))", complexes=True),
+    unary("cosh", "cosh(a)", "g*conj(sinh(a))", complexes=True),
+    unary("tanh", "tanh(a)", "g*conj(1-y*y)", complexes=True),
+    unary("asinh", "asinh(a)", "g/conj(sqrt(a*a+1))", aliases="arcsinh", complexes=True),
+    # One root of the product is right for real numbers; on the whole plane it takes two.
+    unary("acosh", "acosh(a)", "g/conj(sqrt(a-1)*sqrt(a+1))", domain=(1.1, 3.0),
+          aliases="arccosh", complexes=True),
+    unary("atanh", "atanh(a)", "g/conj(1-a*a)", domain=_UNIT, aliases="arctanh", complexes=True),
+    unary("sinc", "sinc(a)", "where(a==0,0,g*conj((cos(pi*a)-sinc(a))/a))",
+          aliases="special.sinc", complexes=True),
+    unary("deg2rad", "a*(pi/180)", "g*(pi/180)",
+          no_complex="deg2rad is not supported for complex tensors."),
+    unary("rad2deg", "a*(180/pi)", "g*(180/pi)",
+          no_complex="rad2deg is not supported for complex tensors."),
     unary("angle", "where(isnan(a),a,where(a<0,pi,0))", ZERO, forms="fmo"),
+    unary("_angle_complex", "", "where(a==0,0,g*times_i(a)/square(abs(a)))", label="angle_cpu",
+          grad_name="AngleBackward0", complexes="angle(a)", real_result=True),
     binary("atan2", "atan2(a,b)", "where(a*a+b*b==0,0,g*b/(a*a+b*b))",
            "where(a*a+b*b==0,0,-g*a/(a*a+b*b))", kind="float", aliases="arctan2"),
 
     # Activations.  Where torch keeps them in nn.functional alone, forms is "F".
-    unary("sigmoid", "sigmoid(a)", "g*((1-y)*y)", aliases="special.expit"),
+    unary("sigmoid", "sigmoid(a)", "g*conj((1-y)*y)", aliases="special.expit", complexes=True),
     unary("relu", "where(a<0,0,a)", "where(y<=0,0,g)", "number", bools=False, forms="fmiI",
-          error="Boolean inputs not supported for relu"),
+          error="Boolean inputs not supported for relu",
+          no_complex="clamp is not supported for complex types"),
     unary("leaky_relu", "where(a>0,a,a*negative_slope)", "where(a>0,g,g*negative_slope)", "number",
           ints=False, forms="F", params=(("negative_slope", 0.01),)),
     unary("elu", "where(a>0,a*scale,scale*alpha*expm1(a*input_scale))",
@@ -284,7 +332,8 @@ ROWS = (
     unary("hardtanh", "where(a<min_val,min_val,where(a>max_val,max_val,a))",
           "where((a<=min_val)|(a>=max_val),0,g)", "number", bools=False, forms="F",
           params=(("min_val", -1.0), ("max_val", 1.0)),
-          error="Bool inputs not supported for hardtanh"),
+          error="Bool inputs not supported for hardtanh",
+          no_complex="clamp is not supported for complex types"),
     unary("hardsigmoid", "clamp(a+3,0,6)/6", "where((a>-3)&(a<3),g/6,0)", "number", ints=False,
           forms="F"),
     unary("hardswish", "a*clamp(a+3,0,6)/6", "where(a<=-3,0,where(a<3,g*(a/3+0.5),g))", "number",
@@ -317,36 +366,47 @@ ROWS = (
     binary("_soft_margin_loss", "log1p(exp(-a*b))", "-g*(b*sigmoid(-a*b))", ints=False),
 
     # Comparison and logic.
-    binary("eq", "a==b", kind="test"),
-    binary("ne", "a!=b", kind="test", aliases="not_equal"),
+    binary("eq", "a==b", kind="test", complexes=True),
+    binary("ne", "a!=b", kind="test", aliases="not_equal", complexes=True),
     binary("lt", "a<b", kind="test", aliases="less"),
     binary("le", "a<=b", kind="test", aliases="less_equal"),
     binary("gt", "a>b", kind="test", aliases="greater"),
     binary("ge", "a>=b", kind="test", aliases="greater_equal"),
-    binary("logical_and", "(a!=0)&(b!=0)", kind="test"),
-    binary("logical_or", "(a!=0)|(b!=0)", kind="test"),
-    binary("logical_xor", "(a!=0)!=(b!=0)", kind="test"),
-    unary("logical_not", "a==0", kind="test", forms="fmio"),
-    unary("isnan", "isnan(a)", kind="test", ints="0", forms="fm"),
-    unary("isinf", "abs(a)==inf", kind="test", ints="0", forms="fm"),
-    unary("isfinite", "abs(a)<inf", kind="test", ints="1", forms="fm"),
-    unary("isreal", "1", kind="test", forms="fm"),
-    unary("isposinf", "a==inf", kind="test", ints="0", forms="fmo"),
-    unary("isneginf", "a==-inf", kind="test", ints="0", forms="fmo"),
-    unary("signbit", "signbit(a)", kind="test", ints="a<0", forms="fmo"),
+    binary("logical_and", "(a!=0)&(b!=0)", kind="test", complexes=True),
+    binary("logical_or", "(a!=0)|(b!=0)", kind="test", complexes=True),
+    binary("logical_xor", "(a!=0)!=(b!=0)", kind="test", complexes=True),
+    unary("logical_not", "a==0", kind="test", forms="fmio", complexes=True),
+    unary("isnan", "isnan(a)", kind="test", ints="0", forms="fm", complexes=True),
+    unary("isinf", "abs(a)==inf", kind="test", ints="0", forms="fm",
+          complexes="isinf(a)"),
+    unary("isfinite", "abs(a)<inf", kind="test", ints="1", forms="fm",
+          complexes="isfinite(a)"),
+    unary("isreal", "1", kind="test", forms="fm", complexes="imag(a)==0"),
+    unary("isposinf", "a==inf", kind="test", ints="0", forms="fmo",
+          no_complex="isposinf does not support complex inputs."),
+    unary("isneginf", "a==-inf", kind="test", ints="0", forms="fmo",
+          no_complex="isneginf does not support complex inputs."),
+    unary("signbit", "signbit(a)", kind="test", ints="a<0", forms="fmo",
+          no_complex="signbit is not implemented for complex tensors."),
     binary("_isclose", "(a==b)|((abs(a-b)<=atol+abs(rtol*b))&(abs(a-b)<inf))"
            "|((equal_nan!=0)&(isnan(a)&isnan(b)))", kind="test", ints=False,
+           complexes="(a==b)|((abs(a-b)<=real(atol)+abs(rtol*b))&(abs(a-b)<inf))"
+           "|((equal_nan!=0)&(isnan(a)&isnan(b)))",
            params=(("rtol", 1e-5), ("atol", 1e-8), ("equal_nan", 0))),
 
     # Choice.  NaN wins in maximum, minimum and clamp and loses in fmax and fmin.
     binary("maximum", "maximum(a,b)", "where(a==b,g/2,where(a<b,0,g))",
-           "where(a==b,g/2,where(a>b,0,g))", ints="where(a>b,a,b)", forms="fmo"),
+           "where(a==b,g/2,where(a>b,0,g))", ints="where(a>b,a,b)", forms="fmo",
+           no_complex="maximum not implemented for complex tensors."),
     binary("minimum", "minimum(a,b)", "where(a==b,g/2,where(a>b,0,g))",
-           "where(a==b,g/2,where(a<b,0,g))", ints="where(a<b,a,b)", forms="fmo"),
+           "where(a==b,g/2,where(a<b,0,g))", ints="where(a<b,a,b)", forms="fmo",
+           no_complex="minimum not implemented for complex tensors."),
     binary("fmax", "where((a>=b)|isnan(b),a,b)", "where((a>=b)|isnan(b),g,0)",
-           "where((a>=b)|isnan(b),0,g)", ints="where(a>b,a,b)", forms="fmo"),
+           "where((a>=b)|isnan(b),0,g)", ints="where(a>b,a,b)", forms="fmo",
+           no_complex="fmax not implemented for complex tensors."),
     binary("fmin", "where((a<=b)|isnan(b),a,b)", "where((a<=b)|isnan(b),g,0)",
-           "where((a<=b)|isnan(b),0,g)", ints="where(a<b,a,b)", forms="fmo"),
+           "where((a<=b)|isnan(b),0,g)", ints="where(a<b,a,b)", forms="fmo",
+           no_complex="fmin not implemented for complex tensors."),
     unary("_clamp", "clamp(a,min,max)", "where((a>=min)&(a<=max),g,0)", "number",
           ints="clamp(a,min,max)", bools=False, params=(("min", 0), ("max", 0)),
           grad_name="ClampBackward1"),
@@ -455,15 +515,15 @@ ROWS = (
             half=False),
 
     # Reductions.
-    reduce("sum", "0", "p+a", "p+q", narrow=True),
+    reduce("sum", "0", "p+a", "p+q", narrow=True, complexes=True),
     reduce("nansum", "0", "where(isnan(a),p,p+a)", "p+q"),
-    reduce("prod", "1", "p*a", "p*q"),
+    reduce("prod", "1", "p*a", "p*q", complexes=True),
     reduce("amax", "lowest", "where((a>p)|isnan(a),a,p)", "where((q>p)|isnan(q),q,p)", acc="same"),
     reduce("amin", "highest", "where((a<p)|isnan(a),a,p)", "where((q<p)|isnan(q),q,p)", acc="same"),
-    reduce("any", "0", "p|(a!=0)", "p|q", acc="bool"),
-    reduce("all", "1", "p&(a!=0)", "p&q", acc="bool"),
-    reduce("count_nonzero", "0", "p+(a!=0)", "p+q", acc="count"),
-    reduce("_count_numbers", "0", "p+(a==a)", "p+q", acc="count", kind="float"),
+    reduce("any", "0", "p|(a!=0)", "p|q", acc="bool", complexes=True),
+    reduce("all", "1", "p&(a!=0)", "p&q", acc="bool", complexes=True),
+    reduce("count_nonzero", "0", "p+(a!=0)", "p+q", acc="count", complexes=True),
+    reduce("_count_numbers", "0", "p+(a==a)", "p+q", acc="count", kind="float", complexes=True),
     reduce("_sumsq", "0", "p+a*a", "p+q", kind="float"),
     reduce("_sumabs", "0", "p+abs(a)", "p+q", kind="float"),
     reduce("_sumdev", "0", "p+(a-mean)*(a-mean)", "p+q", kind="float", params=(("mean", 0),)),

@@ -76,6 +76,11 @@ _FLOATS = {
 }
 
 
+def get_layout(name):
+    """The layout called "torch.strided" and so on."""
+    return CONSTANTS[name.removeprefix("torch.")]
+
+
 class finfo:
     """The limits of a floating point dtype.
 

@@ -6,12 +6,12 @@ from cygrad._core cimport Tensor
 cdef extern from "_index.h" nogil:
     ctypedef void (*cg_move)(Py_ssize_t n, char** p, const Py_ssize_t* s) noexcept
     ctypedef Py_ssize_t (*cg_masked)(Py_ssize_t n, char* out, const char* inp, const char* mask) noexcept
-    cg_move[4] cg_gets
-    cg_move[4] cg_puts
-    cg_move[4] cg_wheres
-    cg_masked[4] cg_compresses
-    cg_masked[4] cg_expands
-    cg_move[4][10] cg_accumulates
+    cg_move[5] cg_gets
+    cg_move[5] cg_puts
+    cg_move[5] cg_wheres
+    cg_masked[5] cg_compresses
+    cg_masked[5] cg_expands
+    cg_move[4][12] cg_accumulates
     Py_ssize_t cg_count_mask(Py_ssize_t n, const char* mask)
     void cg_mask_positions(Py_ssize_t n, const char* mask, int64_t* out)
     Py_ssize_t cg_first_bad(Py_ssize_t n, const int64_t* index, int64_t size)
@@ -57,7 +57,6 @@ cdef tuple broadcast_of(tuple tensors)
 cdef Tensor expand_shape(Tensor t, object shape)
 cdef Tensor plain(Tensor t)
 cdef Tensor as_index(Tensor index)
-cdef bint any_needs_grad(tuple inputs)
 cdef object finish_out(str name, object out, Tensor r)
 cdef Tensor start_write(Tensor self, bint inplace, tuple others, bint* recorded)
 cdef Tensor end_write(Tensor out, bint inplace, bint recorded, str name, tuple inputs, object function, tuple saved,

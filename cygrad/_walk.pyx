@@ -17,7 +17,7 @@ from cygrad import _core, _ops
 
 cdef int log2_size(int dt) noexcept nogil:
     cdef int n = itemsize_of(dt)
-    return 0 if n == 1 else 1 if n == 2 else 2 if n == 4 else 3
+    return 0 if n == 1 else 1 if n == 2 else 2 if n == 4 else 3 if n == 8 else 4
 
 
 cdef void merge_walk(Walk* w) noexcept nogil:
@@ -162,15 +162,6 @@ cdef Tensor as_index(Tensor index):
     r = new_tensor(index.nd, index.sizes, INT64, index.dev)
     copy_into(r, index)
     return r
-
-
-cdef bint any_needs_grad(tuple inputs):
-    if not grad_enabled():
-        return False
-    for x in inputs:
-        if x is not None and grad_required(<Tensor> x):
-            return True
-    return False
 
 
 cdef object finish_out(str name, object out, Tensor r):

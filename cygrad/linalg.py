@@ -1,6 +1,6 @@
 """torch.linalg: what needs no LAPACK, and QR.  The other factorisations are not there yet, and say so."""
 
-from . import _core, _products, _reductions, _return_types
+from . import _core, _dispatch, _products, _reductions, _return_types
 
 globals().update(_reductions.LINALG)
 multi_dot = _products.multi_dot
@@ -104,6 +104,9 @@ def _reflect(block):
     v[..., :1, :] = 1
     block -= (tau * v) @ (v.mT @ block)
     return v, tau
+
+
+_dispatch.publish(globals())
 
 
 def __getattr__(name):

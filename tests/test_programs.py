@@ -17,18 +17,17 @@ import pytest
 
 HERE = Path(__file__).parent
 PROGRAMS = sorted((HERE / "programs").glob("*.py"))
-AS_TORCH = os.pathsep.join([str(HERE / "as_torch"), str(HERE.parent)])
 SECONDS = 300
 
 TORCH = importlib.util.find_spec("torch")
 
 
-def run(program, path=""):
-    """What the program prints; its errors, if it fails, are the test's message."""
+def run(program, *options, path=""):
+    """What `python OPTIONS program` prints; its errors, if it fails, are the test's message."""
     # Warnings name the place in the library that gave them, and go to stderr: they are no output.
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "COLUMNS": "80"}
     done = subprocess.run(
-        [sys.executable, str(program)],
+        [sys.executable, *options, str(program)],
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -49,7 +48,7 @@ def first_difference(printed, expected):
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_program(program):
-    printed, failure = run(program, AS_TORCH)
+    printed, failure = run(program, "-m", "cygrad", path=str(HERE.parent))
     difference = first_difference(printed, program.with_suffix(".txt").read_text())
     if difference or failure:
         last = failure.splitlines()[-1] if failure else ""

@@ -383,3 +383,10 @@ def test_named_results():
 def test_warns_of_degrees_of_freedom():
     with pytest.warns(UserWarning, match=r"var\(\): degrees of freedom is <= 0"):
         assert math.isnan(cygrad.tensor([1.0]).var().item())
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (3, 0, 0), (0, 2, 0)])
+def test_two_empty_dimensions(shape):
+    """Several reduced dimensions of size 0 are no division by zero."""
+    x = cygrad.ones(shape)
+    assert x.prod().item() == 1 and x.isfinite().all().item() and not x.any().item()

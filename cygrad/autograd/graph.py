@@ -170,3 +170,23 @@ def register_multi_grad_hook(tensors, fn, *, mode="all"):
         return (lambda gradient: arrived(index, gradient)) if mode == "all" else first
 
     return _MultiHandle(tuple([t.register_hook(hook(i)) for i, t in enumerate(tensors)]))
+
+
+def leads_outside(tensors, own):
+    """Whether any tensor was recorded from a leaf that is not among `own` (a set of ids)."""
+    waiting, seen = [], set()
+    for x in tensors:
+        if x.grad_fn is not None:
+            waiting.append(x.grad_fn)
+        elif x.requires_grad and id(x) not in own:
+            return True
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        leaf = getattr(node, "variable", None)
+        if leaf is not None and id(leaf) not in own:
+            return True
+        waiting.extend([n for n, _ in node.next_functions if n is not None])
+    return False

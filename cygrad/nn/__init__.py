@@ -33,3 +33,10 @@ def factory_kwargs(kwargs):
             raise TypeError(f"{key} specified twice, in **kwargs and in factory_kwargs")
         result[key] = kwargs[key]
     return result
+
+
+def __getattr__(name):
+    """The parts of torch.nn that are only stand-ins here: torch.nn.quantized, ..."""
+    from .._standins import submodule
+
+    return submodule(__name__, name)

@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 import cygrad
 from cygrad import Tensor, _dispatch
+from cygrad._utils import _rebuild_parameter, _rebuild_parameter_with_state
 
 
 class _TaggedMeta(type(Tensor)):
@@ -54,16 +55,6 @@ class Parameter(Tensor, metaclass=_TaggedMeta):
 
 
 _dispatch.set_parameter_type(Parameter)
-
-
-def _rebuild_parameter(data, requires_grad, backward_hooks):
-    return Parameter(data, requires_grad)
-
-
-def _rebuild_parameter_with_state(data, requires_grad, backward_hooks, state):
-    param = Parameter(data, requires_grad)
-    param.__dict__.update(state)
-    return param
 
 
 class Buffer(Tensor, metaclass=_TaggedMeta):

@@ -1,4 +1,3 @@
-# ruff: noqa: UP008, UP031, UP032
 """Datasets of our own, samplers, batches in a seeded order, collating, worker processes."""
 
 import numpy as np

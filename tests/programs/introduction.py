@@ -1,4 +1,3 @@
-# ruff: noqa: UP008, UP031, UP032
 """A first look: factories, seeded random numbers, arithmetic, then LeNet on a random image."""
 
 import torch

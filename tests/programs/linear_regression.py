@@ -1,4 +1,3 @@
-# ruff: noqa: UP008, UP031, UP032
 """A line through noisy points: a loop with autograd and NumPy losses; then an optimiser."""
 
 import numpy as np

@@ -1,4 +1,3 @@
-# ruff: noqa: UP008, UP031, UP032
 """How tensors of every kind print: precision, scientific form, summaries, suffixes, options."""
 
 import torch

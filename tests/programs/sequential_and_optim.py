@@ -1,4 +1,3 @@
-# ruff: noqa: UP008, UP031, UP032
 """The two-layer network as a Sequential, stepped by hand and by the optimisers of torch.optim."""
 
 from collections import OrderedDict

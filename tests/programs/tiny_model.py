@@ -1,4 +1,3 @@
-# ruff: noqa: UP008, UP031, UP032
 """One training batch watched closely: weights before, gradients, weights after the step."""
 
 import torch

@@ -1,4 +1,3 @@
-# ruff: noqa: UP008, UP031, UP032
 """A convolutional classifier on small made-up colour images: losses, accuracy, more layers."""
 
 import torch

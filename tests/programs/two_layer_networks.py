@@ -1,4 +1,3 @@
-# ruff: noqa: UP008, UP031, UP032
 """One two-layer network four times: gradients by hand, Variable, a Module, no_grad."""
 
 import torch

@@ -1,6 +1,6 @@
 """torch.cuda: OpenCL GPUs under the name that programs ask for; honest where there is none."""
 
-from . import _core
+from .. import _core
 
 device_type = "cuda"
 
@@ -88,7 +88,7 @@ def init():
 
 def __getattr__(name):
     if name == "OutOfMemoryError":
-        from .cl import OutOfMemoryError
+        from ..cl import OutOfMemoryError
 
         return OutOfMemoryError
     raise AttributeError(f"module 'torch.cuda' has no attribute '{name}': cygrad does not have it yet")

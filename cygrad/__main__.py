@@ -1,0 +1,80 @@
+"""Runs a program written for PyTorch on cygrad, as python runs programs:
+
+    python -m cygrad program.py [argument ...]
+    python -m cygrad -m module [argument ...]
+    python -m cygrad -c code [argument ...]
+"""
+
+import io
+import os
+import pkgutil
+import runpy
+import sys
+import types
+
+from ._as_torch import install_as_torch
+
+
+def _prepare(arguments):
+    """Sets sys.argv and sys.path[0] as python does, and returns a function that runs the program."""
+    main = types.ModuleType("__main__")
+    main.__builtins__ = sys.modules["builtins"]
+    sys.modules["__main__"] = main
+    option = arguments[0]
+    if option in ("-m", "-c"):
+        if len(arguments) == 1:
+            sys.exit(f"Argument expected for the {option} option")
+        sys.argv[:] = [option, *arguments[2:]]
+        sys.path[0] = os.getcwd() if option == "-m" else ""
+        if option == "-m":
+            return lambda: runpy._run_module_as_main(arguments[1])  # what python -m itself calls
+        return _running(main, arguments[1], "<string>")
+    sys.argv[:] = arguments
+    if option == "-":
+        sys.path[0], main.__file__ = "", "<stdin>"
+        return _running(main, sys.stdin.read(), "<stdin>")
+    path = os.path.abspath(option)
+    if pkgutil.get_importer(path) is not None:  # a folder or an archive with a __main__ in it
+        sys.path[0] = path
+        return lambda: runpy._run_module_as_main("__main__", False)
+    try:
+        with io.open_code(path) as file:
+            source = file.read()
+    except OSError as error:
+        print(
+            f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    sys.path[0] = os.path.dirname(os.path.realpath(path))
+    main.__file__, main.__cached__ = path, None
+    return _running(main, source, path)
+
+
+def _running(main, source, name):
+    return lambda: exec(compile(source, name, "exec", dont_inherit=True), vars(main))
+
+
+def _run(program):
+    """Runs the program; what it raises is shown by python, but without the frames of this file."""
+    try:
+        program()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        traceback = error.__traceback__
+        while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+            traceback = traceback.tb_next
+        hook = sys.excepthook  # the program may have set it
+        sys.excepthook = lambda kind, error, _: hook(
+            kind, error.with_traceback(traceback), traceback
+        )
+        raise
+
+
+if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+    print(__doc__.strip())
+    sys.exit(len(sys.argv) < 2 and 2)
+install_as_torch()
+_kept = sys.modules["__main__"]  # this module: a module that is dropped loses its globals
+_run(_prepare(sys.argv[1:]))

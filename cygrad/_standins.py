@@ -1,0 +1,361 @@
+"""Names of those parts of PyTorch that cygrad does not have, for programs that name them without using them.
+
+Programs import torch.distributed to ask whether it is available, compare with `isinstance(m, torch.fx.GraphModule)`, or
+decorate with `torch._dynamo.disable`. That works: a stand-in can be imported, named, subclassed and compared with.
+Whatever would need the real thing raises NotImplementedError, which names it and says why it is not there.
+
+One line of `TABLE` per name, of these forms:
+
+    name                raises when it is called
+    name = False        a function that returns the value
+    @name               a decorator that returns what it decorates, with arguments or without
+    Name()              a class that cannot be instantiated; Name(A, B) has members A and B
+    Name(Exception)     an exception
+    .name = value       an attribute
+    = module            all names of another module
+"""
+
+import builtins
+import functools
+import importlib
+import importlib.machinery
+import sys
+import types
+
+TABLE = """
+[_C] PyTorch's C++ is not there: _get_tracing_state = None; @_jit_set_autocast_mode; _has_mkldnn = False;
+    _LinAlgError(RuntimeError); _DistStoreError(RuntimeError); ScriptObject(); Graph(); Value(); Node();
+    .Generator = torch.Generator; ._TensorBase = torch.Tensor; .TensorBase = torch.Tensor; .Size = torch.Size;
+    .dtype = torch.dtype; .device = torch.device; .layout = torch.layout; .memory_format = torch.memory_format;
+    .DisableTorchFunction = torch._dispatch.DisableTorchFunction;
+    .DisableTorchFunctionSubclass = torch._dispatch.DisableTorchFunctionSubclass;
+    ._disabled_torch_function_impl = torch._dispatch._disabled_torch_function_impl
+[_custom_op] there are no operators but cygrad's own:
+[_custom_op.impl] there are no operators but cygrad's own: custom_op
+[_decomp] operators are not taken apart: get_decompositions; @register_decomposition
+[_dynamo] programs are not compiled: reset = None; graph_break = None; explain; export; is_compiling = False;
+    is_dynamo_supported = False; @allow_in_graph; @disallow_in_graph; @forbid_in_graph; @disable; @run; @optimize;
+    @assume_constant_result; @dont_skip_tracing; @nonstrict_trace; mark_dynamic = None; mark_static = None;
+    mark_static_address = None; maybe_mark_dynamic = None; mark_unbacked = None; list_backends = []; lookup_backend;
+    register_backend
+[_dynamo.config] : .suppress_errors = False; .compiled_autograd = False; .verbose = False; .cache_size_limit = 8;
+    .recompile_limit = 8; .capture_scalar_outputs = False; .capture_dynamic_output_shape_ops = False;
+    .optimize_ddp = True; .automatic_dynamic_shapes = True; .assume_static_by_default = True; .disable = True;
+    .accumulated_cache_size_limit = 256; .guard_nn_modules = True; .inline_inbuilt_nn_modules = True;
+    .allow_unspec_int_on_nn_module = False; .error_on_recompile = False
+[_dynamo.decorators] programs are not compiled: @disable; @allow_in_graph; mark_static_address = None
+[_dynamo.exc] : Unsupported(RuntimeError); TorchDynamoException(RuntimeError); InvalidBackend(RuntimeError);
+    BackendCompilerFailed(RuntimeError)
+[_dynamo.external_utils] : is_compiling = False
+[_dynamo.utils] programs are not compiled: .counters = {}; same; is_compile_supported = False
+[_functorch] see torch.func:
+[_functorch.config] :
+[_guards] programs are not compiled: detect_fake_mode = None
+[_higher_order_ops] programs are not compiled: cond; map; foreach_map; while_loop; scan; associative_scan
+[_inductor] programs are not compiled: aoti_load_package; aoti_compile_and_package; compile; list_options
+[_inductor.async_compile] programs are not compiled: AsyncCompile()
+[_inductor.codecache] programs are not compiled: PyCodeCache(); CppCodeCache()
+[_inductor.config] : .cpp_wrapper = False; .epilogue_fusion = True; .freezing = False; .pattern_matcher = True;
+    .coordinate_descent_tuning = False; .coordinate_descent_check_all_directions = False; .max_autotune = False;
+    .force_fuse_int_mm_with_mul = False; .post_grad_custom_post_pass = None; .fallback_random = False;
+    .fx_graph_cache = True; .triton = Settings(cudagraphs=False, unique_kernel_names=True, cudagraph_trees=True);
+    .cpp = Settings(enable_kernel_profile=False, threads=-1, simdlen=None);
+    .trace = Settings(enabled=False, log_autotuning_results=False, graph_diagram=False)
+[_inductor.pattern_matcher] programs are not compiled: PatternMatcherPass(); register_replacement; fwd_only
+[_inductor.utils] programs are not compiled: fresh_inductor_cache; fresh_cache
+[_library] there are no operators but cygrad's own: register_fake_class
+[_logging] : set_logs = None; getArtifactLogger
+[_subclasses] programs are not traced: FakeTensor(); FakeTensorMode()
+[_subclasses.fake_tensor] programs are not traced: FakeTensor(); FakeTensorMode(); is_fake = False
+[ao] quantization is not there:
+[ao.nn] quantization is not there:
+[ao.nn.intrinsic] quantization is not there: ConvReLU2d(); ConvBn2d(); ConvBnReLU2d(); LinearReLU(); BNReLU2d()
+[ao.nn.intrinsic.qat] quantization is not there: ConvReLU2d(); ConvBn2d(); ConvBnReLU2d(); LinearReLU();
+    freeze_bn_stats; update_bn_stats
+[ao.nn.qat] quantization is not there: Linear(); Conv2d()
+[ao.nn.quantizable] quantization is not there: LSTM(); MultiheadAttention()
+[ao.nn.quantized] quantization is not there: Linear(); Conv1d(); Conv2d(); Conv3d(); Embedding(); FloatFunctional();
+    QFunctional(); ReLU6(); BatchNorm2d(); Quantize(); DeQuantize()
+[ao.nn.quantized.dynamic] quantization is not there: Linear(); LSTM(); GRU(); LSTMCell(); GRUCell(); RNNCell()
+[ao.nn.quantized.reference] quantization is not there: Linear(); Conv2d()
+[ao.pruning] see torch.nn.utils.prune: WeightNormSparsifier(); BaseSparsifier(); FakeSparsity()
+[ao.quantization] quantization is not there: convert; prepare; prepare_qat; quantize; quantize_dynamic; quantize_qat;
+    fuse_modules; fuse_modules_qat; get_default_qconfig; get_default_qat_qconfig; get_default_qconfig_mapping;
+    get_default_qat_qconfig_mapping; QConfig(); QConfigMapping(); QuantStub(); DeQuantStub(); QuantWrapper();
+    MinMaxObserver(); MovingAverageMinMaxObserver(); PerChannelMinMaxObserver(); HistogramObserver();
+    PlaceholderObserver(); NoopObserver(); ObserverBase(); FakeQuantize(); FakeQuantizeBase(); enable_observer;
+    disable_observer; enable_fake_quant; disable_fake_quant; propagate_qconfig_; add_quant_dequant;
+    .default_qconfig = None; .default_qat_qconfig = None; .default_dynamic_qconfig = None; .per_channel_dynamic_qconfig = None;
+    .float16_dynamic_qconfig = None; .default_weight_observer = None; .default_observer = None;
+    .default_per_channel_weight_observer = None; .default_fake_quant = None; swap_module
+[ao.quantization.backend_config] quantization is not there: BackendConfig(); BackendPatternConfig(); DTypeConfig();
+    DTypeWithConstraints(); ObservationType(OUTPUT_USE_DIFFERENT_OBSERVER_AS_INPUT, OUTPUT_SHARE_OBSERVER_WITH_INPUT,
+    INPUT_OUTPUT_NOT_OBSERVED); get_native_backend_config
+[ao.quantization.qconfig] quantization is not there: QConfig(); get_default_qconfig; get_default_qat_qconfig
+[ao.quantization.quantize_fx] quantization is not there: prepare_fx; convert_fx; prepare_qat_fx; fuse_fx
+[cuda.comm] see torch.nn.DataParallel: broadcast; broadcast_coalesced; reduce_add; scatter; gather
+[cuda.gds] there is no GPU-direct storage: GdsFile(); gds_register_buffer; gds_deregister_buffer
+[cuda.jiterator] kernels are not compiled from C++:
+[cuda.nccl] distributed training is not there: version; is_available = False; all_reduce; unique_id; init_rank
+[cuda.tunable] there is nothing to tune: is_enabled = False; enable
+[distributed] cygrad trains in one process: is_available = False; is_initialized = False; is_nccl_available = False;
+    is_gloo_available = False; is_mpi_available = False; is_ucc_available = False; is_xccl_available = False;
+    is_torchelastic_launched = False; is_backend_available = False; init_process_group; destroy_process_group;
+    get_rank; get_world_size; get_backend; get_default_backend_for_device; get_process_group_ranks; new_group;
+    new_subgroups; split_group; barrier; monitored_barrier; all_reduce; all_reduce_coalesced; reduce; all_gather;
+    all_gather_into_tensor; all_gather_object; gather; gather_object; scatter; scatter_object_list; reduce_scatter;
+    reduce_scatter_tensor; all_to_all; all_to_all_single; broadcast; broadcast_object_list; send; recv; isend; irecv;
+    send_object_list; recv_object_list; batch_isend_irecv; P2POp(); Work(); ProcessGroup(); ProcessGroupGloo();
+    ProcessGroupNCCL(); DeviceMesh(); init_device_mesh; Store(); TCPStore(); FileStore(); HashStore(); PrefixStore();
+    Backend(GLOO, NCCL, MPI, UCC, XCCL); ReduceOp(SUM, PRODUCT, MIN, MAX, BAND, BOR, BXOR, AVG, PREMUL_SUM);
+    reduce_op(SUM, PRODUCT, MIN, MAX); group(WORLD); GroupMember(WORLD, NON_GROUP_MEMBER); GradBucket();
+    DistError(RuntimeError); DistBackendError(RuntimeError); DistNetworkError(RuntimeError);
+    DistStoreError(RuntimeError); get_group_rank; get_global_rank; get_node_local_rank; supports_complex;
+    breakpoint; set_debug_level; get_debug_level
+[distributed._composable] cygrad trains in one process: checkpoint; replicate
+[distributed._composable.fsdp] cygrad trains in one process: fully_shard; FSDPModule(); MixedPrecisionPolicy()
+[distributed._tensor] cygrad trains in one process: DTensor(); Shard(); Replicate(); Partial(); distribute_tensor;
+    distribute_module
+[distributed._tensor.device_mesh] cygrad trains in one process: DeviceMesh(); init_device_mesh
+[distributed.algorithms] cygrad trains in one process:
+[distributed.algorithms._checkpoint] see torch.utils.checkpoint:
+[distributed.algorithms._checkpoint.checkpoint_wrapper] see torch.utils.checkpoint: checkpoint_wrapper;
+    CheckpointImpl(REENTRANT, NO_REENTRANT); apply_activation_checkpointing; CheckpointWrapper()
+[distributed.algorithms.ddp_comm_hooks] cygrad trains in one process:
+[distributed.algorithms.ddp_comm_hooks.default_hooks] cygrad trains in one process: allreduce_hook;
+    fp16_compress_hook; bf16_compress_hook
+[distributed.algorithms.join] cygrad trains in one process: Join(); Joinable(); JoinHook()
+[distributed.autograd] cygrad trains in one process: backward; context(); get_gradients
+[distributed.checkpoint] see torch.save: save; load; async_save; save_state_dict; load_state_dict; FileSystemReader();
+    FileSystemWriter(); StorageReader(); StorageWriter()
+[distributed.checkpoint.default_planner] see torch.save: DefaultSavePlanner(); DefaultLoadPlanner()
+[distributed.checkpoint.format_utils] see torch.save: dcp_to_torch_save; torch_save_to_dcp
+[distributed.checkpoint.state_dict] see torch.save: get_state_dict; set_state_dict; get_model_state_dict;
+    set_model_state_dict; get_optimizer_state_dict; set_optimizer_state_dict; StateDictOptions(); _init_optim_state
+[distributed.checkpoint.stateful] see torch.save: Stateful()
+[distributed.constants] cygrad trains in one process: .default_pg_timeout = None
+[distributed.device_mesh] cygrad trains in one process: DeviceMesh(); init_device_mesh
+[distributed.distributed_c10d] cygrad trains in one process: ProcessGroup(); ReduceOp(SUM, PRODUCT, MIN, MAX);
+    _get_default_group; _get_global_rank; all_reduce; is_initialized = False
+[distributed.elastic] cygrad trains in one process:
+[distributed.elastic.multiprocessing] cygrad trains in one process:
+[distributed.elastic.multiprocessing.errors] cygrad trains in one process: @record; ChildFailedError(RuntimeError)
+[distributed.fsdp] cygrad trains in one process: FullyShardedDataParallel(); fully_shard; FSDPModule();
+    MixedPrecision(); MixedPrecisionPolicy(); CPUOffload(); CPUOffloadPolicy(); OffloadPolicy(); FullStateDictConfig();
+    LocalStateDictConfig(); ShardedStateDictConfig(); StateDictConfig(); FullOptimStateDictConfig();
+    ShardedOptimStateDictConfig(); OptimStateDictConfig(); UnshardHandle(); register_fsdp_forward_method;
+    ShardingStrategy(FULL_SHARD, SHARD_GRAD_OP, NO_SHARD, HYBRID_SHARD, _HYBRID_SHARD_ZERO2);
+    BackwardPrefetch(BACKWARD_PRE, BACKWARD_POST);
+    StateDictType(FULL_STATE_DICT, LOCAL_STATE_DICT, SHARDED_STATE_DICT)
+[distributed.fsdp.api] cygrad trains in one process: = distributed.fsdp
+[distributed.fsdp.fully_sharded_data_parallel] cygrad trains in one process: = distributed.fsdp
+[distributed.fsdp.sharded_grad_scaler] cygrad trains in one process: ShardedGradScaler()
+[distributed.fsdp.wrap] cygrad trains in one process: wrap; enable_wrap(); size_based_auto_wrap_policy;
+    transformer_auto_wrap_policy; always_wrap_policy; lambda_auto_wrap_policy; ModuleWrapPolicy(); CustomPolicy()
+[distributed.nn] cygrad trains in one process: RemoteModule(); all_reduce; all_gather
+[distributed.nn.functional] cygrad trains in one process: all_reduce; all_gather; broadcast; reduce_scatter
+[distributed.optim] cygrad trains in one process: DistributedOptimizer(); ZeroRedundancyOptimizer();
+    PostLocalSGDOptimizer(); _apply_optimizer_in_backward
+[distributed.pipelining] cygrad trains in one process: pipeline; PipelineStage(); ScheduleGPipe(); Schedule1F1B();
+    SplitPoint(BEGINNING, END); pipe_split
+[distributed.rpc] cygrad trains in one process: is_available = False; init_rpc; shutdown; remote; rpc_sync; rpc_async;
+    get_worker_info; RRef(); WorkerInfo(); TensorPipeRpcBackendOptions(); BackendType(TENSORPIPE)
+[distributed.rpc.api] cygrad trains in one process: = distributed.rpc
+[distributed.rpc.functions] cygrad trains in one process: @async_execution
+[distributed.tensor] cygrad trains in one process: DTensor(); Shard(); Replicate(); Partial(); Placement();
+    distribute_tensor; distribute_module; DeviceMesh(); init_device_mesh
+[distributed.tensor.device_mesh] cygrad trains in one process: DeviceMesh(); init_device_mesh
+[distributed.tensor.experimental] cygrad trains in one process: context_parallel; local_map
+[distributed.tensor.experimental._attention] cygrad trains in one process: context_parallel_unshard; set_rotate_method
+[distributed.tensor.parallel] cygrad trains in one process: parallelize_module; ColwiseParallel(); RowwiseParallel();
+    SequenceParallel(); PrepareModuleInput(); PrepareModuleOutput(); PrepareModuleInputOutput(); ParallelStyle();
+    loss_parallel
+[distributed.utils] cygrad trains in one process:
+[export] programs are not traced: export; Dim(AUTO, DYNAMIC, STATIC); ExportedProgram(); default_decompositions; dims;
+    save; load; register_dataclass; unflatten; draft_export; ShapesCollection(); ExportGraphSignature()
+[export.dynamic_shapes] programs are not traced: = export
+[fx] programs are not traced: symbolic_trace; GraphModule(); Graph(); Node(); Proxy(); Tracer(); Interpreter();
+    Transformer(); CodeGen(); @wrap; @has_side_effect; replace_pattern; subgraph_rewriter; map_arg
+[fx._symbolic_trace] programs are not traced: is_fx_tracing = False; is_fx_symbolic_tracing = False; @wrap;
+    symbolic_trace; Tracer()
+[fx.experimental] programs are not traced:
+[fx.experimental.optimization] programs are not traced: fuse
+[fx.experimental.proxy_tensor] programs are not traced: make_fx; get_proxy_mode = None; ProxyTorchDispatchMode()
+[fx.experimental.symbolic_shapes] programs are not traced: ShapeEnv(); guard_size_oblivious; is_symbolic = False
+[fx.graph] programs are not traced: Graph(); CodeGen()
+[fx.graph_module] programs are not traced: GraphModule()
+[fx.interpreter] programs are not traced: Interpreter(); Transformer()
+[fx.node] programs are not traced: Node(); Target(); Argument(); map_arg; map_aggregate; has_side_effect
+[fx.passes] programs are not traced:
+[fx.passes.shape_prop] programs are not traced: ShapeProp(); TensorMetadata()
+[fx.proxy] programs are not traced: Proxy(); GraphAppendingTracer(); TraceError(ValueError)
+[library] there are no operators but cygrad's own: Library(); custom_op; define; get_ctx; impl; impl_abstract;
+    infer_schema; opcheck; register_autocast; register_autograd; register_fake; register_kernel; register_vmap;
+    register_torch_dispatch; triton_op; wrap_triton; CustomOpDef(); fallthrough_kernel; get_kernel
+[masked] masked tensors are not there: masked_tensor; as_masked_tensor; MaskedTensor(); is_masked_tensor = False
+[monitor] there is no monitoring: Event(); Stat(); log_event
+[mtia] there is no MTIA: is_available = False; device_count = 0; is_initialized = False; synchronize; current_device
+[nested] nested tensors are not there: nested_tensor; as_nested_tensor; to_padded_tensor; nested_tensor_from_jagged;
+    narrow
+[nn.intrinsic] quantization is not there: = ao.nn.intrinsic
+[nn.intrinsic.qat] quantization is not there: = ao.nn.intrinsic.qat
+[nn.intrinsic.quantized] quantization is not there: ConvReLU2d(); LinearReLU()
+[nn.qat] quantization is not there: = ao.nn.qat
+[nn.quantizable] quantization is not there: = ao.nn.quantizable
+[nn.quantized] quantization is not there: = ao.nn.quantized
+[nn.quantized.dynamic] quantization is not there: = ao.nn.quantized.dynamic
+[onnx] programs are not traced: export; is_in_onnx_export = False; ONNXProgram(); register_custom_op_symbolic;
+    unregister_custom_op_symbolic; select_model_mode_for_export; OnnxExporterError(RuntimeError);
+    TrainingMode(EVAL, PRESERVE, TRAINING); OperatorExportTypes(ONNX, ONNX_ATEN, ONNX_ATEN_FALLBACK, ONNX_FALLTHROUGH);
+    .producer_name = "pytorch"; .producer_version = "2.13.0"
+[onnx.symbolic_helper] programs are not traced: @parse_args; _get_tensor_sizes
+[onnx.utils] programs are not traced: export
+[package] packages of models are not there: PackageExporter(); PackageImporter()
+[quantization] quantization is not there: = ao.quantization
+[quantization.quantize_fx] quantization is not there: = ao.quantization.quantize_fx
+[utils._triton] : has_triton = False; has_triton_package = False
+[utils.bottleneck] see torch.profiler:
+[utils.bundled_inputs] programs are not traced: augment_model_with_bundled_inputs
+[utils.cpp_extension] cygrad has no C++ interface: BuildExtension(); CppExtension; CUDAExtension; SyclExtension; load;
+    load_inline; include_paths; library_paths; check_compiler_abi_compatibility; is_ninja_available = False;
+    verify_ninja_availability; .CUDA_HOME = None; .ROCM_HOME = None; .IS_HIP_EXTENSION = False
+[utils.mobile_optimizer] programs are not traced: optimize_for_mobile
+"""
+
+
+@functools.cache
+def _entries():
+    """{module: (why it is not there, [its lines of the table])}."""
+    entries = {}
+    for block in TABLE.strip().split("\n["):
+        head, _, rest = block.removeprefix("[").partition("]")
+        why, _, names = rest.partition(":")
+        entries[head] = why.strip(), [name for n in names.split(";") if (name := " ".join(n.split()))]
+    return entries
+
+
+class _Kind(type):
+    """Classes that can be named, subclassed and compared with, but not instantiated."""
+
+    def __call__(cls, *args, **kwargs):
+        raise _error(cls._stand_in, cls._why)
+
+    def __getattr__(cls, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise AttributeError(f"type object '{cls.__name__}' has no attribute '{name}': " + str(
+            _error(cls._stand_in, cls._why)
+        ))
+
+
+class _Member:
+    """A constant of a class that stands in for an enumeration."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def __repr__(self):
+        return self._name
+
+
+def _error(name, why):
+    return NotImplementedError(f"torch.{name} is not in cygrad: {why}")
+
+
+def _call(name, why):
+    def function(*args, **kwargs):
+        raise _error(name, why)
+
+    return function
+
+
+def _answer(value):
+    return lambda *args, **kwargs: value
+
+
+def _decorator(*args, **kwargs):
+    """Returns what it decorates."""
+    if len(args) == 1 and not kwargs and callable(args[0]):
+        return args[0]
+    return lambda function: function
+
+
+def _class(name, module, inside, why):
+    members = [member.strip() for member in inside.split(",") if member.strip()]
+    if len(members) == 1 and members[0].endswith(("Error", "Exception")):
+        return type(name, (getattr(builtins, members[0]),), {})
+    full = f"{module}.{name}"
+    body = {m: _Member(f"{name}.{m}") for m in members}
+    return _Kind(name, (), body | {"_stand_in": full, "_why": why})
+
+
+def _value(text):
+    import ast  # of use only where a stand-in is
+
+    if text.startswith("torch."):
+        return functools.reduce(getattr, text.split(".")[1:], importlib.import_module(__package__))
+    if text.startswith("Settings("):
+        call = ast.parse(text, mode="eval").body
+        return types.SimpleNamespace(**{k.arg: ast.literal_eval(k.value) for k in call.keywords})
+    return ast.literal_eval(text)
+
+
+def _fill(names, module, why, lines):
+    """Puts what the lines of one module stand for into a dict."""
+    for line in lines:
+        name, _, value = (part.strip() for part in line.partition("="))
+        if not name:
+            same = vars(importlib.import_module(f"{__package__}.{value}"))
+            names.update({n: v for n, v in same.items() if not n.startswith("__")})
+            continue
+        if name[0] == ".":
+            names[name[1:]] = _value(value)
+            continue
+        if name[0] == "@":
+            name, made = name[1:], types.FunctionType(_decorator.__code__, globals(), name[1:])
+        elif "(" in name:
+            name, _, inside = name.partition("(")
+            made = _class(name, module, inside.rstrip(")"), why)
+        else:
+            made = _answer(_value(value)) if value else _call(f"{module}.{name}", why)
+        made.__module__, made.__qualname__, made.__name__ = names["__name__"], name, name
+        names[name] = made
+
+
+def submodule(package, name):
+    """The module `name` of a package of cygrad; AttributeError if there is neither one nor a stand-in for it."""
+    package = package.partition(".")[2] if package.startswith(("cygrad.", "torch.")) else package
+    if not name.startswith("__") and f"{package}.{name}" in _entries():
+        return importlib.import_module(f"{__package__}.{package}.{name}")
+    raise AttributeError(f"module 'torch.{package}' has no attribute '{name}': cygrad does not have it")
+
+
+class Loader:
+    """Makes a module of the table."""
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        name = module.__name__.removeprefix("cygrad.")
+        why, lines = _entries()[name]
+        names = vars(module)
+        names["__doc__"] = f"Stand-in for torch.{name}: {why or 'its settings change nothing'}."
+        _fill(names, name, why, lines)
+
+        names["__getattr__"] = lambda attribute: submodule(name, attribute)
+
+
+class Finder:
+    """The last to be asked for a module of cygrad: a part that exists goes before its stand-in."""
+
+    @staticmethod
+    def find_spec(fullname, path=None, target=None):
+        if fullname.removeprefix("cygrad.") not in _entries():
+            return None
+        return importlib.machinery.ModuleSpec(fullname, Loader, is_package=True)
+
+
+sys.meta_path.append(Finder)

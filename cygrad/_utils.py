@@ -1,0 +1,120 @@
+"""What stands in the pickles of tensors: functions that PyTorch's files name `torch._utils._rebuild_...`."""
+
+import operator
+from collections import OrderedDict
+
+from . import _bridge, _core
+
+_LARGEST = 2**63 - 1
+
+
+def _rebuild_tensor(storage, storage_offset, size, stride):
+    """The tensor of `size` and `stride` on a typed storage; refuses what does not lie within it (RuntimeError)."""
+    offset = operator.index(storage_offset)
+    size, stride = tuple(map(operator.index, size)), tuple(map(operator.index, stride))
+    if len(size) != len(stride):
+        raise RuntimeError(
+            f"unequal size length ({len(size)}) and stride length ({len(stride)})"
+        )
+    if len(size) > 64:
+        raise RuntimeError(f"a tensor has at most 64 dimensions, this one has {len(size)}")
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
+    if any(s < 0 for s in stride):
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}"
+        )
+    numel = 1
+    for n in size:
+        numel *= max(n, 1)
+        if n < 0 or numel > _LARGEST:
+            raise RuntimeError("numel: integer multiplication overflow")
+    itemsize = storage.dtype.itemsize
+    needed = 0
+    if 0 not in size:
+        needed = (offset + sum((n - 1) * s for n, s in zip(size, stride)) + 1) * itemsize
+    if needed > storage.nbytes() or max((offset, *stride)) * itemsize > _LARGEST:
+        raise RuntimeError(
+            f"Trying to resize storage that is not resizable: sizes={list(size)} and strides={list(stride)} at "
+            f"offset {offset} need {needed} bytes, the storage has {storage.nbytes()}"
+        )
+    return _bridge.rebuild_tensor(storage.untyped(), storage.dtype, offset, size, stride)
+
+
+def _rebuild_tensor_v2(
+    storage, storage_offset, size, stride, requires_grad, backward_hooks, metadata=None
+):
+    """A tensor with its `requires_grad`; `metadata` may say that it is to be read conjugated or negated."""
+    tensor = _rebuild_tensor(storage, storage_offset, size, stride)
+    for name, value in (metadata or {}).items():
+        if name not in ("conj", "neg"):
+            raise RuntimeError(f"cygrad does not know the property {name!r} of a tensor")
+        if value:
+            tensor = tensor.conj() if name == "conj" else tensor.neg()
+    tensor.requires_grad = bool(requires_grad)
+    return tensor
+
+
+def _rebuild_tensor_v3(
+    storage, storage_offset, size, stride, requires_grad, backward_hooks, dtype, metadata=None
+):
+    """As _rebuild_tensor_v2, of a storage that does not name the dtype."""
+    from .storage import TypedStorage
+
+    typed = TypedStorage._of(storage.untyped(), dtype)
+    return _rebuild_tensor_v2(
+        typed, storage_offset, size, stride, requires_grad, backward_hooks, metadata
+    )
+
+
+def _rebuild_parameter(data, requires_grad, backward_hooks):
+    from .nn.parameter import Parameter
+
+    return Parameter(data, requires_grad)
+
+
+def _rebuild_parameter_with_state(data, requires_grad, backward_hooks, state):
+    param = _rebuild_parameter(data, requires_grad, backward_hooks)
+    return _set_state(param, state)
+
+
+def _set_state(tensor, state):
+    """Gives a tensor the attributes that users had set on it: a dict, or a pair of a dict and one of slots."""
+    parts = state if isinstance(state, tuple) else (state,)
+    if len(parts) > 2 or not all(part is None or isinstance(part, dict) for part in parts):
+        raise RuntimeError("the state of a tensor must be a dict, or a pair of dicts")
+    for part in parts:
+        for name, value in (part or {}).items():
+            if name.startswith("__"):
+                raise RuntimeError(f"a file may not set {name} of a tensor")
+            setattr(tensor, name, value)
+    return tensor
+
+
+def _rebuild_from_type_v2(func, new_type, args, state):
+    """A tensor of a subclass, or one with attributes."""
+    tensor = func(*args)
+    if type(tensor) is not new_type:
+        tensor = _core.Tensor._make_subclass(new_type, tensor, tensor.requires_grad)
+    if "__setstate__" in vars(new_type):
+        tensor.__setstate__(state)
+        return tensor
+    return _set_state(tensor, state)
+
+
+def reduce_tensor(tensor):
+    """(function, arguments) that make the tensor anew, as they stand in PyTorch's files."""
+    from .storage import TypedStorage
+
+    _, args = _core.Tensor.__reduce_ex__(tensor, 2)
+    storage, dtype, offset, size, stride, requires_grad, *rest = args
+    made = (TypedStorage._of(storage, dtype), offset, size, stride, requires_grad, OrderedDict())
+    if not rest:
+        return _rebuild_tensor_v2, made
+    cls, attributes = rest
+    return _rebuild_from_type_v2, (
+        _rebuild_tensor_v2,
+        _core.Tensor if cls is None else cls,
+        made,
+        attributes or {},
+    )

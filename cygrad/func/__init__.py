@@ -1,0 +1,23 @@
+"""torch.func: functions that take a function and return its gradient, Jacobian or batched form.
+
+All are made of backward passes over the recorded graph and nest freely.  `vmap` calls the function once per slice.
+"""
+
+from ._module import functional_call, replace_all_batch_norm_modules_, stack_module_state
+from ._transforms import (
+    functionalize,
+    grad,
+    grad_and_value,
+    hessian,
+    jacfwd,
+    jacrev,
+    jvp,
+    linearize,
+    vjp,
+)
+from ._vmap import vmap
+
+__all__ = [
+    "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize",
+    "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap",
+]  # fmt: skip
