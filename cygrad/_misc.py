@@ -15,11 +15,6 @@ def typename(obj):
     return named.__qualname__ if module in (None, "builtins") else f"{module}.{named.__qualname__}"
 
 
-def is_autocast_enabled(device_type=None):
-    """Whether autocasting is on; there is none yet."""
-    return False
-
-
 def get_device(self):
     """The index of the tensor's device, -1 for the CPU."""
     return -1 if self.device.type == "cpu" else (self.device.index or 0)
@@ -51,5 +46,5 @@ def map_(self, other, callable):
     return self.copy_(self.new_tensor([callable(a, b) for a, b in pairs]).reshape(self.shape))
 
 
-FUNCTIONS = ("typename", "is_autocast_enabled", "is_same_size", "legacy_contiguous_format")
+FUNCTIONS = ("typename", "is_same_size", "legacy_contiguous_format")
 METHODS = ("get_device", "is_same_size", "apply_", "map_")

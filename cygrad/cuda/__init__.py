@@ -1,5 +1,7 @@
 """torch.cuda: OpenCL GPUs under the name that programs ask for; honest where there is none."""
 
+import importlib
+
 from .. import _core
 
 device_type = "cuda"
@@ -91,4 +93,6 @@ def __getattr__(name):
         from ..cl import OutOfMemoryError
 
         return OutOfMemoryError
+    if name == "amp":
+        return importlib.import_module(".amp", __name__)
     raise AttributeError(f"module 'torch.cuda' has no attribute '{name}': cygrad does not have it yet")
