@@ -104,6 +104,7 @@ cdef list modes_of_thread():
 
 cdef extern from "Python.h":
     void incref "Py_INCREF"(object o)
+    void decref "Py_DECREF"(object o)
 
 
 def push_mode(mode):
@@ -242,18 +243,20 @@ cdef object interposed(PyObject* o, PyObject** args, size_t nargsf, PyObject* kw
     if cg_state.recorder == NULL:
         return cast_and_call(f, args, nargsf, kwnames)
     if f.operator_name == NULL:
-        from cygrad.profiler import _names      # of use to profiles alone
-        name = _names.operator_name(public_name(<object> o))
+        from cygrad.autograd import _operator_names     # of use to profiles alone
+        name = _operator_names.operator_name(public_name(<object> o))
         incref(name)
         f.operator_name = <PyObject*> name
     if f.operator_name == <PyObject*> None:
         return cast_and_call(f, args, nargsf, kwnames)
     recorder = <object> cg_state.recorder
-    event = recorder.enter(<object> f.operator_name, [<object> args[i] for i in range(m)])
+    event = recorder.enter(<object> f.operator_name, tuple([<object> args[i] for i in range(m)]))
+    result = None
     try:
-        return cast_and_call(f, args, nargsf, kwnames)
+        result = cast_and_call(f, args, nargsf, kwnames)
+        return result
     finally:
-        recorder.leave(event)
+        recorder.leave(event, result)
 
 
 cdef object ask(cg_public* f, PyObject** args, Py_ssize_t n, PyObject* kwnames, list found, bint by_modes):
@@ -522,13 +525,23 @@ def add_autocast_depth(int step):
 def set_recorder(recorder):
     """Makes `recorder.enter(name, args)` and `recorder.leave(event)` be called around operators of this thread.
 
-    None ends that.  Returns the former one.  The caller keeps the recorder alive.
+    None ends that.  Returns the former one.
     """
     global cg_interposers
     before = None if cg_state.recorder == NULL else <object> cg_state.recorder
     cg_interposers += (recorder is not None) - (before is not None)
-    cg_state.recorder = NULL if recorder is None else <PyObject*> recorder
+    cg_state.recorder = NULL
+    if before is not None:
+        decref(before)
+    if recorder is not None:
+        incref(recorder)
+        cg_state.recorder = <PyObject*> recorder
     return before
+
+
+def get_recorder():
+    """What `set_recorder` was called with in this thread."""
+    return None if cg_state.recorder == NULL else <object> cg_state.recorder
 
 
 # ------------------------------------------------------------------ making things public
@@ -547,9 +560,9 @@ _UNCOMMUTED = frozenset({"__rmatmul__"})
 # Tensor's own machinery; `__iter__` calls unbind, which is seen.
 _INTERNAL = frozenset(
     """__new__ __init__ __hash__ __getattribute__ __getattr__ __setattr__ __delattr__ __init_subclass__ __doc__
-    __module__ __torch_function__ __iter__ __reduce__ __setstate__ __array_priority__ __weakref__ __dict__ __class_getitem__
-    _make_subclass _make_wrapper_subclass as_subclass _assign _rebase __copy__ __reduce_cython__ __setstate_cython__
-    __pyx_vtable__""".split())
+    __module__ __torch_function__ __iter__ __reduce__ __setstate__ __array_priority__ __weakref__ __dict__
+    __class_getitem__ _make_subclass _make_wrapper_subclass as_subclass _assign _rebase __copy__ __reduce_cython__
+    __setstate_cython__ __pyx_vtable__""".split())
 # Nothing in the arguments of these overrides them.
 _FACTORIES = frozenset(
     """arange as_tensor asarray bartlett_window blackman_window can_cast empty empty_permuted empty_strided eye
@@ -567,8 +580,8 @@ _PYTHON = frozenset(
 _BUILTIN_FUNCTIONAL = frozenset(
     """adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear celu_ channel_shuffle conv1d conv2d conv3d conv_tbc
     conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity elu_ gelu hardshrink hardtanh_ leaky_relu_
-    linear logsigmoid native_channel_shuffle one_hot pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu relu_ rrelu_
-    scaled_dot_product_attention selu_ softplus softshrink threshold_""".split())
+    linear logsigmoid native_channel_shuffle one_hot pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu relu_
+    rrelu_ scaled_dot_product_attention selu_ softplus softshrink threshold_""".split())
 
 
 def is_public(x):

@@ -248,8 +248,13 @@ def test_older_names():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         region, scaler = torch.cuda.amp.autocast(), torch.cuda.amp.GradScaler()
-    assert [str(w.message).split(".")[0] for w in caught] == ["`torch", "CUDA is not available or torch_xla is imported",
-                                                              "`torch", "torch"]  # fmt: skip
+    first_words = [str(w.message).split(".")[0] for w in caught]
+    assert first_words == [
+        "`torch",
+        "CUDA is not available or torch_xla is imported",
+        "`torch",
+        "torch",
+    ]
     assert "torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling." in str(
         caught[-1].message
     )
