@@ -114,6 +114,10 @@ _ELSEWHERE = {
     view_as_complex_copy view_as_real_copy view_copy""",
     "_sparse": "smm sparse_coo_tensor sparse_csr_tensor spmm",
     "_spectral": "istft stft",
+    "amp.autocast_mode": """autocast autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache
+    get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled
+    is_autocast_enabled set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype
+    set_autocast_enabled set_autocast_gpu_dtype""",
     "serialization": "load save",
     "func": "vmap",
     "compiler": "compile",
@@ -132,7 +136,10 @@ _ELSEWHERE = {name: module for module, names in _ELSEWHERE.items() for name in n
 
 def __getattr__(name):
     if name in _ELSEWHERE:
-        value = getattr(_importlib.import_module("." + _ELSEWHERE[name], __name__), name)
+        module = _ELSEWHERE[name]
+        value = getattr(_importlib.import_module("." + module, __name__), name)
+        if module in ("linalg._torch", "_copies", "_numeric", "_spectral"):
+            value = _dispatch.function(name, value)
     elif not name.startswith("__") and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)
     else:

@@ -15,12 +15,12 @@ typedef struct {
     PyObject *weakrefs;
     PyObject *dict;
     PyObject *function;     /* what `__torch_function__` is told: Tensor.add for `a + b`; borrowed, or NULL for itself */
-    PyObject *operator_name;/* what the profiler calls it: "aten::add"; None: no operator */
+    PyObject *operator_name;/* what the profiler calls it: "aten::add"; None: no operator; NULL: not yet asked for */
     int looks;              /* whether the arguments may override it (they may not for torch.zeros) */
     int swapped;            /* a reflected operator: `function` takes the operands the other way round */
     int returns_not_implemented;    /* a Python operator */
     int keywords;           /* PyTorch's own is written in Python: handlers get {} instead of None for no keywords */
-    int policy;             /* of autocast */
+    int policy;             /* of autocast, or -1 before it was first asked for */
 } cg_public;
 
 static int cg_interposers = 0;      /* modes, autocast regions and profilers under way, in all threads */
@@ -114,8 +114,8 @@ static PyObject *cg_public_getattro(PyObject *o, PyObject *name)
     cg_public *self = (cg_public *)o;
     if (PyUnicode_Check(name)) {
         if (PyUnicode_CompareWithASCIIString(name, "__module__") == 0) {
-            PyObject *set = self->dict ? PyDict_GetItemWithError(self->dict, name) : NULL;
-            return set == NULL && PyErr_Occurred() ? NULL : Py_NewRef(set ? set : self->module);
+            PyObject *renamed = self->dict ? PyDict_GetItemWithError(self->dict, name) : NULL;
+            return Py_NewRef(renamed ? renamed : self->module);
         }
         if (PyUnicode_CompareWithASCIIString(name, "__doc__") == 0)
             return PyObject_GetAttr(self->inner, name);
@@ -254,6 +254,7 @@ static PyObject *cg_make_public(PyTypeObject *type, PyObject *inner, PyObject *n
     self->name = Py_NewRef(name);
     self->module = Py_NewRef(module);
     self->looks = 1;
+    self->policy = -1;
     return (PyObject *)self;
 }
 

@@ -13,9 +13,9 @@ Design
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 
-from cygrad._core cimport HALF, FLOAT, DOUBLE, Tensor, attach, dtype, new_view, set_history
-from cygrad._ops cimport to_dtype
-from cygrad import _core
+from cygrad._core cimport (
+    BFLOAT16, FLOAT, HALF, Tensor, as_dtype_code, attach, dtype_object, grad_enabled, new_view, set_history)
+from cygrad._ops import to_dtype_device
 
 cdef extern from *:
     """
@@ -70,12 +70,26 @@ cdef extern from *:
     typedef struct {
         int disabled;           /* 1: arguments are not asked; 2: modes are not either */
         PyObject *modes;        /* list, the innermost last; NULL before the first */
+        PyObject *recorder;     /* of the profiler, or NULL; borrowed */
+        PyObject *casts;        /* autocast's dict of weights already cast, or NULL */
+        int cast_depth;         /* how many autocast regions deep */
+        int cast_off;           /* inside a function that autocast has prepared the arguments of */
+        int cast_enabled[2];    /* on the CPU, on other devices */
+        int cast_dtype[2];
+        int no_cast_cache;
+        int begun;
     } cg_thread_state;
     static __thread cg_thread_state cg_state;
     """
     ctypedef struct cg_thread_state:
         int disabled
         PyObject* modes
+        PyObject* recorder
+        PyObject* casts
+        int cast_depth, cast_off
+        int cast_enabled[2]
+        int cast_dtype[2]
+        int no_cast_cache, begun
     cg_thread_state cg_state
 
 
@@ -83,13 +97,14 @@ cdef list modes_of_thread():
     """The modes of this thread.  The list is never freed: a few bytes per thread that used one."""
     if cg_state.modes == NULL:
         made = []
-        cpython_incref(made)
+        incref(made)
         cg_state.modes = <PyObject*> made
     return <list> cg_state.modes
 
 
 cdef extern from "Python.h":
-    void cpython_incref "Py_INCREF"(object o)
+    void incref "Py_INCREF"(object o)
+    void decref "Py_DECREF"(object o)
 
 
 def push_mode(mode):
@@ -225,7 +240,23 @@ cdef object interposed(PyObject* o, PyObject** args, size_t nargsf, PyObject* kw
             return ask(f, args, n, kwnames, found or [], by_modes)
     if CG_TYPE(o) == cg_property_type:
         return cg_property_inner(f.inner, args, n)
-    return cg_call_inner(f, args, nargsf, kwnames)
+    if cg_state.recorder == NULL:
+        return cast_and_call(f, args, nargsf, kwnames)
+    if f.operator_name == NULL:
+        from cygrad.autograd import _operator_names     # of use to profiles alone
+        name = _operator_names.operator_name(public_name(<object> o))
+        incref(name)
+        f.operator_name = <PyObject*> name
+    if f.operator_name == <PyObject*> None:
+        return cast_and_call(f, args, nargsf, kwnames)
+    recorder = <object> cg_state.recorder
+    event = recorder.enter(<object> f.operator_name, tuple([<object> args[i] for i in range(m)]))
+    result = None
+    try:
+        result = cast_and_call(f, args, nargsf, kwnames)
+        return result
+    finally:
+        recorder.leave(event, result)
 
 
 cdef object ask(cg_public* f, PyObject** args, Py_ssize_t n, PyObject* kwnames, list found, bint by_modes):
@@ -353,6 +384,166 @@ def _make_wrapper_subclass(cls, size, *args, **kwargs):
     raise NotImplementedError("cygrad has no __torch_dispatch__, and so no Tensor._make_wrapper_subclass")
 
 
+# ------------------------------------------------------------------ autocast
+
+# What autocast does with the arguments of a function: bits, those of devices other than the CPU shifted by GPU_SHIFT.
+cdef enum:
+    CAST_DOWN = 1           # to the dtype of the region
+    CAST_FLOAT32 = 2
+    CAST_WIDEST = 4         # to the widest floating point dtype among them
+    CAST_NONE_INSIDE = 8    # the function runs without autocast
+    GPU_SHIFT = 4
+
+
+cdef void begin_casts() noexcept:
+    if not cg_state.begun:
+        cg_state.begun = True
+        cg_state.cast_dtype[0] = BFLOAT16
+        cg_state.cast_dtype[1] = HALF
+
+
+cdef object cast_and_call(cg_public* f, PyObject** args, size_t nargsf, PyObject* kwnames):
+    """The function itself, with what autocast makes of its arguments."""
+    cdef int policy, to = -1, device = -1
+    cdef Tensor t
+    cdef Py_ssize_t i, n = cg_nargs(nargsf), m
+    if cg_state.cast_off or not (cg_state.cast_enabled[0] or cg_state.cast_enabled[1]):
+        return cg_call_inner(f, args, nargsf, kwnames)
+    if f.policy < 0:
+        from cygrad.amp import _lists
+        f.policy = _lists.policy(public_name(<object> f))
+    if f.policy == 0:
+        return cg_call_inner(f, args, nargsf, kwnames)
+    keywords = () if kwnames == NULL else <tuple> kwnames
+    if "out" in keywords:
+        return cg_call_inner(f, args, nargsf, kwnames)
+    m = n + len(keywords)
+    values = [<object> args[i] for i in range(m)]
+    tensors = []
+    for x in values:
+        if isinstance(x, Tensor):
+            tensors.append(x)
+        elif isinstance(x, (list, tuple)):
+            tensors += [item for item in x if isinstance(item, Tensor)]
+    if tensors:
+        device = 1 if (<Tensor> tensors[0]).dev else 0
+    policy = f.policy >> GPU_SHIFT if device == 1 else f.policy & ((1 << GPU_SHIFT) - 1)
+    if device < 0 or not cg_state.cast_enabled[device] or policy == 0:
+        return cg_call_inner(f, args, nargsf, kwnames)
+    if policy == CAST_DOWN:
+        to = cg_state.cast_dtype[device]
+    elif policy == CAST_FLOAT32:
+        to = FLOAT
+    elif policy == CAST_WIDEST:
+        for t in tensors:
+            if is_castable(t) and (to < 0 or t.dt != to):
+                to = t.dt if to < 0 else FLOAT
+    if to >= 0:
+        values = [cast(x, to) for x in values]
+    cg_state.cast_off = True
+    try:
+        return (<object> f.inner)(*values[:n], **{keywords[i]: values[n + i] for i in range(m - n)})
+    finally:
+        cg_state.cast_off = False
+
+
+cdef bint is_castable(Tensor t):
+    return t.dt == HALF or t.dt == BFLOAT16 or t.dt == FLOAT
+
+
+cdef object cast(object x, int to):
+    cdef Tensor t
+    cdef bint keep
+    if isinstance(x, (list, tuple)):
+        return type(x)([cast(item, to) for item in x]) if type(x) is list or type(x) is tuple else x
+    if not isinstance(x, Tensor):
+        return x
+    t = <Tensor> x
+    if t.dt == to or not is_castable(t):
+        return x
+    # Weights are cast once in a region, and their gradients meet before the cast's backward.
+    keep = to != FLOAT and t.dt == FLOAT and t.needs_grad and t.history is None and not cg_state.no_cast_cache \
+        and cg_state.cast_depth > 0 and grad_enabled() and (t.meta is None or t.meta.base is None)
+    if not keep:
+        return to_dtype_device(t, to, t.dev)
+    if cg_state.casts == NULL:
+        made = {}
+        incref(made)
+        cg_state.casts = <PyObject*> made
+    found = (<dict> cg_state.casts).get((id(t), to))
+    if found is None:
+        found = (t, to_dtype_device(t, to, t.dev))
+        (<dict> cg_state.casts)[id(t), to] = found
+    return found[1]
+
+
+def get_autocast(int device):
+    """(whether autocast is on for the kind of device, its dtype)"""
+    begin_casts()
+    return bool(cg_state.cast_enabled[device]) and not cg_state.cast_off, dtype_object(cg_state.cast_dtype[device])
+
+
+def set_autocast(int device, bint enabled, dtype=None):
+    """Turns autocast on or off for the CPU (0) or other devices (1) in this thread."""
+    global cg_interposers
+    begin_casts()
+    cg_interposers += enabled - cg_state.cast_enabled[device]
+    cg_state.cast_enabled[device] = enabled
+    if dtype is not None:
+        cg_state.cast_dtype[device] = as_dtype_code(dtype, 0)
+
+
+def set_autocast_inside(bint off):
+    """Whether autocast is off because a function runs that it prepared; returns the former answer."""
+    before = cg_state.cast_off
+    cg_state.cast_off = off
+    return bool(before)
+
+
+def get_autocast_cache():
+    return not cg_state.no_cast_cache
+
+
+def set_autocast_cache(bint enabled):
+    cg_state.no_cast_cache = not enabled
+
+
+def clear_autocast_cache():
+    """Forgets the weights that were cast."""
+    if cg_state.casts != NULL:
+        (<dict> cg_state.casts).clear()
+
+
+def add_autocast_depth(int step):
+    """Counts the autocast regions of this thread; returns how many it is in."""
+    cg_state.cast_depth += step
+    return cg_state.cast_depth
+
+
+# ------------------------------------------------------------------ the profiler
+
+def set_recorder(recorder):
+    """Makes `recorder.enter(name, args)` and `recorder.leave(event)` be called around operators of this thread.
+
+    None ends that.  Returns the former one.
+    """
+    global cg_interposers
+    before = None if cg_state.recorder == NULL else <object> cg_state.recorder
+    cg_interposers += (recorder is not None) - (before is not None)
+    cg_state.recorder = NULL
+    if before is not None:
+        decref(before)
+    if recorder is not None:
+        incref(recorder)
+        cg_state.recorder = <PyObject*> recorder
+    return before
+
+
+def get_recorder():
+    """What `set_recorder` was called with in this thread."""
+    return None if cg_state.recorder == NULL else <object> cg_state.recorder
+
+
 # ------------------------------------------------------------------ making things public
 
 # The operators of Python by the methods that handlers are told of, as PyTorch tells them.
@@ -368,17 +559,17 @@ _OPERATORS = frozenset(_TOLD) - {"__neg__", "__abs__", "__pos__"} | frozenset(
 _UNCOMMUTED = frozenset({"__rmatmul__"})
 # Tensor's own machinery; `__iter__` calls unbind, which is seen.
 _INTERNAL = frozenset(
-    """__new__ __init__ __hash__ __getattribute__ __getattr__ __setattr__ __delattr__ __init_subclass__ __doc__ __module__
-    __torch_function__ __iter__ __reduce__ __setstate__ __array_priority__ __weakref__ __dict__ __class_getitem__
-    _make_subclass _make_wrapper_subclass as_subclass _assign _rebase __copy__ __reduce_cython__ __setstate_cython__
-    __pyx_vtable__""".split())
+    """__new__ __init__ __hash__ __getattribute__ __getattr__ __setattr__ __delattr__ __init_subclass__ __doc__
+    __module__ __torch_function__ __iter__ __reduce__ __setstate__ __array_priority__ __weakref__ __dict__
+    __class_getitem__ _make_subclass _make_wrapper_subclass as_subclass _assign _rebase __copy__ __reduce_cython__
+    __setstate_cython__ __pyx_vtable__""".split())
 # Nothing in the arguments of these overrides them.
 _FACTORIES = frozenset(
     """arange as_tensor asarray bartlett_window blackman_window can_cast empty empty_permuted empty_strided eye
     frombuffer full hamming_window hann_window kaiser_window linspace logspace normal ones promote_types rand
     randint randn randperm range scalar_tensor tensor tril_indices triu_indices zeros""".split())
 # Functions about the library itself: nobody is told of them.
-UNSEEN = frozenset("is_tensor is_storage typename is_autocast_enabled from_dlpack from_file from_numpy to_dlpack".split())
+UNSEEN = frozenset("is_tensor is_storage typename from_dlpack from_file from_numpy to_dlpack".split())
 # Written in Python there, so that handlers get {} for no keywords: these, and of nn.functional all but the second set.
 _PYTHON = frozenset(
     """__array__ __contains__ __deepcopy__ __dlpack__ __dlpack_device__ __floordiv__ __format__ __ipow__ __len__ __pow__
@@ -388,9 +579,9 @@ _PYTHON = frozenset(
     atleast_3d block_diag broadcast_tensors cartesian_prod cdist chain_matmul einsum meshgrid tensordot""".split())
 _BUILTIN_FUNCTIONAL = frozenset(
     """adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear celu_ channel_shuffle conv1d conv2d conv3d conv_tbc
-    conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity elu_ gelu hardshrink hardtanh_ leaky_relu_ linear
-    logsigmoid native_channel_shuffle one_hot pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu relu_ rrelu_
-    scaled_dot_product_attention selu_ softplus softshrink threshold_""".split())
+    conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity elu_ gelu hardshrink hardtanh_ leaky_relu_
+    linear logsigmoid native_channel_shuffle one_hot pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu relu_
+    rrelu_ scaled_dot_product_attention selu_ softplus softshrink threshold_""".split())
 
 
 def is_public(x):
@@ -431,7 +622,8 @@ def publish(dict namespace not None, names=None):
     module = namespace["__name__"]
     for name in list(names or namespace):
         value = namespace[name]
-        if names or (not name.startswith("_") and getattr(value, "__module__", "").startswith("cygrad")):
+        own = str(getattr(value, "__module__", None)).startswith(("cygrad", "torch"))
+        if names or (own and not name.startswith("_")):
             namespace[name] = function(name, value, module)
 
 
@@ -469,7 +661,7 @@ def set_parameter_type(cls):
     cg_parameter = <PyTypeObject*> cls
 
 
-cpython_incref(_disabled_torch_function_impl)
+incref(_disabled_torch_function_impl)
 cg_disabled_impl = <PyObject*> _disabled_torch_function_impl
 cg_tensor = <PyTypeObject*> Tensor
 cg_interposed = <void*> interposed

@@ -50,12 +50,43 @@ cdef set _active = set()
 # Kernels release the GIL: two threads must not add to one leaf at a time.
 cdef PyThread_type_lock _accumulating = PyThread_allocate_lock()
 cdef object _anomaly = None
+cdef object _recorder = None            # a function that returns the profiler's recorder of this thread, or None
+cdef bint _watched = False
 
 
 def set_anomaly(watcher):
     """`watcher.run(node, grads)` then takes the place of the node's own call in every backward pass."""
-    global _anomaly
+    global _anomaly, _watched
     _anomaly = watcher
+    _watched = _anomaly is not None or _recorder is not None
+
+
+def set_recorder(recorder):
+    """`recorder()` then tells of the profiler that each node, and each leaf, of a backward pass is reported to."""
+    global _recorder, _watched
+    _recorder = recorder
+    _watched = _anomaly is not None or _recorder is not None
+
+
+cdef object apply_watched(Node node, list grads, bint create_graph):
+    """What the node does, with whoever watches around it; a leaf takes its one gradient."""
+    cdef Tensor g
+    cdef bint leaf = isinstance(node, AccumulateGrad)
+    recorder = None if _recorder is None else _recorder()
+    if recorder is not None:
+        name = node.name()
+        outer = recorder.enter(f"autograd::engine::evaluate_function: {name}", (), backward=True)
+        inner = recorder.enter(name, grads, backward=True)
+    try:
+        if leaf:
+            g = <Tensor> grads.pop()
+            accumulate(<AccumulateGrad> node, g, create_graph)
+            return None
+        return node.apply(grads) if _anomaly is None else _anomaly.run(node, grads)
+    finally:
+        if recorder is not None:
+            recorder.leave(inner)
+            recorder.leave(outer)
 
 
 def apply_node(Node node not None, list grads):
@@ -524,7 +555,9 @@ cdef int propagate(Run run, bint retain_graph, dict targets, set wanted, dict ca
         if n == 0 and isinstance(node, AccumulateGrad):
             g = <Tensor> grads[0]
             grads = None
-            if g is not None:
+            if g is not None and _watched:
+                apply_watched(node, [g], run.create_graph)
+            elif g is not None:
                 accumulate(<AccumulateGrad> node, g, run.create_graph)
             if node.post_hooks is not None:
                 run_post_hooks(node, (), [g])
@@ -533,10 +566,10 @@ cdef int propagate(Run run, bint retain_graph, dict targets, set wanted, dict ca
         # --- an operation
         if node.n_outputs == 1 and grads[0] is None:
             continue                    # a hook took the gradient away
-        if _anomaly is None:
-            results = node.apply(grads)
+        if _watched:
+            results = apply_watched(node, grads, run.create_graph)
         else:
-            results = _anomaly.run(node, grads)
+            results = node.apply(grads)
         if node.post_hooks is not None:
             results = run_post_hooks(node, results, grads)
         if not retain_graph:

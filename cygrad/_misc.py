@@ -17,11 +17,6 @@ def typename(obj):
     return named.__qualname__ if module in (None, "builtins") else f"{module}.{named.__qualname__}"
 
 
-def is_autocast_enabled(device_type=None):
-    """Whether autocasting is on; there is none yet."""
-    return False
-
-
 def stay_at_one_thread():
     """What a forked child does: OpenMP would wait for threads of its parent, which it does not have.
 
@@ -99,5 +94,5 @@ def _storage_size(self):
 
 
 Storage.__sizeof__ = _storage_size
-FUNCTIONS = ("typename", "is_autocast_enabled", "is_same_size", "legacy_contiguous_format")
+FUNCTIONS = ("typename", "is_same_size", "legacy_contiguous_format")
 METHODS = ("get_device", "is_same_size", "apply_", "map_", "fill_diagonal_")

@@ -27,7 +27,10 @@ TABLE = """
     _log_api_usage_once = None; _LinAlgError(RuntimeError); _DistStoreError(RuntimeError); ScriptObject(); Graph();
     Value(); Node();
     .Generator = torch.Generator; ._TensorBase = torch.Tensor; .TensorBase = torch.Tensor; .Size = torch.Size;
-    .dtype = torch.dtype; .device = torch.device; .layout = torch.layout; .memory_format = torch.memory_format
+    .dtype = torch.dtype; .device = torch.device; .layout = torch.layout; .memory_format = torch.memory_format;
+    .DisableTorchFunction = torch._dispatch.DisableTorchFunction;
+    .DisableTorchFunctionSubclass = torch._dispatch.DisableTorchFunctionSubclass;
+    ._disabled_torch_function_impl = torch._dispatch._disabled_torch_function_impl
 [_custom_op] there are no operators but cygrad's own:
 [_custom_op.impl] there are no operators but cygrad's own: custom_op
 [_decomp] operators are not taken apart: get_decompositions; @register_decomposition

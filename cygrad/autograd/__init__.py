@@ -1,5 +1,6 @@
 """Automatic differentiation: the functions around the graph and its engine."""
 
+import importlib
 import warnings
 
 from .. import _dispatch, _engine
@@ -140,3 +141,9 @@ def _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_un
 
 Tensor.backward = _engine.tensor_backward
 _dispatch.publish(globals(), ("backward", "grad"))
+
+
+def __getattr__(name):
+    if name in ("profiler", "profiler_util"):  # not before they are used
+        return importlib.import_module("." + name, __name__)
+    raise AttributeError(f"module 'torch.autograd' has no attribute '{name}'")

@@ -3,9 +3,10 @@
 import contextlib
 
 from .._standins import _answer
+from . import amp
 
 __all__ = [
-    "Event", "Stream", "StreamContext", "current_device", "current_stream", "device_count", "is_available",
+    "Event", "Stream", "StreamContext", "amp", "current_device", "current_stream", "device_count", "is_available",
     "is_initialized", "set_device", "stream", "synchronize",
 ]  # fmt: skip
 

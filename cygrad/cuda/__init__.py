@@ -3,6 +3,7 @@
 # ruff: noqa: F401
 
 import collections
+import importlib
 import warnings
 
 from .. import _core, _legacy, _standins
@@ -302,4 +303,6 @@ def __getattr__(name):
         return OutOfMemoryError
     if name in ("CUDAGraph", "graph", "make_graphed_callables", "graph_pool_handle"):
         return getattr(_standins.submodule(__name__, "graphs"), name)
+    if name == "amp":
+        return importlib.import_module(".amp", __name__)
     return _standins.submodule(__name__, name)

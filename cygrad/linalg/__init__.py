@@ -4,6 +4,7 @@ LAPACK does the work (`_lapack`), for float32, float64 and their complex dtypes;
 operators, and so can be differentiated again.
 """
 
+from .. import _dispatch
 from ._common import LinAlgError
 from ._norms import (
     cond,
@@ -60,6 +61,7 @@ __all__ = [
     "norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv",
     "tensorsolve", "vander", "vecdot", "vector_norm",
 ]  # fmt: skip
+_dispatch.publish(globals(), __all__)
 
 
 def __getattr__(name):

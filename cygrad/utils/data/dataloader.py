@@ -12,6 +12,7 @@ from multiprocessing import connection as mp_connection
 from typing import Generic, TypeVar
 
 import cygrad
+from cygrad import _dispatch
 
 from ._utils.collate import default_collate, default_convert
 from ._utils.fetch import IterableFetcher, MapFetcher
@@ -288,6 +289,10 @@ class _BaseDataLoaderIter:
         self._base_seed = _draw_seed(loader.generator)
         self._begin(loader)
 
+    @property
+    def _profile_name(self) -> str:
+        return f"enumerate(DataLoader)#{type(self).__name__}.__next__"
+
     def _begin(self, loader: DataLoader) -> None:
         self._sampler_iter = iter(self._index_sampler)
         self._num_yielded = 0
@@ -300,7 +305,15 @@ class _BaseDataLoaderIter:
         return len(self._index_sampler)
 
     def __next__(self):
-        data = self._next_data()
+        recorder = _dispatch.get_recorder()
+        if recorder is None:
+            data = self._next_data()
+        else:  # an event of the profiler
+            event = recorder.enter(self._profile_name, (), user=True)
+            try:
+                data = self._next_data()
+            finally:
+                recorder.leave(event)
         self._num_yielded += 1
         if (
             self._dataset_kind == _DatasetKind.Iterable

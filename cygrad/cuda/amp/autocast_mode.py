@@ -1,0 +1,6 @@
+"""The module of `torch.cuda.amp.autocast`."""
+
+from cygrad.amp._older import cuda_autocast as autocast
+from cygrad.amp._older import custom_bwd, custom_fwd
+
+__all__ = ["autocast", "custom_fwd", "custom_bwd"]
