@@ -426,6 +426,61 @@ def test_voc(tmp_path):
         datasets.VOCDetection(tmp_path, image_set="test")
 
 
+def test_flowers102(tmp_path, monkeypatch):
+    scipy_io = pytest.importorskip("scipy.io")
+    base = tmp_path / "flowers-102"
+    (base / "jpg").mkdir(parents=True)
+    for i in (1, 2, 3):
+        Image.new("RGB", (i, 4)).save(base / "jpg" / f"image_0000{i}.jpg")
+    scipy_io.savemat(base / "imagelabels.mat", {"labels": [[5, 1, 102]]})
+    scipy_io.savemat(base / "setid.mat", {"trnid": [[3, 1]], "valid": [[2, 1]], "tstid": [[1]]})
+    sums = {
+        kind: (name, md5((base / name).read_bytes()))
+        for kind, name in (("label", "imagelabels.mat"), ("setid", "setid.mat"))
+    }
+    monkeypatch.setattr(datasets.Flowers102, "_file_dict", sums)
+    data = datasets.Flowers102(tmp_path)
+    assert [(image.size, target) for image, target in data] == [((3, 4), 101), ((1, 4), 4)]
+    assert len(data.classes) == 102 and data.classes[101] == "blackberry lily"
+    assert (
+        repr(data).endswith("split=train") and datasets.Flowers102(tmp_path, split="val")[0][1] == 0
+    )
+    with pytest.raises(
+        ValueError, match="Unknown value 'x' for argument split. Valid values are {'train', 'val', "
+    ):
+        datasets.Flowers102(tmp_path, split="x")
+
+
+def test_pets(tmp_path):
+    base = tmp_path / "oxford-iiit-pet"
+    (base / "images").mkdir(parents=True)
+    (base / "annotations" / "trimaps").mkdir(parents=True)
+    lines = ["Abyssinian_1 1 1 1", "yorkshire_terrier_10 37 2 25", "american_bulldog_3 2 2 1"]
+    (base / "annotations" / "trainval.txt").write_text("\n".join(lines) + "\n")
+    for line in lines:
+        Image.new("RGB", (3, 4)).save(base / "images" / f"{line.split()[0]}.jpg")
+        Image.new("L", (3, 4)).save(base / "annotations" / "trimaps" / f"{line.split()[0]}.png")
+    data = datasets.OxfordIIITPet(
+        tmp_path, target_types=["category", "binary-category", "segmentation"]
+    )
+    image, (breed, kind, trimap) = data[1]
+    assert (image.size, breed, kind, trimap.mode) == ((3, 4), 36, 1, "L")
+    assert data.class_to_idx == {"Abyssinian": 0, "American Bulldog": 1, "Yorkshire Terrier": 2}
+    assert datasets.OxfordIIITPet(tmp_path)[0][1] == 0
+    assert datasets.OxfordIIITPet(tmp_path, target_types=[])[0][1] is None
+
+
+def test_eurosat(tmp_path):
+    with pytest.raises(
+        RuntimeError, match="Dataset not found. You can use download=True to download it"
+    ):
+        datasets.EuroSAT(tmp_path)
+    (tmp_path / "eurosat" / "2750" / "Forest").mkdir(parents=True)
+    Image.new("RGB", (3, 4)).save(tmp_path / "eurosat" / "2750" / "Forest" / "a.jpg")
+    data = datasets.EuroSAT(str(tmp_path))
+    assert len(data) == 1 and data.classes == ["Forest"] and data.root == str(tmp_path)
+
+
 def test_imagenet_wants_its_archives(tmp_path):
     with pytest.raises(
         RuntimeError, match="The archive ILSVRC2012_devkit_t12.tar.gz is not present in the root"

@@ -239,6 +239,24 @@ def test_transform():
         resize([torch.zeros(3, 4, 4, dtype=torch.uint8)])
 
 
+@pytest.mark.parametrize("sampling_ratio, aligned", [(2, False), (-1, True)])
+def test_gradients_of_regions(sampling_ratio, aligned):
+    image = torch.randn(2, 2, 5, 6, dtype=torch.float64, requires_grad=True)
+    rois = torch.tensor(
+        [[0, 0.3, 0.2, 4.1, 3.9], [1, -3, 1, 9, 2.5], [1, 2, 2, 2, 2]], dtype=torch.float64
+    )
+
+    def align(x):
+        return ops.roi_align(x, rois, (2, 3), 0.9, sampling_ratio, aligned)
+
+    def pool(x):
+        return ops.roi_pool(x, rois, 2, 0.9)
+
+    for function in (align, pool):
+        assert torch.autograd.gradcheck(function, image)
+        assert torch.autograd.gradgradcheck(lambda x, f=function: f(x).sin(), image)
+
+
 def test_masks_in_the_image():
     masks = paste_masks_in_image(
         torch.ones(2, 1, 4, 4), torch.tensor([[2.0, 1, 6, 5], [-3, -3, 20, 20]]), (8, 10)

@@ -3,12 +3,15 @@
 from .celeba import CelebA
 from .cifar import CIFAR10, CIFAR100
 from .coco import CocoCaptions, CocoDetection
+from .eurosat import EuroSAT
 from .fakedata import FakeData
+from .flowers102 import Flowers102
 from .folder import DatasetFolder, ImageFolder
 from .food101 import Food101
 from .imagenet import ImageNet
 from .lsun import LSUN, LSUNClass
 from .mnist import EMNIST, KMNIST, MNIST, QMNIST, FashionMNIST
+from .oxford_iiit_pet import OxfordIIITPet
 from .stl10 import STL10
 from .svhn import SVHN
 from .usps import USPS
@@ -23,8 +26,10 @@ __all__ = [
     "CocoDetection",
     "DatasetFolder",
     "EMNIST",
+    "EuroSAT",
     "FakeData",
     "FashionMNIST",
+    "Flowers102",
     "Food101",
     "ImageFolder",
     "ImageNet",
@@ -32,6 +37,7 @@ __all__ = [
     "LSUN",
     "LSUNClass",
     "MNIST",
+    "OxfordIIITPet",
     "QMNIST",
     "STL10",
     "SVHN",

@@ -15,6 +15,7 @@ from ._api import (  # noqa: F401
 
 _FAMILIES = (
     "alexnet",
+    "convnext",
     "densenet",
     "efficientnet",
     "googlenet",
@@ -22,14 +23,15 @@ _FAMILIES = (
     "mobilenetv2",
     "mobilenetv3",
     "resnet",
+    "shufflenetv2",
     "squeezenet",
     "vgg",
     "vision_transformer",
 )
 # Each module's main class, its weights and builders are names of this package as well.
 _CLASSES = (
-    "AlexNet DenseNet EfficientNet GoogLeNet GoogLeNetOutputs Inception3 InceptionOutputs MobileNetV2 MobileNetV3"
-    " ResNet SqueezeNet VGG VisionTransformer _GoogLeNetOutputs _InceptionOutputs"
+    "AlexNet ConvNeXt DenseNet EfficientNet GoogLeNet GoogLeNetOutputs Inception3 InceptionOutputs MobileNetV2"
+    " MobileNetV3 ResNet ShuffleNetV2 SqueezeNet VGG VisionTransformer _GoogLeNetOutputs _InceptionOutputs"
 ).split()
 for _family in _FAMILIES:
     _module = _importlib.import_module("." + _family, __name__)

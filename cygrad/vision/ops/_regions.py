@@ -1,5 +1,7 @@
 """Parts of feature maps, cut out by boxes and brought to one size."""
 
+import numpy as np
+
 import cygrad
 from cygrad import nn
 from cygrad.nn import functional as F
@@ -33,22 +35,98 @@ def _with_index(boxes):
     return boxes
 
 
-def _interpolated(image, y, x):
-    """`image` (C, H, W) at the points y (P,), x (Q,) bilinearly, as (C, P, Q); 0 beyond one pixel outside."""
-    height, width = image.shape[1:]
+def _weights(start, length, cells, sampling_ratio, size):
+    """How much each of `size` pixels counts in each cell: (K, cells, size), and the first and last that do (K,) each.
 
-    def weights(at, size):
-        inside = ((at >= -1) & (at <= size)).to(image.dtype)
-        at = at.clamp(min=0)
-        low = at.floor().long().clamp(max=size - 1)
-        high = (low + 1).clamp(max=size - 1)
-        part = cygrad.where(low >= size - 1, cygrad.zeros_like(at), at - low)
-        return low, high, (1 - part) * inside, part * inside
+    The mean over a grid of bilinear samples is a product of such weights for the rows and for the columns.
+    """
+    step = (length / cells)[:, None, None]
+    if sampling_ratio > 0:
+        counts = cygrad.full_like(step, float(sampling_ratio))
+    else:
+        counts = step.ceil().clamp(min=0)
+    samples = cygrad.arange(int(counts.max().item()) if len(counts) else 0, device=start.device)
+    at_cell = cygrad.arange(cells, device=start.device)[:, None] * step
+    at = start[:, None, None] + at_cell + (samples + 0.5) * step / counts.clamp(min=1)
+    # A sample more than a pixel outside counts as 0.
+    counted = (samples < counts) & (at >= -1) & (at <= size)
+    at = at.clamp(min=0, max=size - 1)
+    low = at.floor()
+    part = at - low
+    low = low.long()
+    high = (low + 1).clamp(max=size - 1)
+    share = counted.to(start.dtype) / counts.clamp(min=1)
+    weights = start.new_zeros((len(start), cells, size))
+    weights.scatter_add_(2, low, (1 - part) * share).scatter_add_(2, high, part * share)
+    used = weights.amax(dim=1) > 0
+    places = cygrad.arange(size, device=start.device)
+    first = cygrad.where(used, places, size).amin(dim=1)
+    last = cygrad.where(used, places, -1).amax(dim=1)
+    return weights, first.tolist(), last.tolist()
 
-    y0, y1, wy0, wy1 = weights(y, height)
-    x0, x1, wx0, wx1 = weights(x, width)
-    rows = image[:, y0] * wy0[:, None] + image[:, y1] * wy1[:, None]
-    return rows[:, :, x0] * wx0 + rows[:, :, x1] * wx1
+
+class _Plan:
+    """The weights of the rows and columns of every box, and the part of the image that it reads."""
+
+    def __init__(self, rois, shape, output_size, spatial_scale, sampling_ratio, aligned):
+        offset = 0.5 if aligned else 0.0
+        self.images = rois[:, 0].long().tolist()
+        x1, y1, x2, y2 = (rois[:, 1:] * spatial_scale - offset).unbind(1)
+        height, width = y2 - y1, x2 - x1
+        if not aligned:
+            height, width = height.clamp(min=1.0), width.clamp(min=1.0)
+        self.shape = tuple(shape)
+        self.output_size = rows, columns = output_size
+        self.rows, self.top, self.bottom = _weights(y1, height, rows, sampling_ratio, shape[2])
+        self.columns, self.left, self.right = _weights(x1, width, columns, sampling_ratio, shape[3])
+
+    def parts(self):
+        """For each box that reads anything: its number and image, slices of the image, and the weights there.
+
+        The image has its channels last and side by side, so that each part is one matrix.
+        """
+        channels = self.shape[1]
+        for k, image in enumerate(self.images):
+            y, x = slice(self.top[k], self.bottom[k] + 1), slice(self.left[k], self.right[k] + 1)
+            if y.stop > y.start and x.stop > x.start:
+                flat = slice(x.start * channels, x.stop * channels)
+                yield k, image, y, flat, self.rows[k, :, y], self.columns[k, :, x]
+
+
+class _Gather(cygrad.autograd.Function):
+    """(K, rows, columns, C) means from (N, H, W * C); linear, so that its gradient is `_Spread` and the reverse."""
+
+    @staticmethod
+    def forward(ctx, input, plan):
+        ctx.plan = plan
+        channels = plan.shape[1]
+        out = input.new_zeros((len(plan.images), *plan.output_size, channels))
+        for k, image, y, x, by_row, by_column in plan.parts():
+            rows = by_row @ input[image, y, x]
+            out[k] = by_column @ rows.view(len(rows), -1, channels)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad):
+        return _Spread.apply(grad, ctx.plan), None
+
+
+class _Spread(cygrad.autograd.Function):
+    """The transpose of `_Gather`."""
+
+    @staticmethod
+    def forward(ctx, grad, plan):
+        ctx.plan = plan
+        n, channels, height, width = plan.shape
+        out = grad.new_zeros((n, height, width * channels))
+        for k, image, y, x, by_row, by_column in plan.parts():
+            rows = by_column.T @ grad[k]
+            out[image, y, x] += by_row.T @ rows.reshape(len(rows), -1)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad):
+        return _Gather.apply(grad, ctx.plan), None
 
 
 def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=False):
@@ -58,33 +136,14 @@ def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, a
     coordinates that times ``spatial_scale`` are those of the input.  ``sampling_ratio`` squared samples count in each
     cell; where it is not positive, about as many as there are pixels.  ``aligned`` shifts the boxes by half a pixel.
     """
-    rois = _with_index(boxes).to(input.dtype)
-    rows, columns = _pair(output_size)
-    offset = 0.5 if aligned else 0.0
-    results = []
-    for index, *box in rois.tolist():
-        x1, y1, x2, y2 = (value * spatial_scale - offset for value in box)
-        height, width = y2 - y1, x2 - x1
-        if not aligned:
-            height, width = max(height, 1.0), max(width, 1.0)
-
-        def points(start, length, cells):
-            count = sampling_ratio if sampling_ratio > 0 else max(-int(-(length / cells) // 1), 0)
-            steps = cygrad.arange(cells * count, dtype=input.dtype, device=input.device) + 0.5
-            return start + steps * (length / cells / max(count, 1)), count
-
-        y, per_row = points(y1, height, rows)
-        x, per_column = points(x1, width, columns)
-        image = input[int(index)]
-        if not (per_row and per_column):
-            results.append(image.new_zeros((len(image), rows, columns)))
-            continue
-        samples = _interpolated(image, y, x)
-        samples = samples.reshape(len(image), rows, per_row, columns, per_column)
-        results.append(samples.mean(dim=(2, 4)))
-    if not results:
-        return input.new_zeros((0, input.shape[1], rows, columns))
-    return cygrad.stack(results)
+    rois = _with_index(boxes).detach().to(input.dtype)
+    n, channels, height, width = input.shape
+    if not len(rois):
+        return input.new_zeros((0, channels, *_pair(output_size)))
+    size = _pair(output_size)
+    plan = _Plan(rois, input.shape, size, spatial_scale, sampling_ratio, aligned)
+    flat = input.permute(0, 2, 3, 1).reshape(n, height, width * channels)
+    return _Gather.apply(flat, plan).permute(0, 3, 1, 2).contiguous()
 
 
 def roi_pool(input, boxes, output_size, spatial_scale=1.0):
@@ -94,33 +153,38 @@ def roi_pool(input, boxes, output_size, spatial_scale=1.0):
     """
     rois = _with_index(boxes)
     rows, columns = _pair(output_size)
-    results = []
-    for index, *box in rois.tolist():
+    n, channels, height, width = input.shape
+    shape = (len(rois), channels, rows, columns)
+    pixels = np.ascontiguousarray(input.detach().cpu().numpy().transpose(0, 2, 3, 1))
+    chosen = np.zeros(shape, np.int64)  # the place of each maximum in the whole input
+    empty = np.zeros(shape, bool)
+    start = np.arange(channels) * (height * width)
+    for k, (index, *box) in enumerate(rois.tolist()):
         # Rounded half away from zero, as C does.
         x1, y1, x2, y2 = (
             int(value * spatial_scale + (0.5 if value >= 0 else -0.5)) for value in box
         )
-        image = input[int(index)]
-        height, width = image.shape[1:]
+        image = pixels[int(index)]
+        across = list(_cells(x1, x2, columns, width))
+        for i, (top, bottom) in enumerate(_cells(y1, y2, rows, height)):
+            for j, (left, right) in enumerate(across):
+                if bottom <= top or right <= left:
+                    empty[k, :, i, j] = True
+                    continue
+                best = image[top:bottom, left:right].reshape(-1, channels).argmax(axis=0)
+                y, x = np.divmod(best, right - left)
+                place = start + (top + y) * width + left + x
+                chosen[k, :, i, j] = int(index) * channels * height * width + place
+    values = input.reshape(-1)[cygrad.from_numpy(chosen).to(input.device)]
+    return values.masked_fill(cygrad.from_numpy(empty).to(input.device), 0)
 
-        def cells(start, end, count, size):
-            step = max(end - start + 1, 1) / count
-            for i in range(count):
-                low = min(max(int(i * step // 1) + start, 0), size)
-                yield low, min(max(-int(-(i + 1) * step // 1) + start, 0), size)
 
-        empty = image.new_zeros(len(image))
-        values = [
-            image[:, y_low:y_high, x_low:x_high].amax(dim=(1, 2))
-            if y_high > y_low and x_high > x_low
-            else empty
-            for y_low, y_high in cells(y1, y2, rows, height)
-            for x_low, x_high in cells(x1, x2, columns, width)
-        ]
-        results.append(cygrad.stack(values, dim=1).reshape(len(image), rows, columns))
-    if not results:
-        return input.new_zeros((0, input.shape[1], rows, columns))
-    return cygrad.stack(results)
+def _cells(start, end, count, size):
+    """The first pixel and the one after the last of `count` cells between two pixels, in an image of `size`."""
+    step = max(end - start + 1, 1) / count
+    for i in range(count):
+        low = min(max(int(i * step // 1) + start, 0), size)
+        yield low, min(max(-int(-(i + 1) * step // 1) + start, 0), size)
 
 
 class RoIAlign(nn.Module):
