@@ -20,6 +20,10 @@ from .storage import UntypedStorage
 def resolve(module, name):
     """What a file means by `name` of torch's (or cygrad's) `module`."""
     _, dot, rest = module.partition(".")
+    if rest == "_C" and name in _COMPILED:
+        return _COMPILED[name]()
+    if rest == "_C._nn":
+        rest = "nn.functional"
     try:
         found = importlib.import_module("cygrad" + dot + rest)
         for part in name.split("."):
@@ -31,12 +35,22 @@ def resolve(module, name):
     return found
 
 
+# What PyTorch's compiled part holds: the class whose methods are torch.relu and so on, and others.
+_COMPILED = {
+    "Generator": lambda: importlib.import_module("cygrad").Generator,
+    "TensorBase": lambda: _core.Tensor,
+    "_VariableFunctionsClass": lambda: importlib.import_module("cygrad"),
+}
+
+
 def torch_name(obj, name=None):
     """(module, name) under which files know a class or function of cygrad; None for anything else."""
     top, _, place = (getattr(obj, "__module__", None) or "").partition(".")
     if top not in ("cygrad", "torch"):
         return None
     name = name or getattr(obj, "__qualname__", None) or obj.__name__
+    if name == "Generator" and obj is _COMPILED[name]():
+        return "torch._C", name
     # Where PyTorch has no such module, the objects in it are known by the public place.
     if place.startswith("nn.functional."):
         place = "nn.functional"

@@ -16,7 +16,7 @@ import threading
 import types
 import warnings
 
-from . import _checkpoint, _core, _tensor, _types, _unpickler, storage
+from . import _checkpoint, _core, _tensor, _types, _unpickler, random, storage
 from ._unpickler import (
     add_safe_globals,
     clear_safe_globals,
@@ -299,6 +299,8 @@ class _TensorPickler:
             return _tensor.reduce_tensor(obj)
         if isinstance(obj, _types.layout):
             return _types._get_layout, (str(obj),)
+        if isinstance(obj, random.Generator):
+            return type(obj), (obj.device,), (obj.initial_seed(), None, obj.get_state())
         inherited = getattr(super(), "reducer_override", None)
         return NotImplemented if inherited is None else inherited(obj)
 

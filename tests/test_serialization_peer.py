@@ -214,6 +214,27 @@ def test_whole_modules(as_zip):
         assert other["body"][0].weight.grad is not None
 
 
+def test_functions():
+    """As a module keeps them: its activation, its initialiser."""
+    for writer, reader in BOTH:
+        for name in ("relu", "tanh", "nn.functional.gelu", "nn.functional.relu", "nn.init.ones_"):
+            function, expected = writer, reader
+            for part in name.split("."):
+                function, expected = getattr(function, part), getattr(expected, part)
+            found = load(reader, saved(writer, function), weights_only=False)
+            assert found(reader.tensor([-0.5])).tolist() == expected(reader.tensor([-0.5])).tolist()
+
+
+def test_generators():
+    for writer, reader in BOTH:
+        generator = writer.Generator().manual_seed(5)
+        writer.randn(3, generator=generator)
+        found = load(reader, saved(writer, generator), weights_only=False)
+        assert found.initial_seed() == 5
+        expected = writer.randn(20, generator=generator).tolist()
+        assert reader.randn(20, generator=found).tolist() == pytest.approx(expected)
+
+
 def test_whole_optimizers():
     for writer, reader in BOTH:
         x = writer.nn.Parameter(writer.ones(2))
