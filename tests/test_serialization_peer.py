@@ -349,6 +349,18 @@ def test_checksums_and_skipped_data():
         assert load(reader, data).tolist() == [0, 0]
 
 
+def test_large_records(monkeypatch):
+    """The zip64 form of records over 2 GiB, here of any size; PyTorch reads it, mapped too."""
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+    data = saved(cygrad, [cygrad.arange(1000.0), cygrad.ones(2)])
+    monkeypatch.undo()
+    a, b = load(torch, data)
+    assert a.tolist() == list(range(1000)) and b.tolist() == [1, 1]
+    assert load(cygrad, data)[0].sum() == a.sum().item()
+    at = data.index(a.numpy().tobytes())
+    assert at % 64 == 0
+
+
 def test_files_with_pytorchs_names_for_python_pickle():
     """A plain pickle of PyTorch's tensors is read where `torch` is cygrad; here through `find_class`."""
     from cygrad import _unpickler
