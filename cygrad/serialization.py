@@ -16,7 +16,7 @@ import threading
 import types
 import warnings
 
-from . import _checkpoint, _core, _tensor, _types, _unpickler, random, storage
+from . import _checkpoint, _core, _return_types, _tensor, _types, _unpickler, random, storage
 from ._unpickler import (
     add_safe_globals,
     clear_safe_globals,
@@ -299,6 +299,8 @@ class _TensorPickler:
             return _tensor.reduce_tensor(obj)
         if isinstance(obj, _types.layout):
             return _types._get_layout, (str(obj),)
+        if isinstance(obj, _return_types.NamedResult):
+            return type(obj), (tuple(obj), {})
         if isinstance(obj, random.Generator):
             return type(obj), (obj.device,), (obj.initial_seed(), None, obj.get_state())
         inherited = getattr(super(), "reducer_override", None)
@@ -553,10 +555,11 @@ def _not_seekable(kind, what):
 def _is_zip(file):
     try:
         here = file.tell()
-        start = file.read(4)
         file.seek(here)
     except io.UnsupportedOperation as error:
         raise _not_seekable(io.UnsupportedOperation, str(error)) from None
+    start = file.read(4)
+    file.seek(here)
     return start == b"PK\x03\x04"
 
 

@@ -225,6 +225,12 @@ def test_functions():
             assert found(reader.tensor([-0.5])).tolist() == expected(reader.tensor([-0.5])).tolist()
 
 
+def test_results_with_names():
+    for writer, reader in BOTH:
+        result = load(reader, saved(writer, writer.ones(2, 3).max(1)), weights_only=False)
+        assert type(result) is reader.return_types.max and result.values.tolist() == [1, 1]
+
+
 def test_generators():
     for writer, reader in BOTH:
         generator = writer.Generator().manual_seed(5)
