@@ -18,7 +18,6 @@ import zlib
 from . import _core, _storage, storage
 from .storage import TypedStorage, UntypedStorage
 
-_ZIP64 = 0x7FFFFFFF / 1.05  # of what size on `zipfile` writes 20 bytes more before a record
 _ADVICE = (
     " This is an internal miniz error. If you are seeing this error, there is a high likelihood that your checkpoint "
     "file is corrupted. This can happen if the checkpoint was not saved properly, was transferred incorrectly, or the "
@@ -75,8 +74,8 @@ def _add(archive, name, data, crc, alignment):
     """Adds a record whose bytes begin at a multiple of `alignment`."""
     info = zipfile.ZipInfo(name, (1980, 0, 0, 0, 0, 0))
     info.file_size = len(data)
-    header = archive.fp.tell() + 30 + len(name.encode()) + (20 if len(data) > _ZIP64 else 0)
-    padding = -(header + 4) % alignment
+    long = 20 if len(data) * 1.05 > zipfile.ZIP64_LIMIT else 0  # more, in the header of a large one
+    padding = -(archive.fp.tell() + 30 + len(name.encode()) + long + 4) % alignment
     info.extra = struct.pack("<2sH", b"FB", padding) + b"Z" * padding
     with archive.open(info, "w") as record:
         record.write(data)
@@ -156,8 +155,10 @@ class Archive:
         info = self._records.get(name)
         if info is None:
             raise _corrupt(f"locating file {name}: file not found")
-        self._file.seek(info.header_offset)
-        header = self._file.read(30)
+        header = b""
+        if 0 <= info.header_offset < self._size:
+            self._file.seek(info.header_offset)
+            header = self._file.read(30)
         if len(header) < 30 or header[:4] != b"PK\x03\x04":
             raise _corrupt(f"reading file {name}: its header is damaged")
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:

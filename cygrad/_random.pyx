@@ -1128,6 +1128,8 @@ cdef class Generator:
         return type(self), (self.device,), self.state_bytes()
 
     def __setstate__(self, state):
+        if isinstance(state, tuple):    # of a file: the seed, an offset of other devices, the state as a tensor
+            state = bytes(state[2].tolist())
         self.set_state_bytes(state)
 
 

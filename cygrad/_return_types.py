@@ -11,7 +11,7 @@ class NamedResult(tuple):
     __slots__ = ()
     _fields = ()
 
-    def __new__(cls, values):
+    def __new__(cls, values, unnamed=None):  # PyTorch's files hold an empty dict beside the values
         values = tuple(values)
         if len(values) != len(cls._fields):
             raise TypeError(

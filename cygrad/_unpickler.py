@@ -20,6 +20,10 @@ from .storage import UntypedStorage
 def resolve(module, name):
     """What a file means by `name` of torch's (or cygrad's) `module`."""
     _, dot, rest = module.partition(".")
+    if rest == "_C" and name in _COMPILED:
+        return _COMPILED[name]()
+    if rest == "_C._nn":
+        rest = "nn.functional"
     try:
         found = importlib.import_module("cygrad" + dot + rest)
         for part in name.split("."):
@@ -31,12 +35,22 @@ def resolve(module, name):
     return found
 
 
+# What PyTorch's compiled part holds: the class whose methods are torch.relu and so on, and others.
+_COMPILED = {
+    "Generator": lambda: importlib.import_module("cygrad").Generator,
+    "TensorBase": lambda: _core.Tensor,
+    "_VariableFunctionsClass": lambda: importlib.import_module("cygrad"),
+}
+
+
 def torch_name(obj, name=None):
     """(module, name) under which files know a class or function of cygrad; None for anything else."""
     top, _, place = (getattr(obj, "__module__", None) or "").partition(".")
     if top not in ("cygrad", "torch"):
         return None
     name = name or getattr(obj, "__qualname__", None) or obj.__name__
+    if name == "Generator" and obj is _COMPILED[name]():
+        return "torch._C", name
     # Where PyTorch has no such module, the objects in it are known by the public place.
     if place.startswith("nn.functional."):
         place = "nn.functional"
@@ -56,7 +70,7 @@ def torch_name(obj, name=None):
 # ------------------------------------------------------------------ what is safe
 
 _BLOCKED = frozenset(("sys", "os", "posix", "nt"))
-_user_globals = {}  # full name in files, or the object where the name is its own: the object
+_user_globals = []  # classes and functions, or pairs of one and its full name in files
 
 
 def _key_is_simple(key):
@@ -193,7 +207,7 @@ def full_name(obj):
 def user_globals():
     """Full name -> object of what users have called safe."""
     named = {}
-    for item in _user_globals.values():
+    for item in _user_globals:
         obj, name = item if isinstance(item, tuple) else (item, None)
         named[name or full_name(obj)] = obj
     return named
@@ -204,13 +218,12 @@ def add_safe_globals(safe_globals):
 
     An item is a class or function, or a pair of one and the full name that files know it by.
     """
-    for item in list(safe_globals):
-        _user_globals[id(item) if not isinstance(item, tuple) else (id(item[0]), item[1])] = item
+    _user_globals.extend(item for item in safe_globals if item not in _user_globals)
 
 
 def get_safe_globals():
     """What users have called safe."""
-    return list(_user_globals.values())
+    return list(_user_globals)
 
 
 def clear_safe_globals():
@@ -221,16 +234,24 @@ def clear_safe_globals():
 @contextmanager
 def safe_globals(safe_globals):
     """Within it these classes and functions are safe, as by `add_safe_globals`."""
-    before = dict(_user_globals)
+    before = get_safe_globals()
     add_safe_globals(safe_globals)
     try:
         yield
     finally:
-        _user_globals.clear()
-        _user_globals.update(before)
+        _user_globals[:] = before
 
 
 # ------------------------------------------------------------------ the restricted unpickler
+
+# What is safe in PyTorch, but not here.
+_LACKING = frozenset(
+    f"torch.{name}"
+    for name in """_utils._rebuild_sparse_tensor _utils._rebuild_qtensor _utils._rebuild_nested_tensor
+    _utils._rebuild_meta_tensor_no_storage _utils._rebuild_wrapper_subclass _utils._rebuild_device_tensor_from_numpy
+    uint16 uint32 uint64 complex32 float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu
+    quint8 qint8 qint32""".split()
+)
 
 # The opcodes of protocol 2 that PyTorch's files hold.
 _OPCODES = b"(.GJKMQRUX]abcehjqrstu}\x80\x81\x85\x86\x87\x88\x89\x8a)N"
@@ -264,11 +285,13 @@ class WeightsUnpickler(pickle._Unpickler):
 
     def find_class(self, module, name):
         full = f"{module}.{name}"
-        if module.partition(".")[0] in _BLOCKED and module in _BLOCKED:
+        if module in _BLOCKED:
             raise pickle.UnpicklingError(
                 f"Trying to load unsupported GLOBAL {full} whose module {module} is blocked."
             )
         if full not in self._allowed:
+            if full in _LACKING:
+                raise pickle.UnpicklingError(f"the file needs {full}, which cygrad does not have")
             shown = name if module in ("builtins", "__builtin__") else full
             raise pickle.UnpicklingError(
                 f"Unsupported global: GLOBAL {shown} was not an allowed global by default. Please use "

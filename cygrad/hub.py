@@ -17,6 +17,36 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
+try:
+    from tqdm import tqdm
+except ImportError:
+
+    class tqdm:
+        """Percents in place of tqdm's bar, where that is not installed."""
+
+        def __init__(self, total=None, disable=False, unit=None, *args, **kwargs):
+            self.total, self.disable, self.n = total, disable, 0
+
+        def update(self, n):
+            self.n += n
+            if not self.disable:
+                done = (
+                    f"{self.n} bytes" if self.total is None else f"{100 * self.n / self.total:.1f}%"
+                )
+                sys.stderr.write(f"\r{done}")
+                sys.stderr.flush()
+
+        def close(self):
+            if not self.disable:
+                sys.stderr.write("\n")
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            self.close()
+
+
 __all__ = [
     "download_url_to_file",
     "get_dir",
@@ -246,7 +276,10 @@ def download_url_to_file(url, dst, hash_prefix=None, progress=True):
         digest = hashlib.sha256()
         try:
             total = int(length) if length else None
-            with file, _bar(total, progress) as bar:
+            bar = tqdm(
+                total=total, disable=not progress, unit="B", unit_scale=True, unit_divisor=1024
+            )
+            with file, bar:
                 while chunk := answer.read(READ_DATA_CHUNK):
                     file.write(chunk)
                     digest.update(chunk)
@@ -261,29 +294,6 @@ def download_url_to_file(url, dst, hash_prefix=None, progress=True):
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(partial)
-
-
-class _NoBar:
-    """Where tqdm is not installed, or not wanted."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        pass
-
-    def update(self, n):
-        pass
-
-
-def _bar(total, progress):
-    if not progress:
-        return _NoBar()
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return _NoBar()
-    return tqdm(total=total, unit="B", unit_scale=True, unit_divisor=1024)
 
 
 def load_state_dict_from_url(

@@ -16,7 +16,7 @@ import threading
 import types
 import warnings
 
-from . import _checkpoint, _core, _tensor, _types, _unpickler, storage
+from . import _checkpoint, _core, _return_types, _tensor, _types, _unpickler, random, storage
 from ._unpickler import (
     add_safe_globals,
     clear_safe_globals,
@@ -288,51 +288,56 @@ _get_layout = _types._get_layout
 # ------------------------------------------------------------------ saving
 
 
-def _pickler(module, file, protocol, storages):
-    """A pickler of `module` that writes tensors, classes and functions under PyTorch's names."""
-    plain = frozenset((int, float, str, bytes, bool, type(None), list, tuple, dict))
+class _TensorPickler:
+    """What makes a pickler write tensors and storages as they stand in PyTorch's files."""
 
     def persistent_id(self, obj):
-        return storages.persistent_id(obj)
+        return self.storages.persistent_id(obj)
 
     def reducer_override(self, obj):
-        if type(obj) in plain:
-            return NotImplemented
         if isinstance(obj, _core.Tensor) and type(obj).__reduce_ex__ is _core.Tensor.__reduce_ex__:
             return _tensor.reduce_tensor(obj)
         if isinstance(obj, _types.layout):
             return _types._get_layout, (str(obj),)
-        if isinstance(obj, _core.dtype) and module is pickle:
-            return obj.name
-        return super(made, self).reducer_override(obj) if inherited else NotImplemented
+        if isinstance(obj, _return_types.NamedResult):
+            return type(obj), (tuple(obj), {})
+        if isinstance(obj, random.Generator):
+            return type(obj), (obj.device,), (obj.initial_seed(), None, obj.get_state())
+        inherited = getattr(super(), "reducer_override", None)
+        return NotImplemented if inherited is None else inherited(obj)
 
-    # The compiled pickler of Python cannot be told other names; one in Python can.
-    base = pickle._Pickler if module is pickle else module.Pickler
-    inherited = hasattr(base, "reducer_override")
-    body = {"persistent_id": persistent_id, "reducer_override": reducer_override}
-    if issubclass(base, pickle._Pickler):
 
-        def save_global(self, obj, name=None):
-            place = _unpickler.torch_name(obj, name)
-            if place is None or self.proto >= 4:
-                _save_other_global(self, obj, name, place)
-                return
-            self.write(b"c" + "\n".join((*place, "")).encode())
-            self.memoize(obj)
+class _NamingPickler(_TensorPickler):
+    """Also gives classes and functions the names that they have in PyTorch; for picklers written in Python."""
 
-        def _save_other_global(self, obj, name, place):
-            if place is None:
-                super(made, self).save_global(obj, name)
-                return
-            for part in place:
-                self.save(part)
+    def reducer_override(self, obj):
+        return obj.name if isinstance(obj, _core.dtype) else super().reducer_override(obj)
+
+    def save_global(self, obj, name=None):
+        place = _unpickler.torch_name(obj, name)
+        if place is None:
+            super().save_global(obj, name)
+            return
+        if self.proto >= 4:
+            self.save(place[0])
+            self.save(place[1])
             self.write(pickle.STACK_GLOBAL)
-            self.memoize(obj)
+        else:
+            self.write(pickle.GLOBAL + "{}\n{}\n".format(*place).encode())
+        self.memoize(obj)
 
-        body["save_global"] = save_global
-        body["dispatch"] = base.dispatch | {types.FunctionType: save_global}
-    made = type("Pickler", (base,), body)
-    return made(file, protocol=protocol)
+
+def _pickler(module, file, protocol, storages):
+    """A pickler of `module`; of Python's own, the one in Python, since the compiled one cannot be told other names."""
+    base = pickle._Pickler if module is pickle else module.Pickler
+    if issubclass(base, pickle._Pickler):
+        dispatch = base.dispatch | {types.FunctionType: _NamingPickler.save_global}
+        made = type("Pickler", (_NamingPickler, base), {"dispatch": dispatch})
+    else:
+        made = type("Pickler", (_TensorPickler, base), {})
+    pickler = made(file, protocol=protocol)
+    pickler.storages = storages
+    return pickler
 
 
 @contextlib.contextmanager
@@ -550,10 +555,11 @@ def _not_seekable(kind, what):
 def _is_zip(file):
     try:
         here = file.tell()
-        start = file.read(4)
         file.seek(here)
     except io.UnsupportedOperation as error:
         raise _not_seekable(io.UnsupportedOperation, str(error)) from None
+    start = file.read(4)
+    file.seek(here)
     return start == b"PK\x03\x04"
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import warnings
 
 import numpy as np
 import pytest
@@ -466,6 +467,39 @@ def test_timeout():
             next(iterator)
         finally:
             workers[0].kill()  # it would not end by itself
+
+
+def _deaf_and_hanging(i):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        signal.pause()
+
+
+def test_a_worker_that_hangs_and_ignores_signals_is_ended(monkeypatch):
+    monkeypatch.setattr(cygrad.utils.data.dataloader, "_JOIN_TIMEOUT", 0.1)
+    iterator = iter(DataLoader(Samples(_deaf_and_hanging), num_workers=1, timeout=1))
+    (worker,) = iterator._workers
+    with pytest.raises(RuntimeError, match="DataLoader timed out after 1 seconds"):
+        next(iterator)
+    del iterator
+    gc.collect()
+    assert not worker.is_alive()
+
+
+def _large(i):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cygrad.set_num_threads(2)  # it stays at one
+    x = cygrad.ones(1000, 1000) * 2
+    return (x.sum() + (x @ x)[0, 0] + x.sort().values[0, 0]).item()
+
+
+def test_workers_run_large_operators_after_the_parent_did():
+    before = cygrad.get_num_threads()
+    expected = _large(0)  # OpenMP's threads are there, and do not come along
+    cygrad.set_num_threads(before)
+    loader = DataLoader(Samples(_large), 2, num_workers=2, timeout=60)
+    assert [batch.tolist() for batch in loader][0] == [expected, expected]
 
 
 def test_an_abandoned_iterator_leaves_no_process():

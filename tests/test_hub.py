@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import io
+import sys
 import threading
 import zipfile
 from urllib.error import HTTPError, URLError
@@ -234,6 +235,21 @@ def test_progress(server, tmp_path, capsys):
     (root / "file").write_bytes(bytes(3 * 1024 * 1024))
     hub.download_url_to_file(url + "file", str(tmp_path / "file"))
     assert "100%" in capsys.readouterr().err
+
+
+def test_progress_without_tqdm(server, tmp_path, capsys, monkeypatch):
+    import importlib.util
+
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    spec = importlib.util.spec_from_file_location("cygrad.hub_without_tqdm", hub.__file__)
+    alone = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(alone)
+    url, root = server
+    (root / "file").write_bytes(bytes(300 * 1024))
+    alone.download_url_to_file(url + "file", str(tmp_path / "file"))
+    assert capsys.readouterr().err.endswith("\r100.0%\n")
+    alone.download_url_to_file(url + "file", str(tmp_path / "file"), progress=False)
+    assert capsys.readouterr().err == ""
 
 
 def test_folders(monkeypatch, folder):

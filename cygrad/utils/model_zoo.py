@@ -3,5 +3,6 @@
 from tqdm import tqdm  # noqa: F401
 
 from ..hub import load_state_dict_from_url as load_url
+from ..hub import tqdm
 
-__all__ = ["load_url"]
+__all__ = ["load_url", "tqdm"]

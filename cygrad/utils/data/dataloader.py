@@ -374,6 +374,9 @@ def _end_workers(workers, receivers, owner: int) -> None:
         worker.join(timeout=_JOIN_TIMEOUT)
         if worker.is_alive():
             worker.terminate()
+            worker.join(timeout=_JOIN_TIMEOUT)
+        if worker.is_alive():  # it does not listen to SIGTERM
+            worker.kill()
             worker.join()
 
 
