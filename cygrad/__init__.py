@@ -103,6 +103,7 @@ _ELSEWHERE |= dict.fromkeys(
     [*_LINALG, *"frobenius_norm lu_unpack matrix_rank nuclear_norm pca_lowrank svd_lowrank vander".split()],
     "linalg._torch",
 )
+_ELSEWHERE["lobpcg"] = "linalg._lobpcg"
 _ELSEWHERE |= dict.fromkeys(
     """affine_grid_generator cdist constant_pad_nd gradient grid_sampler grid_sampler_2d grid_sampler_3d histogram
     histogramdd nonzero_static""".split(),

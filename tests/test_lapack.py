@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import cygrad
+from cygrad import linalg as L
 
 INF, NAN = float("inf"), float("nan")
 RNG = np.random.default_rng(3)
@@ -306,6 +307,24 @@ def test_low_rank():
     assert cygrad.allclose(U * S @ V.mT, centred, atol=1e-8)
 
 
+@pytest.mark.parametrize("largest", [True, False])
+def test_few_eigenpairs(largest):
+    A = cygrad.from_numpy(positive(2, 40, 40))
+    every = L.eigvalsh(A)
+    expected = every.flip(-1)[..., :3] if largest else every[..., :3]
+    B = cygrad.from_numpy(positive(40, 40))
+    for tol, arguments in ((1e-6, {}), (1e-4, {"iK": L.inv(A)}), (1e-6, {"X": cygrad.from_numpy(general(2, 40, 4))})):
+        E, V = cygrad.lobpcg(A, k=3, largest=largest, tol=1e-9, **arguments)
+        assert cygrad.allclose(E, expected, rtol=tol)
+        assert cygrad.allclose(A @ V, V * E.unsqueeze(-2), atol=1e-3)
+    E, V = cygrad.lobpcg(A[0], k=2, B=B, largest=largest, tol=1e-9)
+    assert cygrad.allclose(A[0] @ V, B @ V * E, atol=1e-3)
+    E, _ = cygrad.lobpcg(A.clone().requires_grad_(), k=3, largest=largest)
+    assert cygrad.allclose(E, expected) and E.requires_grad
+    with pytest.raises(ValueError, match=r"^LOBPCG algorithm is not applicable when the number of A rows \(=9\)"):
+        cygrad.lobpcg(cygrad.eye(9), k=4)
+
+
 # ---------------------------------------------------------------- odd inputs
 
 ONE = [
@@ -368,7 +387,6 @@ PAIR = cygrad.stack((cygrad.eye(3), SINGULAR))
 WIDE = cygrad.ones(2, 3)
 THREE = cygrad.ones(3)
 EYE = cygrad.eye(2)
-L = cygrad.linalg
 ERRORS = [
     (lambda: L.inv(SINGULAR), L.LinAlgError, "linalg.inv: The diagonal element 2 is zero, the inversion could not be "
      "completed because the input matrix is singular."),
