@@ -45,7 +45,6 @@ EXPRESSIONS = [
     ("F.pad(x, (2, 1, 3, 0), mode='circular')",),
     ("F.pad(x, (-1, 1, 2, -3), mode='circular')",),
     ("F.pixel_shuffle(x[:, :0].detach(), 2)",),
-    ("F.pixel_unshuffle(x[:, :, :0, :6].detach(), 2)",),
     ("F.unfold(x[:0], 2)",),
     ("F.multi_margin_loss(x.mean(), torch.tensor(0))",),
     ("F.linear_cross_entropy(x[0, 0], y, torch.arange(18).reshape(6, 3) % 2)", (2, 3, 7)),
