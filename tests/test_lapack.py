@@ -1,6 +1,7 @@
 """torch.linalg and its older names: one table of operators over many shapes and dtypes, then errors and odd inputs."""
 
 import itertools
+import pickle
 import warnings
 
 import numpy as np
@@ -497,3 +498,11 @@ def test_methods():
     LU, pivots = A.lu()
     assert cygrad.allclose(THREE[:2].unsqueeze(1).lu_solve(LU, pivots), A.inverse().sum(1, keepdim=True), atol=1e-6)
     assert A.matrix_power(2).tolist() == [[20.0, 14.0], [14.0, 13.0]] and A.logdet().exp().item() == pytest.approx(8)
+
+
+def test_return_types():
+    r = L.eigh(cygrad.eye(2))
+    assert type(r) is cygrad.return_types.linalg_eigh and type(pickle.loads(pickle.dumps(r))) is type(r)
+    assert cygrad.return_types.linalg_svd._fields == ("U", "S", "Vh") and cygrad.return_types.max.n_fields == 2
+    with pytest.raises(AttributeError, match="has no attribute 'nope'"):
+        cygrad.return_types.nope  # noqa: B018
