@@ -37,9 +37,13 @@ static int cg_sytrs(int kind, int hermitian, int n, int columns, void *a, int *p
     return hermitian ? CG_BY_KIND(kind, sytrs, hetrs, 'L', n, columns, a, n, pivots, b, n)
                      : CG_BY_KIND(kind, sytrs, sytrs, 'L', n, columns, a, n, pivots, b, n);
 }
-static int cg_geqrf(int kind, int m, int n, void *a, void *tau) { return CG_BY_KIND(kind, geqrf, geqrf, m, n, a, m, tau); }
-static int cg_orgqr(int kind, int m, int n, int k, void *a, void *tau) {
-    return CG_BY_KIND(kind, orgqr, ungqr, m, n, k, a, m, tau);
+/* `work` of CG_BLOCK * n elements serves a whole batch; without one, each call would ask for the size and allocate. */
+#define CG_BLOCK 32
+static int cg_geqrf(int kind, int m, int n, void *a, void *tau, void *work) {
+    return CG_BY_KIND(kind, geqrf_work, geqrf_work, m, n, a, m, tau, work, CG_BLOCK * n);
+}
+static int cg_orgqr(int kind, int m, int n, int k, void *a, void *tau, void *work) {
+    return CG_BY_KIND(kind, orgqr_work, ungqr_work, m, n, k, a, m, tau, work, CG_BLOCK * n);
 }
 static int cg_ormqr(int kind, char side, char trans, int m, int n, int k, void *a, int lda, void *tau, void *c) {
     return CG_BY_KIND(kind, ormqr, unmqr, side, trans, m, n, k, a, lda, tau, c, m);
