@@ -38,6 +38,7 @@ cdef extern from "_lapack.h" nogil:
     int cg_sytrd(int, char, int, void*, void*, void*, void*)
     int cg_orgtr(int, char, int, void*, void*)
     int cg_steqr(int, int, void*, void*, void*)
+    int cg_eig(int, int, void*, void*, void*, void*, void*)
     int cg_geev(int, char, int, void*, void*, void*, void*)
     int cg_gels(int, int, int, int, void*, void*, int)
     int cg_gelsx(int, char, int, int, int, void*, void*, int, void*, int*, double, int*)
@@ -479,7 +480,7 @@ def geev(Tensor a not None, bint vectors):
     cdef char* pv = data_of(v) if vectors else NULL
     cdef int* bad = <int*> data_of(info)
     cdef char job = c"V" if vectors else c"N"
-    cdef char* work = <char*> malloc((n * n + 2 * n + 1) * size)
+    cdef char* work = <char*> malloc((n * n + 4 * n + 1) * size)
     cdef char* to
     if work == NULL:
         raise MemoryError()
@@ -491,7 +492,12 @@ def geev(Tensor a not None, bint vectors):
                     bad[i] = cg_geev(kind, job, <int> n, px + i * n * n * size, pw + i * n * size, NULL,
                                      to if vectors else work)
                     continue
-                bad[i] = cg_geev(kind, job, <int> n, px + i * n * n * size, work, work + n * size, work + 2 * n * size)
+                if vectors and moderate(kind, px + i * n * n * size, n * n):
+                    bad[i] = cg_eig(kind, <int> n, px + i * n * n * size, work, work + n * size, work + 2 * n * size,
+                                    work + (n * n + 2 * n) * size)
+                else:
+                    bad[i] = cg_geev(kind, job, <int> n, px + i * n * n * size, work, work + n * size,
+                                     work + 2 * n * size)
                 if kind == 0:
                     join_pairs[float](n, <float*> work, <float*> work + n, <float*> work + 2 * n,
                                       <float*> pw + 2 * i * n, <float*> to)
