@@ -107,6 +107,7 @@ _ELSEWHERE = {
     pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""",
     "linalg._torch": _LINALG
     + " frobenius_norm lu_unpack matrix_rank nuclear_norm pca_lowrank svd_lowrank vander",
+    "linalg._lobpcg": "lobpcg",
     "_numeric": """affine_grid_generator cdist constant_pad_nd gradient grid_sampler grid_sampler_2d grid_sampler_3d
     histogram histogramdd nonzero_static""",
     "_copies": """alias_copy as_strided_copy detach_copy diagonal_copy expand_copy permute_copy select_copy slice_copy
@@ -138,7 +139,7 @@ def __getattr__(name):
     if name in _ELSEWHERE:
         module = _ELSEWHERE[name]
         value = getattr(_importlib.import_module("." + module, __name__), name)
-        if module in ("linalg._torch", "_copies", "_numeric", "_spectral"):
+        if module in ("linalg._torch", "linalg._lobpcg", "_copies", "_numeric", "_spectral"):
             value = _dispatch.function(name, value)
     elif not name.startswith("__") and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)

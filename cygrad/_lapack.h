@@ -11,6 +11,7 @@
 #include <float.h>
 #include <lapacke.h>
 #include <math.h>
+#include <string.h>
 
 #define CG_BY_KIND(kind, real, complex, ...)                                                        \
     ((kind) == 0   ? scipy_LAPACKE_s##real(LAPACK_COL_MAJOR, __VA_ARGS__)                           \
@@ -37,9 +38,13 @@ static int cg_sytrs(int kind, int hermitian, int n, int columns, void *a, int *p
     return hermitian ? CG_BY_KIND(kind, sytrs, hetrs, 'L', n, columns, a, n, pivots, b, n)
                      : CG_BY_KIND(kind, sytrs, sytrs, 'L', n, columns, a, n, pivots, b, n);
 }
-static int cg_geqrf(int kind, int m, int n, void *a, void *tau) { return CG_BY_KIND(kind, geqrf, geqrf, m, n, a, m, tau); }
-static int cg_orgqr(int kind, int m, int n, int k, void *a, void *tau) {
-    return CG_BY_KIND(kind, orgqr, ungqr, m, n, k, a, m, tau);
+/* `work` of CG_BLOCK * n elements serves a whole batch; without one, each call would ask for the size and allocate. */
+#define CG_BLOCK 32
+static int cg_geqrf(int kind, int m, int n, void *a, void *tau, void *work) {
+    return CG_BY_KIND(kind, geqrf_work, geqrf_work, m, n, a, m, tau, work, CG_BLOCK * n);
+}
+static int cg_orgqr(int kind, int m, int n, int k, void *a, void *tau, void *work) {
+    return CG_BY_KIND(kind, orgqr_work, ungqr_work, m, n, k, a, m, tau, work, CG_BLOCK * n);
 }
 static int cg_ormqr(int kind, char side, char trans, int m, int n, int k, void *a, int lda, void *tau, void *c) {
     return CG_BY_KIND(kind, ormqr, unmqr, side, trans, m, n, k, a, lda, tau, c, m);
@@ -78,6 +83,16 @@ CG_STEQR(double, d, )
 static int cg_steqr(int kind, int n, void *d, void *e, void *z) {
     return kind % 2 ? cg_steqr_d(n, kind >= 2 ? 2 * n : n, d, e, z, DBL_EPSILON / 2, DBL_MIN)
                     : cg_steqr_s(n, kind >= 2 ? 2 * n : n, d, e, z, FLT_EPSILON / 2, FLT_MIN);
+}
+/* geev of a real matrix by its parts (Golub and Van Loan, Matrix computations, 7.6), for the sake of the last: that the
+ * largest component of a complex eigenvector is real leaves its sign open, and a plane rotation decides (see above).
+ * Results as geev's; work has 2 * n elements. */
+#define CG_EIG(T, p, F)                                                                                                 static int cg_eig_##p(int n, T *a, T *re, T *im, T *v, T *work) {                                                       int lo, hi, found, info = scipy_LAPACKE_##p##gebal(LAPACK_COL_MAJOR, 'B', n, a, n, &lo, &hi, work);                 if (!info) info = scipy_LAPACKE_##p##gehrd(LAPACK_COL_MAJOR, n, lo, hi, a, n, work + n);                            memcpy(v, a, sizeof(T) * n * n);                                                                                    if (!info) info = scipy_LAPACKE_##p##orghr(LAPACK_COL_MAJOR, n, lo, hi, v, n, work + n);                            if (!info) info = scipy_LAPACKE_##p##hseqr(LAPACK_COL_MAJOR, 'S', 'V', n, lo, hi, a, n, re, im, v, n);              if (!info)                                                                                                              info = scipy_LAPACKE_##p##trevc(LAPACK_COL_MAJOR, 'R', 'B', NULL, n, a, n, NULL, n, v, n, n, &found);           if (!info) info = scipy_LAPACKE_##p##gebak(LAPACK_COL_MAJOR, 'B', 'R', n, lo, hi, work, n, v, n);                   if (info) return info;                                                                                              for (int j = 0; j < n; j++) {                                                                                           T *x = v + (size_t)j * n, *y = x + n, size = 0, most = 0, c, s;                                                     const int pair = im[j] != 0, width = pair ? 2 * n : n;                                                              int k = 0;                                                                                                          for (int i = 0; i < width; i++)                                                                                         size += x[i] * x[i];                                                                                            for (int i = 0; i < width; i++)                                                                                         x[i] /= sqrt##F(size);                                                                                          if (!pair) continue;                                                                                                for (int i = 0; i < n; i++)                                                                                             if (x[i] * x[i] + y[i] * y[i] > most) most = x[i] * x[i] + y[i] * y[i], k = i;                                  cg_plane_##p(x[k], y[k], &c, &s);                                                                                   cg_rotate_##p(n, x, y, c, s);                                                                                       y[k] = 0;                                                                                                           j++;                                                                                                            }                                                                                                                   return 0;                                                                                                       }
+CG_EIG(float, s, f)
+CG_EIG(double, d, )
+#undef CG_EIG
+static int cg_eig(int kind, int n, void *a, void *re, void *im, void *v, void *work) {
+    return kind ? cg_eig_d(n, a, re, im, v, work) : cg_eig_s(n, a, re, im, v, work);
 }
 /* Real matrices: eigenvalues in w (real parts) and wi (imaginary parts). */
 static int cg_geev(int kind, char job, int n, void *a, void *w, void *wi, void *v) {

@@ -15,7 +15,7 @@ from libc.math cimport NAN, fabs, isfinite, isnan
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from cygrad import _linalg  # noqa: F401  (sets OpenBLAS to one thread)
+from cygrad import _linalg  # no-cython-lint: sets OpenBLAS to one thread
 from cygrad._core cimport CDOUBLE, CFLOAT, FLOAT, INT32, MAX_DIMS, Tensor, data_of, itemsize_of, new_tensor, raw_view
 from cygrad._family cimport plain
 from cygrad._ops cimport copy_into
@@ -28,8 +28,9 @@ cdef extern from "_lapack.h" nogil:
     int cg_potrs(int, char, int, int, void*, void*)
     int cg_sytrf(int, int, int, void*, int*)
     int cg_sytrs(int, int, int, int, void*, int*, void*)
-    int cg_geqrf(int, int, int, void*, void*)
-    int cg_orgqr(int, int, int, int, void*, void*)
+    int CG_BLOCK
+    int cg_geqrf(int, int, int, void*, void*, void*)
+    int cg_orgqr(int, int, int, int, void*, void*, void*)
     int cg_ormqr(int, char, char, int, int, int, void*, int, void*, void*)
     int cg_gesdd(int, char, int, int, void*, void*, void*, void*, int)
     int cg_wide_svd(int, int, int, int, void*, void*, void*, void*, void*)
@@ -37,6 +38,7 @@ cdef extern from "_lapack.h" nogil:
     int cg_sytrd(int, char, int, void*, void*, void*, void*)
     int cg_orgtr(int, char, int, void*, void*)
     int cg_steqr(int, int, void*, void*, void*)
+    int cg_eig(int, int, void*, void*, void*, void*, void*)
     int cg_geev(int, char, int, void*, void*, void*, void*)
     int cg_gels(int, int, int, int, void*, void*, int)
     int cg_gelsx(int, char, int, int, int, void*, void*, int, void*, int*, double, int*)
@@ -289,28 +291,37 @@ def geqrf(Tensor a not None):
     cdef Tensor r = packed(a), tau = shaped_as(a, a.nd - 2, (k,), a.dt)
     cdef char* x = data_of(r)
     cdef char* t = data_of(tau)
+    cdef char* work = <char*> malloc(CG_BLOCK * n * size + 1)
+    if work == NULL:
+        raise MemoryError()
     if k:
         with nogil:
             for i in range(batch):
-                cg_geqrf(kind, <int> m, <int> n, x + i * m * n * size, t + i * k * size)
+                cg_geqrf(kind, <int> m, <int> n, x + i * m * n * size, t + i * k * size, work)
+    free(work)
     return unpacked(r), tau
 
 
 def orgqr(Tensor a not None, Tensor tau not None, Py_ssize_t columns):
     """The first `columns` columns of the product of the reflectors in (..., m, n) with (..., k) factors."""
-    cdef Py_ssize_t m = a.sizes[a.nd - 2], n = a.sizes[a.nd - 1], k = tau.sizes[tau.nd - 1], i, j
+    cdef Py_ssize_t m = a.sizes[a.nd - 2], n = a.sizes[a.nd - 1], k = tau.sizes[tau.nd - 1], i
     cdef Py_ssize_t batch = batch_of(a, 2), size = itemsize_of(a.dt), kept = min(n, columns)
     cdef int kind = kind_of(a)
     cdef Tensor from_ = packed(a), factors = plain(tau), r = shaped_as(a, a.nd - 2, (columns, m), a.dt)
     cdef char* x = data_of(from_)
     cdef char* t = data_of(factors)
     cdef char* to = data_of(r)
+    cdef char* work = <char*> malloc(CG_BLOCK * columns * size + 1)
+    if work == NULL:
+        raise MemoryError()
     memset(to, 0, r.count * size)
     if m and columns:
         with nogil:
             for i in range(batch):
                 memcpy(to + i * m * columns * size, x + i * m * n * size, m * kept * size)
-                cg_orgqr(kind, <int> m, <int> columns, <int> k, to + i * m * columns * size, t + i * k * size)
+                cg_orgqr(kind, <int> m, <int> columns, <int> k, to + i * m * columns * size, t + i * k * size,
+                         work)
+    free(work)
     return unpacked(r)
 
 
@@ -469,7 +480,7 @@ def geev(Tensor a not None, bint vectors):
     cdef char* pv = data_of(v) if vectors else NULL
     cdef int* bad = <int*> data_of(info)
     cdef char job = c"V" if vectors else c"N"
-    cdef char* work = <char*> malloc((n * n + 2 * n + 1) * size)
+    cdef char* work = <char*> malloc((n * n + 4 * n + 1) * size)
     cdef char* to
     if work == NULL:
         raise MemoryError()
@@ -481,7 +492,12 @@ def geev(Tensor a not None, bint vectors):
                     bad[i] = cg_geev(kind, job, <int> n, px + i * n * n * size, pw + i * n * size, NULL,
                                      to if vectors else work)
                     continue
-                bad[i] = cg_geev(kind, job, <int> n, px + i * n * n * size, work, work + n * size, work + 2 * n * size)
+                if vectors and moderate(kind, px + i * n * n * size, n * n):
+                    bad[i] = cg_eig(kind, <int> n, px + i * n * n * size, work, work + n * size, work + 2 * n * size,
+                                    work + (n * n + 2 * n) * size)
+                else:
+                    bad[i] = cg_geev(kind, job, <int> n, px + i * n * n * size, work, work + n * size,
+                                     work + 2 * n * size)
                 if kind == 0:
                     join_pairs[float](n, <float*> work, <float*> work + n, <float*> work + 2 * n,
                                       <float*> pw + 2 * i * n, <float*> to)

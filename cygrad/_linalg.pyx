@@ -337,6 +337,13 @@ cdef Tensor as_rows(Tensor t):
     return reshaped(t, 2, two)
 
 
+cdef Tensor recorded_rows(Tensor t):
+    """As as_rows, in the graph."""
+    if t.nd == 2:
+        return t
+    return <Tensor> (t.unsqueeze(0) if t.nd < 2 else t.flatten(0, t.nd - 2))
+
+
 cdef Tensor as_column(Tensor v):
     """A vector (n) as the matrix (n, 1)."""
     cdef Py_ssize_t two[2]
@@ -554,7 +561,7 @@ def _matmul_backward(node, Tensor g):
     if node.needs(1):
         x = a if na > 1 else <Tensor> a.unsqueeze(0)
         if nb <= 2 and na > 2:          # one product over all rows instead of a batch and its sum
-            gb = mm(hermitian(<Tensor> x.reshape(-1, x.sizes[x.nd - 1])), <Tensor> g.reshape(-1, g.sizes[g.nd - 1]))
+            gb = mm(hermitian(recorded_rows(x)), recorded_rows(g))
         else:
             gb = matmul(hermitian(x), g)
         if nb == 1:
@@ -642,7 +649,7 @@ def _linear_backward(node, Tensor g):
     x, w = node.saved()
     gx = gw = gb = None
     if recorded:
-        g2 = g if g.nd == 2 else <Tensor> g.reshape(-1, g.sizes[g.nd - 1])
+        g2 = recorded_rows(g)
     else:
         g2 = as_rows(g)
     if node.needs(1):
@@ -651,7 +658,7 @@ def _linear_backward(node, Tensor g):
             gx = gx.reshape(last_changed(g, w.sizes[1]))
     if node.needs(2):
         if recorded:
-            gw = mm(<Tensor> g2.t(), conjugate(<Tensor> x.reshape(-1, x.sizes[x.nd - 1])))
+            gw = mm(<Tensor> g2.t(), conjugate(recorded_rows(x)))
         else:
             gw = product(transposed(g2), as_rows(conjugate(x)), None, 1, 0)
     if node.needs(0):
@@ -726,7 +733,7 @@ cdef Tensor unusual_linear(Tensor x, Tensor w, Tensor bias):
         raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are 0D and {w.nd}D")
     if bias is None:
         return matmul(x, <Tensor> w.t())
-    x2 = x if x.nd == 2 else <Tensor> x.reshape(-1, x.sizes[x.nd - 1])
+    x2 = recorded_rows(x)
     r = addmm(bias, x2, <Tensor> w.t(), 1, 1)
     return r if x.nd == 2 else <Tensor> r.view(last_changed(x, w.sizes[0]))
 

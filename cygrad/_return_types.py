@@ -60,8 +60,33 @@ for _op in ("max", "min", "sort", "topk", "kthvalue", "median", "nanmedian", "mo
 make("aminmax", ("min", "max"))
 
 
+# Those of linear algebra are made when they are first asked for.
+FIELDS = {
+    "_lu_with_info": ("LU", "pivots", "info"),
+    "geqrf": ("a", "tau"),
+    "linalg_cholesky_ex": ("L", "info"),
+    "linalg_eig": ("eigenvalues", "eigenvectors"),
+    "linalg_eigh": ("eigenvalues", "eigenvectors"),
+    "linalg_inv_ex": ("inverse", "info"),
+    "linalg_ldl_factor": ("LD", "pivots"),
+    "linalg_ldl_factor_ex": ("LD", "pivots", "info"),
+    "linalg_lstsq": ("solution", "residuals", "rank", "singular_values"),
+    "linalg_lu": ("P", "L", "U"),
+    "linalg_lu_factor": ("LU", "pivots"),
+    "linalg_lu_factor_ex": ("LU", "pivots", "info"),
+    "linalg_qr": ("Q", "R"),
+    "linalg_slogdet": ("sign", "logabsdet"),
+    "linalg_solve_ex": ("result", "info"),
+    "linalg_svd": ("U", "S", "Vh"),
+    "lu_unpack": ("P", "L", "U"),
+    "qr": ("Q", "R"),
+    "slogdet": ("sign", "logabsdet"),
+    "svd": ("U", "S", "V"),
+    "triangular_solve": ("solution", "cloned_coefficient"),
+}
+
+
 def __getattr__(name):
-    try:
-        return _made[name]
-    except KeyError:
-        raise AttributeError(f"module 'torch.return_types' has no attribute '{name}'") from None
+    if name not in _made and name.removesuffix("_out") not in FIELDS:
+        raise AttributeError(f"module 'torch.return_types' has no attribute '{name}'")
+    return _made.get(name) or make(name, FIELDS[name.removesuffix("_out")])

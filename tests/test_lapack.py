@@ -1,12 +1,14 @@
 """torch.linalg and its older names: one table of operators over many shapes and dtypes, then errors and odd inputs."""
 
 import itertools
+import pickle
 import warnings
 
 import numpy as np
 import pytest
 
 import cygrad
+from cygrad import linalg as L
 
 INF, NAN = float("inf"), float("nan")
 RNG = np.random.default_rng(3)
@@ -306,6 +308,24 @@ def test_low_rank():
     assert cygrad.allclose(U * S @ V.mT, centred, atol=1e-8)
 
 
+@pytest.mark.parametrize("largest", [True, False])
+def test_few_eigenpairs(largest):
+    A = cygrad.from_numpy(positive(2, 40, 40))
+    every = L.eigvalsh(A)
+    expected = every.flip(-1)[..., :3] if largest else every[..., :3]
+    B = cygrad.from_numpy(positive(40, 40))
+    for tol, arguments in ((1e-6, {}), (1e-4, {"iK": L.inv(A)}), (1e-6, {"X": cygrad.from_numpy(general(2, 40, 4))})):
+        E, V = cygrad.lobpcg(A, k=3, largest=largest, tol=1e-9, **arguments)
+        assert cygrad.allclose(E, expected, rtol=tol)
+        assert cygrad.allclose(A @ V, V * E.unsqueeze(-2), atol=1e-3)
+    E, V = cygrad.lobpcg(A[0], k=2, B=B, largest=largest, tol=1e-9)
+    assert cygrad.allclose(A[0] @ V, B @ V * E, atol=1e-3)
+    E, _ = cygrad.lobpcg(A.clone().requires_grad_(), k=3, largest=largest)
+    assert cygrad.allclose(E, expected) and E.requires_grad
+    with pytest.raises(ValueError, match=r"^LOBPCG algorithm is not applicable when the number of A rows \(=9\)"):
+        cygrad.lobpcg(cygrad.eye(9), k=4)
+
+
 # ---------------------------------------------------------------- odd inputs
 
 ONE = [
@@ -368,7 +388,6 @@ PAIR = cygrad.stack((cygrad.eye(3), SINGULAR))
 WIDE = cygrad.ones(2, 3)
 THREE = cygrad.ones(3)
 EYE = cygrad.eye(2)
-L = cygrad.linalg
 ERRORS = [
     (lambda: L.inv(SINGULAR), L.LinAlgError, "linalg.inv: The diagonal element 2 is zero, the inversion could not be "
      "completed because the input matrix is singular."),
@@ -479,3 +498,11 @@ def test_methods():
     LU, pivots = A.lu()
     assert cygrad.allclose(THREE[:2].unsqueeze(1).lu_solve(LU, pivots), A.inverse().sum(1, keepdim=True), atol=1e-6)
     assert A.matrix_power(2).tolist() == [[20.0, 14.0], [14.0, 13.0]] and A.logdet().exp().item() == pytest.approx(8)
+
+
+def test_return_types():
+    r = L.eigh(cygrad.eye(2))
+    assert type(r) is cygrad.return_types.linalg_eigh and type(pickle.loads(pickle.dumps(r))) is type(r)
+    assert cygrad.return_types.linalg_svd._fields == ("U", "S", "Vh") and cygrad.return_types.max.n_fields == 2
+    with pytest.raises(AttributeError, match="has no attribute 'nope'"):
+        cygrad.return_types.nope  # noqa: B018

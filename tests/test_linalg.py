@@ -121,6 +121,7 @@ def test_gradients_of_two_orders():
     check_gradients(_linalg.bmm, *arrays((2, 2, 3), (2, 3, 2)))
     check_gradients(_linalg.matmul, *arrays((2, 1, 2, 3), (2, 3, 2)))
     check_gradients(_linalg.matmul, *arrays((3,), (2, 3, 2)))
+    check_gradients(_linalg.matmul, *arrays((2, 3, 0), (0, 2)))
     check_gradients(_linalg.mv, *arrays((2, 3), (3,)))
     check_gradients(_nn.linear, *arrays((2, 3), (4, 3), (4,)))
     check_gradients(lambda c, a, b: _products.addmm(c, a, b, beta=0.5, alpha=2), *arrays((2,), (3, 4), (4, 2)))

@@ -179,8 +179,9 @@ def by_composite(node, *grads):
     return tuple([next(found) if node.needs(i) else None for i in range(len(inputs))])
 
 
-def result(op, fields, values, out=None):
+def result(op, values, out=None):
     """The named tuple of an operator, written to the tensors of `out` where there are."""
+    fields = _return_types.FIELDS[op]
     if out is None:
         return _return_types.named(op, fields, values)
     if not isinstance(out, (tuple, list)):

@@ -130,7 +130,7 @@ def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
     LU, pivots, info = _factor(A)
     if check_errors:
         _check_factor("torch.linalg.lu_factor_ex", info)
-    return result("linalg_lu_factor_ex", ("LU", "pivots", "info"), (LU, pivots, info), out)
+    return result("linalg_lu_factor_ex", (LU, pivots, info), out)
 
 
 def lu_factor(A, *, pivot=True, out=None):
@@ -138,7 +138,7 @@ def lu_factor(A, *, pivot=True, out=None):
     _need_lu("lu_factor", A, pivot)
     LU, pivots, info = _factor(A)
     _check_factor("torch.linalg.lu_factor", info)
-    return result("linalg_lu_factor", ("LU", "pivots"), (LU, pivots), out)
+    return result("linalg_lu_factor", (LU, pivots), out)
 
 
 def _lu_backward(node, _, gL, gU):
@@ -151,7 +151,7 @@ def lu(A, *, pivot=True, out=None):
     LU, pivots, _ = lapack("getrf", A)
     P, (L, U) = permutation(pivots, A.shape[-2], A), unpack_lu(LU)
     _, L, U = record((None, L, U), "LinalgLuBackward0", (A,), _lu_backward, (P, L, U))
-    return result("linalg_lu", ("P", "L", "U"), (P, L, U), out)
+    return result("linalg_lu", (P, L, U), out)
 
 
 def _lu_solved(LU, pivots, B, left, adjoint):
@@ -258,7 +258,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
         L, U = record(
             (L, U), "LuUnpackBackward0", (LU_data,), _unpack_backward, None, (LU_data.shape,)
         )
-    return result("lu_unpack", ("P", "L", "U"), (P, L, U), out)
+    return result("lu_unpack", (P, L, U), out)
 
 
 # ---------------------------------------------------------------- solve, inv
@@ -320,7 +320,7 @@ def solve_ex(A, B, *, left=True, check_errors=False, out=None):
     X, info = _solve(A, Y, left, vector)
     if check_errors:
         check_info("torch.linalg.solve_ex", "solve", info)
-    return result("linalg_solve_ex", ("result", "info"), (X, info), out)
+    return result("linalg_solve_ex", (X, info), out)
 
 
 def solve(A, B, *, left=True, out=None):
@@ -356,7 +356,7 @@ def inv_ex(A, *, check_errors=False, out=None):
     Y, info = inverse(A)
     if check_errors:
         check_info("linalg.inv_ex", "inv", info)
-    return result("linalg_inv_ex", ("inverse", "info"), (Y, info), out)
+    return result("linalg_inv_ex", (Y, info), out)
 
 
 def inv(A, *, out=None):
@@ -435,7 +435,7 @@ def slogdet(A, *, out=None):
     need_tensor("linalg_slogdet", A)
     need_square("linalg.slogdet", A)
     need_floating("linalg.slogdet", A, False)
-    return result("linalg_slogdet", ("sign", "logabsdet"), sign_and_log(A), out)
+    return result("linalg_slogdet", sign_and_log(A), out)
 
 
 # ---------------------------------------------------------------- Cholesky
@@ -476,7 +476,7 @@ def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     L, info = factor_cholesky(A, upper, "LinalgCholeskyExBackward0")
     if check_errors:
         check_info("linalg.cholesky_ex", "cholesky", info)
-    return result("linalg_cholesky_ex", ("L", "info"), (L, info), out)
+    return result("linalg_cholesky_ex", (L, info), out)
 
 
 def cholesky(A, *, upper=False, out=None):
@@ -511,14 +511,14 @@ def ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):
     LD, pivots, info = _factor_ldl("linalg_ldl_factor_ex", A, hermitian)
     if check_errors:
         check_info("torch.linalg.ldl_factor_ex", "ldl", info)
-    return result("linalg_ldl_factor_ex", ("LD", "pivots", "info"), (LD, pivots, info), out)
+    return result("linalg_ldl_factor_ex", (LD, pivots, info), out)
 
 
 def ldl_factor(A, *, hermitian=False, out=None):
     """As ldl_factor_ex; a zero in D is an error."""
     LD, pivots, info = _factor_ldl("linalg_ldl_factor", A, hermitian)
     check_info("torch.linalg.ldl_factor", "ldl", info)
-    return result("linalg_ldl_factor", ("LD", "pivots"), (LD, pivots), out)
+    return result("linalg_ldl_factor", (LD, pivots), out)
 
 
 def ldl_solve(LD, pivots, B, *, hermitian=False, out=None):
@@ -677,7 +677,6 @@ def lstsq(A, B, rcond=None, *, driver=None):
     rank = rank.long() if driver != "gels" else cygrad.empty(0, dtype=cygrad.int64, device=A.device)
     return result(
         "linalg_lstsq",
-        ("solution", "residuals", "rank", "singular_values"),
         (
             solution.squeeze(-1) if vector else solution,
             residuals,

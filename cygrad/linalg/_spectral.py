@@ -89,7 +89,7 @@ def qr(A, mode="reduced", *, out=None):
             f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
         )
     need_kernel("geqrf_cpu", A)
-    return result("linalg_qr", ("Q", "R"), factor_qr(A, mode), out)
+    return result("linalg_qr", factor_qr(A, mode), out)
 
 
 def factor_qr(A, mode):
@@ -115,7 +115,7 @@ def geqrf(input, *, out=None):
     need_kernel("geqrf_cpu", input)
     values = lapack("geqrf", input)
     record(values, "NotImplemented", (input,), _no_derivative)
-    return result("geqrf", ("a", "tau"), values, out)
+    return result("geqrf", values, out)
 
 
 def _reflected(A, tau, C, order):
@@ -352,7 +352,7 @@ def svd(A, full_matrices=True, *, driver=None, out=None):
     of the vectors.
     """
     _need_svd("linalg_svd", A, driver)
-    return result("linalg_svd", ("U", "S", "Vh"), factor_svd(A, full_matrices), out)
+    return result("linalg_svd", factor_svd(A, full_matrices), out)
 
 
 def singular_values(A):
@@ -412,7 +412,7 @@ def eigh(A, UPLO="L", *, out=None):
     One triangle is read.  The gradient is defined where the eigenvalues differ.
     """
     _need_eigh("linalg_eigh", A, UPLO)
-    return result("linalg_eigh", ("eigenvalues", "eigenvectors"), factor_eigh(A, UPLO), out)
+    return result("linalg_eigh", factor_eigh(A, UPLO), out)
 
 
 def eigvalsh(A, UPLO="L", *, out=None):
@@ -469,7 +469,7 @@ def _factor_eig(A, vectors):
 def eig(A, *, out=None):
     """Complex eigenvalues and eigenvectors of length 1 of (..., n, n)."""
     _need_eig("eig", A)
-    return result("linalg_eig", ("eigenvalues", "eigenvectors"), _factor_eig(A, True), out)
+    return result("linalg_eig", _factor_eig(A, True), out)
 
 
 def eigvals(A, *, out=None):

@@ -45,7 +45,7 @@ def slogdet(input, *, out=None):
     need_tensor("slogdet", input, "input")
     need_square("linalg.slogdet", input)
     _solve.need_floating("linalg.slogdet", input, False)
-    return result("slogdet", ("sign", "logabsdet"), slogdet_of(input), out)
+    return result("slogdet", slogdet_of(input), out)
 
 
 def logdet(input):
@@ -169,12 +169,12 @@ def svd(input, some=True, compute_uv=True, *, out=None):
     need_kernel("linalg_svd_cpu", input)
     if compute_uv:
         U, S, Vh = _spectral.factor_svd(input, not some)
-        return result("svd", ("U", "S", "V"), (U, S, Vh.mH), out)
+        return result("svd", (U, S, Vh.mH), out)
     m, n = input.shape[-2:]
     zeros = input.detach().new_zeros
     batch = input.shape[:-2]
     values = zeros(*batch, m, m), _spectral.singular_values(input), zeros(*batch, n, n)
-    return result("svd", ("U", "S", "V"), values, out)
+    return result("svd", values, out)
 
 
 def qr(input, some=True, *, out=None):
@@ -187,9 +187,7 @@ def qr(input, some=True, *, out=None):
     need_tensor("qr", input, "input")
     need_matrices("linalg.qr", input)
     need_kernel("geqrf_cpu", input)
-    return result(
-        "qr", ("Q", "R"), _spectral.factor_qr(input, "reduced" if some else "complete"), out
-    )
+    return result("qr", _spectral.factor_qr(input, "reduced" if some else "complete"), out)
 
 
 def lu(A, pivot=True, get_infos=False, out=None):
@@ -205,7 +203,7 @@ def lu(A, pivot=True, get_infos=False, out=None):
     if out is not None:
         values = tuple(deliver(o, v) for o, v in zip(out, values, strict=False))
     if get_infos:
-        return result("_lu_with_info", ("LU", "pivots", "info"), values)
+        return result("_lu_with_info", values)
     return values[:2]
 
 
@@ -251,7 +249,7 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, 
     F, Y = broadcast_batches(A, b)
     G = F.mT if transpose else F
     X = _solve.triangular(G, Y, upper != transpose, True, unitriangular, "TriangularSolveBackward0")
-    return result("triangular_solve", ("solution", "cloned_coefficient"), (X, F.clone()), out)
+    return result("triangular_solve", (X, F.clone()), out)
 
 
 # ---------------------------------------------------------------- products and norms

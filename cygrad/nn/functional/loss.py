@@ -438,7 +438,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
-    x = input.reshape(-1, input.size(-1))
+    x = input.reshape(-1, input.size(-1)) if input.dim() else input.reshape(1, 1)
     if target.numel() != x.size(0) or target.dim() > 1:
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
@@ -524,9 +524,14 @@ def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weig
     """`cross_entropy` of ``linear(input, linear_weight, linear_bias)``."""
     from .conv import linear
 
-    logits = linear(input, linear_weight, linear_bias)
-    if logits.dim() > 2:
-        logits = logits.movedim(-1, 1)
+    if linear_weight.dim() > 2:  # (C, d_1, ..., features): the logits of many losses
+        bias = None if linear_bias is None else linear_bias.flatten()
+        logits = linear(input, linear_weight.flatten(0, -2), bias)
+        logits = logits.unflatten(-1, linear_weight.shape[:-1])
+    else:
+        logits = linear(input, linear_weight, linear_bias)
+        if logits.dim() > 2:
+            logits = logits.movedim(-1, 1)
     return cross_entropy(
         logits, target, weight, ignore_index=-100 if ignore_index is None else ignore_index,
         reduction=reduction, label_smoothing=label_smoothing,

@@ -32,7 +32,9 @@ def _replicated(size, before, after, device):
 
 
 def _wrapped(size, before, after, device):
-    return cygrad.arange(-before, size + after, device=device).remainder(size)
+    first, last = max(0, -before), size - max(0, -after)  # what is cut off is not wrapped around
+    index = cygrad.arange(-max(0, before), last - first + max(0, after), device=device)
+    return first + index.remainder(last - first)
 
 
 _INDEX = {"reflect": _reflected, "replicate": _replicated, "circular": _wrapped}

@@ -438,7 +438,7 @@ def pixel_shuffle(input, upscale_factor):
             "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
             f"of upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
         )
-    parts = input.reshape(-1, c // (r * r), r, r, h, w).permute(0, 1, 4, 2, 5, 3)
+    parts = input.reshape(math.prod(lead), c // (r * r), r, r, h, w).permute(0, 1, 4, 2, 5, 3)
     return parts.reshape(*lead, c // (r * r), h * r, w * r)
 
 
@@ -453,7 +453,7 @@ def pixel_unshuffle(input, downscale_factor):
                 f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
                 f"input.size({axis})={size} is not divisible by {r}"
             )
-    parts = input.reshape(-1, c, h // r, r, w // r, r).permute(0, 1, 3, 5, 2, 4)
+    parts = input.reshape(math.prod(lead), c, h // r, r, w // r, r).permute(0, 1, 3, 5, 2, 4)
     return parts.reshape(*lead, c * r * r, h // r, w // r)
 
 
@@ -515,7 +515,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
         span = dilation[i] * (kernel[i] - 1) + 1
         x = x.unfold(axis, span, stride[i])
     x = x[..., ::dilation[0], ::dilation[1]]
-    result = x.permute(0, 1, 4, 5, 2, 3).reshape(n, c * math.prod(kernel), -1)
+    result = x.permute(0, 1, 4, 5, 2, 3).reshape(n, c * math.prod(kernel), math.prod(count))
     return result.squeeze(0) if unbatched else result
 
 
