@@ -4,7 +4,7 @@
  *   C         the complex type            T     the type of its parts
  *   N(f)      the helper's own name: f_c64
  *   M(f)      libm's name for T           L(x)  a literal of type T
- *   MAKE      a C of two T */
+ *   R(f)      _scalar.h's helper for T    MAKE  a C of two T */
 
 /* Smith 1962; of zero infinities with the signs of a, as PyTorch's. */
 CG_INLINE C N(cg_divide)(C a, C b)
@@ -20,6 +20,7 @@ CG_INLINE C N(cg_divide)(C a, C b)
 CG_INLINE T N(cg_square)(T a) { return a * a; }
 CG_INLINE C N(cg_times_i)(C a) { return MAKE(-M(cimag)(a), M(creal)(a)); }
 CG_INLINE C N(cg_sigmoid)(C a) { return N(cg_divide)(L(1.0), L(1.0) + M(cexp)(-a)); }
+CG_INLINE T N(cg_angle)(C a) { return R(cg_atan2)(M(cimag)(a), M(creal)(a)); }
 CG_INLINE C N(cg_exp2)(C a) { return M(cexp)(a * L(0.6931471805599453)); }
 CG_INLINE C N(cg_lerp)(C a, C b, C w)
 {

@@ -51,7 +51,7 @@ CLIBM = {
     for name in (
         "abs real imag sqrt exp log sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh pow"
     ).split()
-} | {"angle": "carg", "conj": "conj"}
+} | {"conj": "conj"}
 
 _BINARY = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",

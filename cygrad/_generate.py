@@ -93,27 +93,29 @@ _SECTION = {
 _SECTION |= {d: f"#define UT {u}\n" for d, u in UNSIGNED.items()}
 
 
+def _included(define, header):
+    """The text that reads a header under macros, which end with it."""
+    undef = "".join(f"#undef {m}\n" for m in re.findall(r"^#define (\w+)", define, re.MULTILINE))
+    return f'{define}#include "{header}"\n{undef}\n'
+
+
 def scalar_sections():
     """_scalar.h once per real compute type, _complex.h once per complex one."""
     out = []
-    for dtype, part in _formula.COMPLEX.items():
-        real = _formula.CTYPE["c"][part]
-        macros = {
-            "T": real, "C": f"{real} _Complex", "N(name)": f"name##_{_formula.SUFFIX[dtype]}",
-            "M(name)": "name##f" if part == "float32" else "name",
-            "L(x)": "x##f" if part == "float32" else "x",
-            "MAKE": "CMPLXF" if part == "float32" else "CMPLX",
-        }  # fmt: skip
-        out += [f"#define {name} {text}\n" for name, text in macros.items()]
-        out += ['#include "_complex.h"\n', *(f"#undef {m.split('(')[0]}\n" for m in macros), "\n"]
     for dtype in (d for d in COMPUTE[1:] if d not in COMPLEX):
         ctype, suffix = _formula.CTYPE["c"][dtype], _formula.SUFFIX[dtype]
         kind = {"float32": 1, "float64": 2}.get(dtype, 3)
         define = f"#define T {ctype}\n#define N(name) name##_{suffix}\n#define CG_KIND {kind}\n"
-        define += _SECTION[dtype]
-        macros = re.findall(r"^#define (\w+)", define, re.MULTILINE)
-        undef = "".join(f"#undef {m}\n" for m in macros)
-        out.append(f'{define}#include "_scalar.h"\n{undef}\n')
+        out.append(_included(define + _SECTION[dtype], "_scalar.h"))
+    for dtype, part in _formula.COMPLEX.items():
+        real, f = _formula.CTYPE["c"][part], "f" if part == "float32" else ""
+        define = (
+            f"#define T {real}\n#define C {real} _Complex\n#define MAKE CMPLX{f.upper()}\n"
+            f"#define N(name) name##_{_formula.SUFFIX[dtype]}\n"
+            f"#define R(name) name##_{_formula.SUFFIX[part]}\n"
+            f"#define M(name) name{f and '##' + f}\n#define L(x) x{f and '##' + f}\n"
+        )
+        out.append(_included(define, "_complex.h"))
     return "".join(out)
 
 
@@ -135,8 +137,9 @@ def elementwise(name, row, text, args, dtype, out_dtype):
     """One kernel, the contiguous strip and its wrapper: (function name, C text)."""
     t, r = _formula.CTYPE["c"][dtype], _formula.CTYPE["c"][out_dtype]
     func = f"cgk_{name.replace('.', '_')}_{_formula.SUFFIX[dtype]}"
-    # Levels pay where a loop vectorises: a complex function is a call of libm.
-    plain = not row.rare and not (dtype in COMPLEX and _formula.functions(text) - {"conj", "where"})
+    # Levels pay where a loop vectorises: most complex functions are calls of libm.
+    inline = {"conj", "where", "real", "imag", "angle", "times_i"}
+    plain = not row.rare and not (dtype in COMPLEX and _formula.functions(text) - inline)
     clones = "CG_CLONES " if plain else ""
     used = [(k, x) for k, x in enumerate(args, 1) if x in _formula.names(text)]
     pointers = "".join(f"    const {t} *{x}_ = (const {t} *)p_[{k}];\n" for k, x in used)

@@ -390,6 +390,10 @@ def _scaled(name, first, second):
     def function(input, a, b, *, beta=1, alpha=1, out=None):
         for i, (x, argument) in enumerate(((input, "input"), (a, first), (b, second))):
             _argument(name, argument, i + 1, x)
+        if isinstance(alpha, complex):  # the kernels scale by real numbers
+            a, alpha = a * alpha, 1
+        if isinstance(beta, complex):
+            input, beta = (input * beta, 1) if beta else (input, 0)
         result = kernel(input, a, b, beta, alpha)
         return result if out is None else _deliver(out, result)
 

@@ -497,6 +497,7 @@ def test_products(dtype):
         (lambda a, b, c: torch.nn.functional.linear(a, b, c), ((2, 2, 3), (2, 3), (2,))),
         (lambda a, b, c: torch.addmm(c, a, b, alpha=2), ((2, 3), (3, 2), (2,))),
         (lambda a, b, c: torch.addmv(c, a, b, beta=2), ((2, 3), (3,), (2,))),
+        (lambda a, b, c: torch.addmm(c, a, b, alpha=2 - 1j, beta=0.5j), ((2, 3), (3, 2), (2,))),
         (lambda a, b: torch.outer(a, b), ((2,), (3,))),
     ],
 )  # fmt: skip
