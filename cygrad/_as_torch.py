@@ -43,7 +43,7 @@ def _rename(module):
     """
     own, module.__name__ = module.__name__, _theirs(module.__name__)
     sys.modules.setdefault(module.__name__, module)
-    kinds = (type, types.FunctionType, type(cygrad.relu))
+    kinds = (type, types.FunctionType, type(cygrad.relu), type(cygrad.get_num_threads))
     for name, value in list(vars(module).items()):
         if isinstance(value, kinds) and value.__module__ and value.__module__.startswith("cygrad"):
             public = value.__module__.startswith("cygrad._") and vars(cygrad).get(name) is value

@@ -63,10 +63,12 @@ static inline PyObject *cg_call_inner(cg_public *self, PyObject *const *args, si
     return self->inner_call(self->inner, args, nargsf, kwnames);
 }
 
-static PyObject *cg_public_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+/* The call in full: keywords, lists, foreign types, interposers. */
+static __attribute__((noinline)) PyObject *cg_public_call_rest(PyObject *callable, PyObject *const *args, size_t nargsf,
+                                                               PyObject *kwnames)
 {
     cg_public *self = (cg_public *)callable;
-    if (__builtin_expect(cg_interposers != 0, 0))
+    if (cg_interposers)
         return cg_interposed(callable, args, nargsf, kwnames);
     if (self->looks) {
         Py_ssize_t n = PyVectorcall_NARGS(nargsf) + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
@@ -75,6 +77,21 @@ static PyObject *cg_public_call(PyObject *callable, PyObject *const *args, size_
                 return cg_interposed(callable, args, nargsf, kwnames);
     }
     return cg_call_inner(self, args, nargsf, kwnames);
+}
+
+/* Tensors and numbers by position go straight on.  Nothing is called here but what takes over, so that no stack frame is
+ * made. */
+static PyObject *cg_public_call(PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+    if (cg_interposers || kwnames)
+        return cg_public_call_rest(callable, args, nargsf, kwnames);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyTypeObject *type = Py_TYPE(args[i]);
+        if (type != cg_tensor && type != cg_parameter && type != &PyLong_Type && type != &PyFloat_Type)
+            return cg_public_call_rest(callable, args, nargsf, kwnames);
+    }
+    return cg_call_inner((cg_public *)callable, args, nargsf, kwnames);
 }
 
 static int cg_public_traverse(PyObject *o, visitproc visit, void *arg)
@@ -303,7 +320,24 @@ static inline int cg_operands_plain(PyObject *a, PyObject *b)
 
 CG_BINARY_SLOTS(CG_DEFINE_SLOT)
 
+/* The comparisons of Tensor itself likewise. */
+static cg_public *cg_comparison[6];     /* by Py_LT ... Py_GE */
+static richcmpfunc cg_compare_else;
+
+static PyObject *cg_compare(PyObject *a, PyObject *b, int op)
+{
+    PyObject *args[2] = {a, b};
+    return cg_operands_plain(a, b) ? cg_call_inner(cg_comparison[op], args, 2, NULL) : cg_compare_else(a, b, op);
+}
+
 static void cg_fill_slots(PyTypeObject *type)
 {
+    static const char *const names[6] = {"__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"};
     CG_BINARY_SLOTS(CG_FILL_SLOT)
+    if (type == cg_tensor) {
+        for (int op = 0; op < 6; op++)
+            cg_comparison[op] = (cg_public *)PyDict_GetItemString(type->tp_dict, names[op]);
+        cg_compare_else = type->tp_richcompare;
+        type->tp_richcompare = cg_compare;
+    }
 }

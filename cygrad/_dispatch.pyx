@@ -43,6 +43,7 @@ cdef extern from "_dispatch.h":
     void cg_fill_slots(PyTypeObject* type)
     object cg_make_public(PyTypeObject* type, object inner, object name, object module)
     bint cg_type_overrides(PyTypeObject* type)
+    bint cg_overrides(PyObject* x)
     object cg_call_inner(cg_public* self, PyObject** args, size_t nargsf, PyObject* kwnames)
 
 cdef extern from *:
@@ -230,14 +231,15 @@ cdef list overloaded_in(PyObject** args, Py_ssize_t n):
 cdef object interposed(PyObject* o, PyObject** args, size_t nargsf, PyObject* kwnames):
     cdef cg_public* f = <cg_public*> o
     cdef Py_ssize_t n = cg_nargs(nargsf), m = n + (0 if kwnames == NULL else len(<tuple> kwnames))
-    cdef list found = None
-    cdef bint by_modes
+    cdef bint overridden = False, by_modes
+    cdef Py_ssize_t i
     if cg_state.disabled < 2:
-        by_modes = modes_enabled()
+        by_modes = cg_state.modes != NULL and len(<list> cg_state.modes) > 0
         if f.looks and cg_state.disabled == 0:
-            found = overloaded_in(args, m)
-        if by_modes or found:
-            return ask(f, args, n, kwnames, found or [], by_modes)
+            for i in range(m):
+                overridden = overridden or cg_overrides(args[i])
+        if by_modes or overridden:
+            return ask(f, args, n, kwnames, overloaded_in(args, m) if overridden else [], by_modes)
     if CG_TYPE(o) == cg_property_type:
         return cg_property_inner(f.inner, args, n)
     if cg_state.recorder == NULL:
@@ -407,7 +409,7 @@ cdef object cast_and_call(cg_public* f, PyObject** args, size_t nargsf, PyObject
     cdef int policy, to = -1, device = -1
     cdef Tensor t
     cdef Py_ssize_t i, n = cg_nargs(nargsf), m
-    if cg_state.cast_off or not (cg_state.cast_enabled[0] or cg_state.cast_enabled[1]):
+    if f.policy == 0 or cg_state.cast_off or not (cg_state.cast_enabled[0] or cg_state.cast_enabled[1]):
         return cg_call_inner(f, args, nargsf, kwnames)
     if f.policy < 0:
         from cygrad.amp import _lists

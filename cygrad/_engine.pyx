@@ -51,24 +51,24 @@ cdef set _active = set()
 cdef PyThread_type_lock _accumulating = PyThread_allocate_lock()
 cdef object _anomaly = None
 cdef object _recorder = None            # a function that returns the profiler's recorder of this thread, or None
-cdef bint _watched = False
+cdef object _watched = None             # apply_watched, if somebody watches: called as an object, it is not inlined
 
 
 def set_anomaly(watcher):
     """`watcher.run(node, grads)` then takes the place of the node's own call in every backward pass."""
     global _anomaly, _watched
     _anomaly = watcher
-    _watched = _anomaly is not None or _recorder is not None
+    _watched = apply_watched if _anomaly is not None or _recorder is not None else None
 
 
 def set_recorder(recorder):
     """`recorder()` then tells of the profiler that each node, and each leaf, of a backward pass is reported to."""
     global _recorder, _watched
     _recorder = recorder
-    _watched = _anomaly is not None or _recorder is not None
+    _watched = apply_watched if _anomaly is not None or _recorder is not None else None
 
 
-cdef object apply_watched(Node node, list grads, bint create_graph):
+def apply_watched(Node node not None, list grads not None, bint create_graph):
     """What the node does, with whoever watches around it; a leaf takes its one gradient."""
     cdef Tensor g
     cdef bint leaf = isinstance(node, AccumulateGrad)
@@ -555,10 +555,11 @@ cdef int propagate(Run run, bint retain_graph, dict targets, set wanted, dict ca
         if n == 0 and isinstance(node, AccumulateGrad):
             g = <Tensor> grads[0]
             grads = None
-            if g is not None and _watched:
-                apply_watched(node, [g], run.create_graph)
-            elif g is not None:
-                accumulate(<AccumulateGrad> node, g, run.create_graph)
+            if g is not None:
+                if _watched is None:
+                    accumulate(<AccumulateGrad> node, g, run.create_graph)
+                else:
+                    _watched(node, [g], run.create_graph)
             if node.post_hooks is not None:
                 run_post_hooks(node, (), [g])
             g = None
@@ -566,10 +567,10 @@ cdef int propagate(Run run, bint retain_graph, dict targets, set wanted, dict ca
         # --- an operation
         if node.n_outputs == 1 and grads[0] is None:
             continue                    # a hook took the gradient away
-        if _watched:
-            results = apply_watched(node, grads, run.create_graph)
-        else:
+        if _watched is None:
             results = node.apply(grads)
+        else:
+            results = _watched(node, grads, run.create_graph)
         if node.post_hooks is not None:
             results = run_post_hooks(node, results, grads)
         if not retain_graph:
