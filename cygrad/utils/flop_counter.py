@@ -7,8 +7,6 @@ as calls of public functions; the backward pass counts when it reaches them.
 import math
 from collections import defaultdict
 
-import cygrad
-
 from ..nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from ..ops import _namespace
 from ..overrides import TorchFunctionMode
