@@ -1,4 +1,4 @@
-"""Flags of backends and of the library, torch.cuda and torch.accelerator where there is no GPU: as PyTorch's CPU build."""
+"""Flags of backends and of the library, torch.cuda and torch.accelerator without a GPU: as PyTorch's CPU build."""
 
 import os
 import subprocess
