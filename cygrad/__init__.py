@@ -103,7 +103,8 @@ _ELSEWHERE |= dict.fromkeys(
     + "frobenius_norm lu_unpack matrix_rank nuclear_norm pca_lowrank svd_lowrank vander".split(),
     "linalg._torch",
 )
-_ELSEWHERE |= {"compile": "compiler", "cond": "_higher_order_ops", "OutOfMemoryError": "cl"}
+_ELSEWHERE |= {"compile": "compiler", "cond": "_higher_order_ops", "OutOfMemoryError": "cl", "Future": "futures"}
+_ELSEWHERE |= {"Event": "cuda.streams", "Stream": "cuda.streams"}
 
 
 def __getattr__(name):

@@ -209,6 +209,8 @@ TABLE = """
 [nn.intrinsic] quantization is not there: = ao.nn.intrinsic
 [nn.intrinsic.qat] quantization is not there: = ao.nn.intrinsic.qat
 [nn.intrinsic.quantized] quantization is not there: ConvReLU2d(); LinearReLU()
+[nn.parallel.distributed] cygrad trains in one process: = nn.parallel
+[nn.parallel.scatter_gather] one device runs a model: = nn.parallel
 [nn.qat] quantization is not there: = ao.nn.qat
 [nn.quantizable] quantization is not there: = ao.nn.quantizable
 [nn.quantized] quantization is not there: = ao.nn.quantized
