@@ -7,10 +7,9 @@ from . import get_num_threads, version
 
 def show():
     """Lines about the build."""
-    return (
-        f"cygrad {version.cygrad} built with:\n  - Python {sys.version.split()[0]}\n  - {sys.version.split('[')[-1][:-1]}\n"
-        "  - OpenMP\n  - OpenBLAS\n"
-    )
+    compiler = sys.version.partition("[")[2].rstrip("]")
+    python = sys.version.split()[0]
+    return f"cygrad {version.cygrad} built with:\n  - Python {python}, {compiler}\n  - OpenMP\n  - OpenBLAS\n"
 
 
 def parallel_info():

@@ -30,8 +30,9 @@ from ._core import (
     set_default_dtype,
 )
 from ._ops import can_cast, get_num_threads, promote_types, result_type, set_num_threads
+from .torch_version import TorchVersion
 
-__version__ = "2.13.0"  # of the interface that is followed; `version.cygrad` is the library's own
+__version__ = TorchVersion("2.13.0")  # of the interface that is followed; `version.cygrad` is the library's own
 torch = _sys.modules[__name__]  # programs write torch.torch, by mistake
 pi, e, inf, nan, newaxis = _math.pi, _math.e, _math.inf, _math.nan, None
 
@@ -72,7 +73,7 @@ dtype.__module__ = "torch"
 Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messages of Python's operators print it
 for _name in (
     "_ops", "_shape", "_elementwise", "_complex", "_reduce", "_reductions", "_creation", "_bridge", "_draws",
-    "_indexing", "_products", "_misc", "_flags", "storage",
+    "_indexing", "_products", "_misc", "_flags", "_checks", "storage",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():
@@ -123,6 +124,9 @@ _ELSEWHERE = {
     "func": "vmap",
     "compiler": "compile",
     "_higher_order_ops": "cond",
+    "cl": "OutOfMemoryError",
+    "cuda.streams": "Event Stream",
+    "futures": "Future",
 }
 _METHODS_ELSEWHERE = {
     "nn.functional": "softmax log_softmax prelu",

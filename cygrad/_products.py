@@ -424,7 +424,7 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
 
 _BOTH = (mm, bmm, mv, dot, vdot, matmul, addmm, addmv, addbmm, baddbmm, addr, outer, inner, kron)
 def _unfused_linear(node, edges):
-    """The edges of PyTorch's graph of `linear`: the weight transposed, an input of other than two dimensions reshaped."""
+    """The edges of PyTorch's graph of `linear`: the weight transposed, the input made a matrix."""
     *bias, x, weight = edges
     transposed = shown_node("TBackward0", [weight])
     name = node.name()

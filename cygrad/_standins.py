@@ -96,6 +96,7 @@ TABLE = """
     INPUT_OUTPUT_NOT_OBSERVED); get_native_backend_config
 [ao.quantization.qconfig] quantization is not there: QConfig(); get_default_qconfig; get_default_qat_qconfig
 [ao.quantization.quantize_fx] quantization is not there: prepare_fx; convert_fx; prepare_qat_fx; fuse_fx
+[classes] there is no C++ interface: load_library; .loaded_libraries = []
 [cuda.comm] see torch.nn.DataParallel: broadcast; broadcast_coalesced; reduce_add; scatter; gather
 [cuda.gds] there is no GPU-direct storage: GdsFile(); gds_register_buffer; gds_deregister_buffer
 [cuda.graphs] there are no CUDA graphs: CUDAGraph(); graph(); make_graphed_callables; graph_pool_handle
@@ -211,6 +212,8 @@ TABLE = """
 [nn.intrinsic] quantization is not there: = ao.nn.intrinsic
 [nn.intrinsic.qat] quantization is not there: = ao.nn.intrinsic.qat
 [nn.intrinsic.quantized] quantization is not there: ConvReLU2d(); LinearReLU()
+[nn.parallel.distributed] cygrad trains in one process: = nn.parallel
+[nn.parallel.scatter_gather] one device runs a model: = nn.parallel
 [nn.qat] quantization is not there: = ao.nn.qat
 [nn.quantizable] quantization is not there: = ao.nn.quantizable
 [nn.quantized] quantization is not there: = ao.nn.quantized
@@ -219,6 +222,7 @@ TABLE = """
     unregister_custom_op_symbolic; select_model_mode_for_export; OnnxExporterError(RuntimeError);
     TrainingMode(EVAL, PRESERVE, TRAINING); OperatorExportTypes(ONNX, ONNX_ATEN, ONNX_ATEN_FALLBACK, ONNX_FALLTHROUGH);
     .producer_name = "pytorch"; .producer_version = "2.13.0"
+[onnx.operators] programs are not traced: shape_as_tensor; reshape_from_tensor_shape
 [onnx.symbolic_helper] programs are not traced: @parse_args; _get_tensor_sizes
 [onnx.utils] programs are not traced: export
 [package] packages of models are not there: PackageExporter(); PackageImporter()
@@ -226,11 +230,15 @@ TABLE = """
 [quantization.quantize_fx] quantization is not there: = ao.quantization.quantize_fx
 [utils._triton] : has_triton = False; has_triton_package = False
 [utils.bottleneck] see torch.profiler:
+[utils.backend_registration] there are no other backends: rename_privateuse1_backend;
+    generate_methods_for_privateuse1_backend
 [utils.bundled_inputs] programs are not traced: augment_model_with_bundled_inputs
 [utils.cpp_extension] cygrad has no C++ interface: BuildExtension(); CppExtension; CUDAExtension; SyclExtension; load;
     load_inline; include_paths; library_paths; check_compiler_abi_compatibility; is_ninja_available = False;
     verify_ninja_availability; .CUDA_HOME = None; .ROCM_HOME = None; .IS_HIP_EXTENSION = False
 [utils.mobile_optimizer] programs are not traced: optimize_for_mobile
+[utils._python_dispatch] operators are not dispatched by modes, see torch.overrides: TorchDispatchMode()
+[utils.weak] see the module weakref: WeakTensorKeyDictionary(); WeakIdKeyDictionary(); TensorWeakRef()
 """
 
 
@@ -259,7 +267,7 @@ class _Kind(type):
         ))
 
 
-class _Member:
+class Member:
     """A constant of a class that stands in for an enumeration."""
 
     def __init__(self, name):
@@ -296,7 +304,7 @@ def _class(name, module, inside, why):
     if len(members) == 1 and members[0].endswith(("Error", "Exception")):
         return type(name, (getattr(builtins, members[0]),), {})
     full = f"{module}.{name}"
-    body = {m: _Member(f"{name}.{m}") for m in members}
+    body = {m: Member(f"{name}.{m}") for m in members}
     return _Kind(name, (), body | {"_stand_in": full, "_why": why})
 
 

@@ -11,7 +11,7 @@ import math
 
 import cygrad
 
-from . import _core
+from . import _core, _dispatch
 
 __all__ = [
     "fft", "ifft", "fft2", "ifft2", "fftn", "ifftn", "rfft", "irfft", "rfft2", "irfft2", "rfftn", "irfftn", "hfft",
@@ -436,3 +436,6 @@ def fftshift(input, dim=None):
 def ifftshift(input, dim=None):
     """The inverse of `fftshift`."""
     return _shift("ifftshift", input, dim, 1)
+
+
+_dispatch.publish(globals(), __all__)

@@ -1,7 +1,9 @@
 """The generator of random numbers that functions use when they are given none: `torch.random`."""
 
 import contextlib
+import importlib
 
+from cygrad._core import device
 from cygrad._draws import Generator, default_generator
 
 __all__ = ["set_rng_state", "get_rng_state", "manual_seed", "seed", "initial_seed", "fork_rng"]
@@ -34,12 +36,18 @@ def set_rng_state(new_state):
 
 @contextlib.contextmanager
 def fork_rng(
-    devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type="cuda"
+    devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type=None
 ):
-    """Put the state of the generator back at the end of a `with` block."""
+    """Put the state of the generator back at the end of a `with` block; AssertionError for `devices` without a GPU."""
+    if device_type is not None:
+        device(device_type)  # an error for a type that there is not
     if not enabled:
         yield
         return
+    if devices and (device_type or "cuda") == "cuda":
+        cuda = importlib.import_module("cygrad.cuda")
+        for index in devices:
+            cuda._code(index)
     state = get_rng_state()
     try:
         yield

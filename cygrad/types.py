@@ -1,5 +1,7 @@
 """torch.types: names for annotations."""
 
+# ruff: noqa: F401
+
 import os
 from builtins import bool as _bool
 from builtins import bytes as _bytes

@@ -1,4 +1,4 @@
-"""Libraries written for PyTorch, used on cygrad: `python -m cygrad libraries/use_NAME.py` prints what it does on PyTorch.
+"""Libraries written for PyTorch, on cygrad: `python -m cygrad libraries/use_NAME.py` prints what it prints on PyTorch.
 
 The texts were printed on PyTorch 2.13; `python tests/test_libraries.py` writes them anew. A library that is not
 installed is skipped; the extra `libraries` of pyproject.toml lists them, for an installation without dependencies.

@@ -688,3 +688,19 @@ def test_swalr():
         scheduler.step()
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.5, 0.5])
+
+
+def test_optimizer_around_another():
+    """accelerate's optimizer derives from Optimizer, and never calls its __init__."""
+
+    class Around(torch.optim.Optimizer):
+        def __init__(self, inner):
+            self.inner = inner
+
+        def step(self):
+            return self.inner.step()
+
+    w = torch.nn.Parameter(torch.ones(1))
+    w.grad = torch.ones(1)
+    Around(torch.optim.SGD([w], lr=0.5)).step()
+    assert w.item() == 0.5

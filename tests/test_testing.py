@@ -1,5 +1,7 @@
 """torch.testing: the texts of assert_close are PyTorch's, to the letter."""
 
+# ruff: noqa: E501
+
 import collections  # noqa: F401
 
 import numpy as np

@@ -232,7 +232,7 @@ def set_rng_state(new_state, device="cuda"):
 
 
 def is_initialized():
-    return _core.backend_loaded()
+    return is_available() and _core.backend_loaded()
 
 
 def init():

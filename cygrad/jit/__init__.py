@@ -21,11 +21,14 @@ ScriptModule, ScriptFunction, RecursiveScriptModule, TopLevelTracedModule, Trace
         "CompilationUnit",
     )
 )  # fmt: skip
-trace, trace_module, save, load, freeze, optimize_for_inference, export_opnames, last_executed_optimized_graph = (
+(
+    trace, trace_module, save, load, freeze, optimize_for_inference, export_opnames, last_executed_optimized_graph,
+    _get_trace_graph,
+) = (
     stand_in(f"jit.{name}", _WHY)
     for name in (
         "trace", "trace_module", "save", "load", "freeze", "optimize_for_inference", "export_opnames",
-        "last_executed_optimized_graph",
+        "last_executed_optimized_graph", "_get_trace_graph",
     )
 )  # fmt: skip
 

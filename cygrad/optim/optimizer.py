@@ -55,7 +55,10 @@ def _with_hooks(step):
     @functools.wraps(step)
     def wrapper(self, *args, **kwargs):
         self._opt_called = True  # lr_scheduler warns where its step comes before this one
-        pre, post = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
+        try:
+            pre, post = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
+        except AttributeError:  # made without Optimizer.__init__, to wrap another optimizer
+            return step(self, *args, **kwargs)
         if not (pre or post or _global_pre_hooks or _global_post_hooks):
             return step(self, *args, **kwargs)
         args = (self, *args)

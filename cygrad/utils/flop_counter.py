@@ -7,8 +7,6 @@ as calls of public functions; the backward pass counts when it reaches them.
 import math
 from collections import defaultdict
 
-import cygrad
-
 from ..nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from ..ops import _namespace
 from ..overrides import TorchFunctionMode
@@ -42,7 +40,7 @@ def baddbmm_flop(self_shape, a_shape, b_shape, out_shape=None, **kwargs):
 
 
 def conv_flop_count(x_shape, w_shape, out_shape, transposed=False):
-    """Of a convolution: every weight of an output channel meets every place of the output (of the input, transposed)."""
+    """Of a convolution: every weight meets every place of the output, or of the input if it is transposed."""
     places = x_shape[2:] if transposed else out_shape[2:]
     return 2 * math.prod(places) * x_shape[0] * math.prod(w_shape)
 
