@@ -249,6 +249,20 @@ def sytrf(Tensor a not None, bint hermitian):
     return unpacked(r), pivots, info
 
 
+cdef bint sound_pivots(const int* p, Py_ssize_t n) noexcept nogil:
+    """Whether the n pivots of one matrix are of rows that exist, negative ones in pairs: sytrs reads by them."""
+    cdef Py_ssize_t i = 0
+    while i < n:
+        if p[i] == 0 or p[i] > n or p[i] < -n:
+            return False
+        if p[i] < 0:
+            i += 1
+            if i == n or p[i] >= 0 or p[i] < -n:
+                return False
+        i += 1
+    return True
+
+
 def sytrs(Tensor ld not None, Tensor pivots not None, Tensor b not None, bint hermitian):
     """X of A X = B by the factors of `sytrf`."""
     cdef Py_ssize_t n = b.sizes[b.nd - 2], k = b.sizes[b.nd - 1], i, batch = batch_of(b, 2)
@@ -258,6 +272,10 @@ def sytrs(Tensor ld not None, Tensor pivots not None, Tensor b not None, bint he
     cdef char* to = data_of(x)
     cdef char* from_ = data_of(factor)
     cdef int* at = <int*> data_of(p)
+    for i in range(batch):
+        if not sound_pivots(at + i * n, n):
+            raise RuntimeError("Pivots given to ldl_solve must all satisfy |pivot| <= LD.size(-2). Did you properly "
+                               "pass the result of ldl_factor?")
     if n and k:
         with nogil:
             for i in range(batch):

@@ -432,6 +432,14 @@ ERRORS = [
     (lambda: L.ldl_solve(EYE, cygrad.tensor([5, 5], dtype=cygrad.int32), EYE), RuntimeError,
      "Pivots given to ldl_solve must all satisfy |pivot| <= LD.size(-2). Did you properly pass the result of "
      "ldl_factor?"),
+    (lambda: L.ldl_solve(EYE, cygrad.tensor([1, -1], dtype=cygrad.int32), EYE), RuntimeError,
+     "Pivots given to ldl_solve must all satisfy |pivot| <= LD.size(-2). Did you properly pass the result of "
+     "ldl_factor?"),
+    (lambda: cygrad.ormqr(cygrad.ones(2, 3, 2), cygrad.ones(3, 2), cygrad.ones(2, 3, 2)), RuntimeError,
+     "torch.ormqr: Expected batch dimensions of tau to be equal to input.shape[:-2], but got [3]"),
+    (lambda: cygrad.ormqr(cygrad.ones(3, 2), cygrad.ones(2), cygrad.ones(2, 3, 2)), RuntimeError,
+     "torch.ormqr: Expected other to have the same number of dimensions as input, but got other.ndim equal to 3 and "
+     "input.ndim is equal to 2"),
     (lambda: cygrad.lu_unpack(EYE, cygrad.tensor([1, 9], dtype=cygrad.int32)), RuntimeError,
      "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive.Did you properly pass the result of "
      "lu_factor?"),

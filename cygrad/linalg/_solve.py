@@ -542,16 +542,8 @@ def ldl_solve(LD, pivots, B, *, hermitian=False, out=None):
             f"{kind(B)} instead"
         )
     need_kernel("ldl_solve_cpu", LD)
-    if (
-        pivots.numel()
-        and not 1 <= int(pivots.abs().min()) <= int(pivots.abs().max()) <= LD.shape[-1]
-    ):
-        raise RuntimeError(
-            "Pivots given to ldl_solve must all satisfy |pivot| <= LD.size(-2). Did you properly pass the result of "
-            "ldl_factor?"
-        )
     F, Y = broadcast_batches(LD, B)
-    p = pivots.to(cygrad.int32).expand(*F.shape[:-2], pivots.shape[-1])
+    p = pivots.clamp(-(2**31), 2**31 - 1).to(cygrad.int32).expand(*F.shape[:-2], pivots.shape[-1])
     X = lapack("sytrs", F, p, Y, hermitian)
     X = record(X, "NotImplemented", (LD, B), _no_derivative, None, ("linalg_ldl_solve",))
     return deliver(out, X)

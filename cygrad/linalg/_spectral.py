@@ -134,13 +134,17 @@ def _reflected(A, tau, C, order):
     return C
 
 
-def _need_reflectors(name, A, tau, short):
+def _need_reflectors(name, A, tau):
     if A.dim() < 2:
         raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
-    if tau.dim() != A.dim() - 1 and short:
+    if tau.dim() != A.dim() - 1:
         raise RuntimeError(
             f"{name}: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau.dim()} and "
             f"input.ndim is equal to {A.dim()}"
+        )
+    if tau.shape[:-1] != A.shape[:-2]:
+        raise RuntimeError(
+            f"{name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got {list(tau.shape[:-1])}"
         )
     if tau.dtype != A.dtype:
         raise RuntimeError(f"{name}: tau dtype {kind(tau)} does not match input dtype {kind(A)}")
@@ -161,11 +165,7 @@ def householder_product(A, tau, *, out=None):
             raise RuntimeError(
                 f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]"
             )
-    _need_reflectors(name, A, tau, True)
-    if tau.shape[:-1] != A.shape[:-2]:
-        raise RuntimeError(
-            f"{name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got {list(tau.shape[:-1])}"
-        )
+    _need_reflectors(name, A, tau)
     need_kernel("orgqr_cpu", A)
     Q = lapack("orgqr", A, tau, n)
 
@@ -183,26 +183,38 @@ def householder_product(A, tau, *, out=None):
 def ormqr(input, tau, other, left=True, transpose=False, *, out=None):
     """Q C for the square Q of the reflectors in `input` (..., m, k); C Q, and Q's adjoint, where asked."""
     name = "torch.ormqr"
-    need_tensor("ormqr", input, "input")
+    for position, (x, argument) in enumerate(((input, "input"), (tau, "tau"), (other, "other")), 1):
+        need_tensor("ormqr", x, argument, position)
     if input.dim() < 2:
         raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
     if other.dim() < 2:
         raise RuntimeError(f"{name}: other must have at least 2 dimensions.")
     side = -2 if left else -1
-    if other.shape[side] < tau.shape[-1]:
+    if tau.dim() and other.shape[side] < tau.shape[-1]:
         raise RuntimeError(
             f"{name}: other.shape[{side}] must be greater than or equal to tau.shape[-1]"
         )
     if other.shape[side] != input.shape[-2]:
         raise RuntimeError(f"{name}: other.shape[{side}] must be equal to input.shape[-2]")
-    if tau.shape[-1] != min(input.shape[-2:]) and tau.shape[-1] != input.shape[-1]:
+    if tau.dim() and tau.shape[-1] != min(other.shape[side], input.shape[-1]):
         raise RuntimeError(
             f"{name}: tau.shape[-1] must be equal to min(other.shape[{side}], input.shape[-1])"
         )
-    _need_reflectors(name, input, tau, False)
+    _need_reflectors(name, input, tau)
+    if other.dim() != input.dim():
+        raise RuntimeError(
+            f"{name}: Expected other to have the same number of dimensions as input, but got other.ndim equal to "
+            f"{other.dim()} and input.ndim is equal to {input.dim()}"
+        )
+    if other.shape[:-2] != input.shape[:-2]:
+        raise RuntimeError(
+            f"{name}: Expected batch dimensions of other to be equal to input.shape[:-2], but got "
+            f"{list(other.shape[:-2])}"
+        )
     if other.dtype != input.dtype:
         raise RuntimeError(
-            f"{name}: other dtype {kind(other)} does not match input dtype {kind(input)}"
+            f"{name}: Expected input and other to have the same dtype, but input has dtype{kind(input)} and other has "
+            f"dtype {kind(other)}"
         )
     need_kernel("ormqr_cpu", input)
     result = lapack("ormqr", input, tau, other, left, transpose)
