@@ -17,7 +17,8 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, CDOUBLE, CFLOAT, CHALF, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Storage, Tensor, as_device_code,
+    BFLOAT16, BOOL, CDOUBLE, CFLOAT, CHALF, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Storage,
+    Tensor, as_device_code,
     as_dtype_code, attach, borrow_storage, current_grad_fn, data_of, device_object,
     empty_strided_like, grad_required, is_complex_code, itemsize_of, make_size, new_storage, new_tensor, set_dims,
     shallow, update_contiguous)
@@ -582,7 +583,8 @@ def conversion(str name, int code):
 
 
 CONVERSIONS = {"bool": BOOL, "byte": UINT8, "char": INT8, "short": INT16, "int": INT32, "long": INT64, "half": HALF,
-               "bfloat16": BFLOAT16, "float": FLOAT, "double": DOUBLE, "cfloat": CFLOAT, "cdouble": CDOUBLE, "chalf": CHALF}
+               "bfloat16": BFLOAT16, "float": FLOAT, "double": DOUBLE,
+               "cfloat": CFLOAT, "cdouble": CDOUBLE, "chalf": CHALF}
 
 
 def pin_memory(Tensor self not None, device=None):
