@@ -585,7 +585,8 @@ def conversion(str name, int code):
 
 
 CONVERSIONS = {"bool": BOOL, "byte": UINT8, "char": INT8, "short": INT16, "int": INT32, "long": INT64, "half": HALF,
-               "bfloat16": BFLOAT16, "float": FLOAT, "double": DOUBLE, "cfloat": CFLOAT, "cdouble": CDOUBLE, "chalf": CHALF}
+               "bfloat16": BFLOAT16, "float": FLOAT, "double": DOUBLE,
+               "cfloat": CFLOAT, "cdouble": CDOUBLE, "chalf": CHALF}
 
 
 def pin_memory(Tensor self not None, device=None):

@@ -9,7 +9,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, CDOUBLE, CFLOAT, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Tensor, borrow_storage, data_of,
+    BFLOAT16, BOOL, CDOUBLE, CFLOAT, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Tensor,
+    borrow_storage, data_of,
     device_object, grad_required, itemsize_of, set_dims, shallow, update_contiguous)
 from cygrad._bridge cimport PRESERVE, copy_as
 
@@ -192,7 +193,8 @@ def from_dlpack(ext_tensor):
     if d.dtype.lanes == 1:
         dt = {(DL_BOOL, 8): BOOL, (DL_UINT, 8): UINT8, (DL_INT, 8): INT8, (DL_INT, 16): INT16, (DL_INT, 32): INT32,
               (DL_INT, 64): INT64, (DL_FLOAT, 16): HALF, (DL_BFLOAT, 16): BFLOAT16, (DL_FLOAT, 32): FLOAT,
-              (DL_FLOAT, 64): DOUBLE, (DL_COMPLEX, 64): CFLOAT, (DL_COMPLEX, 128): CDOUBLE}.get((d.dtype.code, d.dtype.bits), -1)
+              (DL_FLOAT, 64): DOUBLE, (DL_COMPLEX, 64): CFLOAT, (DL_COMPLEX, 128): CDOUBLE}.get(
+                  (d.dtype.code, d.dtype.bits), -1)
     if dt < 0:
         raise BufferError(f"from_dlpack: unsupported data type: code {d.dtype.code}, {d.dtype.bits} bits, "
                           f"{d.dtype.lanes} lanes")

@@ -84,8 +84,10 @@ typedef double _Complex complex128;
 CG_MOVES(complex128)
 
 /* By log2 of the element size. */
-static const cg_move cg_gets[5] = {cg_get_uint8_t, cg_get_uint16_t, cg_get_uint32_t, cg_get_uint64_t, cg_get_complex128};
-static const cg_move cg_puts[5] = {cg_put_uint8_t, cg_put_uint16_t, cg_put_uint32_t, cg_put_uint64_t, cg_put_complex128};
+static const cg_move cg_gets[5] = {cg_get_uint8_t, cg_get_uint16_t, cg_get_uint32_t, cg_get_uint64_t,
+                                  cg_get_complex128};
+static const cg_move cg_puts[5] = {cg_put_uint8_t, cg_put_uint16_t, cg_put_uint32_t, cg_put_uint64_t,
+                                  cg_put_complex128};
 static const cg_move cg_wheres[5] = {cg_where_uint8_t, cg_where_uint16_t, cg_where_uint32_t, cg_where_uint64_t,
                                      cg_where_complex128};
 typedef ptrdiff_t (*cg_masked)(ptrdiff_t n, char* out, const char* in, const char* mask);

@@ -45,7 +45,7 @@ cdef class Op:
     cdef int kind
     cdef const cg_op* c                     # forward kernels
     cdef int n_params
-    cdef bint row_guarded                   # integer division: the divisor is looked at first
+    cdef int fast_from, fast_to             # the dtypes that `fast` may take: fast_from <= dt < fast_to
     cdef bint no_ints, no_half              # dtypes that PyTorch has no kernel for
     cdef bint real_result                   # complex operands give the dtype of their parts
     cdef list node_types                      # by which operands are Python numbers

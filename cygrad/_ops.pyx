@@ -16,8 +16,8 @@ from cython.parallel cimport prange
 from libc.string cimport memcpy, memset, strcmp
 
 from cygrad._core cimport (
-    BOOL, UINT8, INT8, INT16, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE, CHALF, MAX_DIMS, complex_of,
-    Tensor, Node, SavedTensor, dtype, new_tensor, empty_strided_like, raw_view,
+    BOOL, UINT8, INT8, INT16, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE, CHALF, MAX_DIMS, N_DTYPES,
+    complex_of, Tensor, Node, SavedTensor, dtype, new_tensor, empty_strided_like, raw_view,
     shallow, data_of, itemsize_of, grad_enabled, grad_required, set_history, check_inplace, bump, rebase, save_input,
     save_output, node_type, same_shape, make_size, default_dtype_code, dtype_object, attach)
 from cygrad import _core, _table
@@ -886,8 +886,7 @@ cdef Tensor fast(Op op, Tensor like, object x, object y):
     cdef cg_param number
     cdef object operand
     cdef bint recorded = False
-    if like.dev or like.count >= GRAIN or not like.contiguous or op.n_params or op.row_guarded or \
-            (op.kind == KIND_FLOAT and dt < FLOAT) or (op.real_result and dt >= CFLOAT):
+    if like.dev or like.count >= GRAIN or not like.contiguous or dt < op.fast_from or dt >= op.fast_to:
         return None
     kernel = op.c.k[dt]
     if kernel == NULL:
@@ -1226,7 +1225,9 @@ cdef Op make_op(object row, dict kernels):
     op.name, op.row, op.arity, op.kind = row.name, row, row.arity, _KINDS[row.kind]
     op.c = &cg_ops[<int> kernels[row.name]]
     op.n_params = len(row.params)
-    op.row_guarded = row.zero_division
+    # Integer division looks at its divisor first; parameters, and results of another type, want a plan.
+    op.fast_from = N_DTYPES if row.params else FLOAT if row.zero_division or op.kind == KIND_FLOAT else BOOL
+    op.fast_to = CFLOAT if row.real_result else N_DTYPES
     op.no_ints, op.no_half = row.ints is False and row.kind == "float", not row.half
     op.real_result = row.real_result
     op.node_types, op.grads, op.grad_texts = [None] * 8, [None] * 3, [None] * 3

@@ -10,8 +10,8 @@ from libc.string cimport memset
 
 from cygrad._core cimport (
     any_needs_grad,
-    BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, Tensor, data_of, default_dtype_code, itemsize_of, new_tensor,
-    raw_view, refuse_complex, shallow, wrap_dim)
+    BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, Tensor, data_of, default_dtype_code, itemsize_of,
+    new_tensor, raw_view, refuse_complex, shallow, wrap_dim)
 from cygrad._ops cimport GRAIN, fill, num_threads, to_dtype
 from cygrad._index cimport index_select
 from cygrad._walk cimport (

@@ -86,7 +86,6 @@ CG_USED static void cg_blocks(ptrdiff_t n, char **p, const ptrdiff_t *stride, co
 {
     _Alignas(64) char store[6][CG_BLOCK * 8];
     char *at[6], *use[6];
-    const ptrdiff_t room = CG_ROOM(in_size);
     int packed = n == 1 || stride[0] == (ptrdiff_t)out_size;
     int all = packed;
     for (int k = 1; k <= nin; k++)
@@ -95,6 +94,7 @@ CG_USED static void cg_blocks(ptrdiff_t n, char **p, const ptrdiff_t *stride, co
         strip(n, p, q);
         return;
     }
+    const ptrdiff_t room = CG_ROOM(in_size);
     at[0] = p[0];
     use[0] = store[0];
     for (int k = 1; k <= nin; k++) {
