@@ -9,11 +9,12 @@ import io
 import mmap as _mmap
 import os
 import pickle
+import shutil
 import struct
 import sys
-import tempfile
 import threading
 import types
+import uuid
 import warnings
 
 from . import _checkpoint, _core, _return_types, _tensor, _types, _unpickler, random, storage
@@ -354,26 +355,17 @@ def _replacing(path):
             yield file
         return
     folder, name = os.path.split(path)
-    handle, beside = tempfile.mkstemp(prefix=f".{name[:100]}.", suffix=".partial", dir=folder)
+    beside = os.path.join(folder, f".{name[:100]}.{uuid.uuid4().hex}.partial")
     try:
-        with os.fdopen(handle, "w+b") as file:
+        with open(beside, "xb") as file:
             yield file
-        os.chmod(beside, _mode_of(path))
+        if os.path.exists(path):
+            shutil.copymode(path, beside)
         os.replace(beside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(beside)
         raise
-
-
-def _mode_of(path):
-    """The permissions of a file, or those that a new one gets."""
-    try:
-        return os.stat(path).st_mode & 0o7777
-    except OSError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def _is_path(f):

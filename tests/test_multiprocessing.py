@@ -1,6 +1,7 @@
 """torch.multiprocessing: tensors as shared memory, processes whose errors come back."""
 
 import copy
+import errno
 import gc
 import multiprocessing
 import os
@@ -123,6 +124,21 @@ def test_tensors_that_share_memory_still_do():
     a, b = there.recv()
     a.zero_()
     assert not b.any() and not x.any()
+
+
+def test_no_shared_memory_left(strategy, monkeypatch):
+    def full(fd, offset, length):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    x = torch.ones(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(
+            RuntimeError,
+            match="unable to allocate .* bytes of shared memory: No space left on device",
+        ):
+            x.share_memory_()
+    assert not x.is_shared() and x.tolist() == [1, 1, 1]
 
 
 def test_memory_goes_with_its_last_user():

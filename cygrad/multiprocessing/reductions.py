@@ -41,7 +41,11 @@ def _map(fd, name=None):
 def _new_block(nbytes):
     if strategy == "file_system":
         fd, name = tempfile.mkstemp(prefix=f"cygrad_{os.getpid()}_", dir=_FOLDER)
-        os.ftruncate(fd, nbytes + _COUNT.size)
+        try:
+            _allocate(fd, nbytes + _COUNT.size)
+        except RuntimeError:
+            os.unlink(name)
+            raise
         _add_user(fd, 1)
         block = _map(fd, name)
         _release_at_end(block)
@@ -51,8 +55,19 @@ def _new_block(nbytes):
     else:
         fd, name = tempfile.mkstemp(dir=_FOLDER)
         os.unlink(name)
-    os.ftruncate(fd, max(nbytes, 1))
+    _allocate(fd, max(nbytes, 1))
     return _map(fd)
+
+
+def _allocate(fd, nbytes):
+    # Now, since writing to a page that cannot be had later kills the process.
+    try:
+        os.posix_fallocate(fd, 0, nbytes)
+    except OSError as error:
+        os.close(fd)
+        raise RuntimeError(
+            f"unable to allocate {nbytes} bytes of shared memory: {error.strerror} ({error.errno})"
+        ) from None
 
 
 def _add_user(fd, change):
