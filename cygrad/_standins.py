@@ -26,7 +26,8 @@ TABLE = """
 [_C] PyTorch's C++ is not there: _get_tracing_state = None; @_jit_set_autocast_mode; _has_mkldnn = False;
     _log_api_usage_once = None; _LinAlgError(RuntimeError); _DistStoreError(RuntimeError); ScriptObject(); Graph();
     Value(); Node();
-    .Generator = torch.Generator; ._TensorBase = torch.Tensor; .TensorBase = torch.Tensor; .Size = torch.Size;
+    .Generator = torch.Generator; ._TensorBase = torch.Tensor; ._TensorMeta = torch.Tensor.__class__;
+    .TensorBase = torch.Tensor; .Size = torch.Size;
     .dtype = torch.dtype; .device = torch.device; .layout = torch.layout; .memory_format = torch.memory_format
 [_custom_op] there are no operators but cygrad's own:
 [_custom_op.impl] there are no operators but cygrad's own: custom_op
