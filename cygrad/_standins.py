@@ -38,6 +38,7 @@ TABLE = """
     mark_static_address = None; maybe_mark_dynamic = None; mark_unbacked = None; list_backends = []; lookup_backend;
     register_backend; .OptimizedModule = torch.compiler.OptimizedModule
 [_dynamo.eval_frame] programs are not compiled: .OptimizedModule = torch.compiler.OptimizedModule
+[_dynamo._trace_wrapped_higher_order_op] programs are not compiled: TransformGetItemToIndex()
 [_dynamo.config] : .suppress_errors = False; .compiled_autograd = False; .verbose = False; .cache_size_limit = 8;
     .recompile_limit = 8; .capture_scalar_outputs = False; .capture_dynamic_output_shape_ops = False;
     .optimize_ddp = True; .automatic_dynamic_shapes = True; .assume_static_by_default = True; .disable = True;
