@@ -3,7 +3,7 @@
 import math
 import warnings
 
-from ._core import Tensor
+from ._core import DTYPES, Tensor
 from ._standins import Member, stand_in
 
 _UNEXPLAINED = (
@@ -160,15 +160,20 @@ _CLASSES = {
         ("ScriptObject", "there is no TorchScript"),
         ("ScriptModule", "there is no TorchScript"),
         ("ScriptFunction", "there is no TorchScript"),
+        ("PyTorchFileReader", "torch.load reads files"),
+        ("PyTorchFileWriter", "torch.save writes files"),
     )
 }
-# Names of dtypes and schemes of quantization, to hand to functions that are not there.
-_QUANTIZED = {
+# Names of dtypes that no tensor has, and of schemes of quantization: to be keys and to be compared with.
+_NAMES = {
     name: Member(f"torch.{name}")
     for name in (
+        "uint16", "uint32", "uint64", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz",
+        "float8_e8m0fnu", "float4_e2m1fn_x2", "complex32", "chalf", "bits8", "bits16",
         "qint8", "quint8", "qint32", "quint4x2", "quint2x4", "per_tensor_affine", "per_channel_affine",
         "per_tensor_symmetric", "per_channel_symmetric", "per_channel_affine_float_qparams",
     )
+    if name not in [dtype.name for dtype in DTYPES]
 }  # fmt: skip
 FUNCTIONS = {
     f.__name__: f
@@ -177,7 +182,7 @@ FUNCTIONS = {
         _assert, sym_int, sym_float, sym_not, sym_max, sym_min, sym_ite, sym_sqrt, sym_sum, compiled_with_cxx11_abi,
         is_vulkan_available, is_distributed, is_inference,
     )
-} | _CLASSES | _QUANTIZED | {"AcceleratorError": AcceleratorError}  # fmt: skip
+} | _CLASSES | _NAMES | {"AcceleratorError": AcceleratorError}  # fmt: skip
 PROPERTIES = {
     name: lambda self: False
     for name in ("is_ipu", "is_maia", "is_mps", "is_mtia", "is_vulkan", "is_xla", "is_xpu", "is_hpu")

@@ -26,7 +26,8 @@ TABLE = """
 [_C] PyTorch's C++ is not there: _get_tracing_state = None; @_jit_set_autocast_mode; _has_mkldnn = False;
     _log_api_usage_once = None; _LinAlgError(RuntimeError); _DistStoreError(RuntimeError); ScriptObject(); Graph();
     Value(); Node();
-    .Generator = torch.Generator; ._TensorBase = torch.Tensor; .TensorBase = torch.Tensor; .Size = torch.Size;
+    .Generator = torch.Generator; ._TensorBase = torch.Tensor; ._TensorMeta = torch.Tensor.__class__;
+    .TensorBase = torch.Tensor; .Size = torch.Size;
     .dtype = torch.dtype; .device = torch.device; .layout = torch.layout; .memory_format = torch.memory_format;
     .DisableTorchFunction = torch._dispatch.DisableTorchFunction;
     .DisableTorchFunctionSubclass = torch._dispatch.DisableTorchFunctionSubclass;
@@ -40,6 +41,7 @@ TABLE = """
     mark_static_address = None; maybe_mark_dynamic = None; mark_unbacked = None; list_backends = []; lookup_backend;
     register_backend; .OptimizedModule = torch.compiler.OptimizedModule
 [_dynamo.eval_frame] programs are not compiled: .OptimizedModule = torch.compiler.OptimizedModule
+[_dynamo._trace_wrapped_higher_order_op] programs are not compiled: TransformGetItemToIndex()
 [_dynamo.config] : .suppress_errors = False; .compiled_autograd = False; .verbose = False; .cache_size_limit = 8;
     .recompile_limit = 8; .capture_scalar_outputs = False; .capture_dynamic_output_shape_ops = False;
     .optimize_ddp = True; .automatic_dynamic_shapes = True; .assume_static_by_default = True; .disable = True;

@@ -1,6 +1,7 @@
 """Small types without tensors in them: layouts, memory formats, the limits of dtypes."""
 
 from cygrad import _core
+from cygrad._standins import Member
 
 dtype = _core.dtype
 
@@ -83,6 +84,14 @@ def _get_layout(name):
 
 _get_layout.__module__ = "torch.serialization"  # where files look for it
 
+# eps, max, tiny of the dtypes of one byte, which no tensor has; libraries ask for them when they are imported.
+_FLOATS_8 = {
+    "torch.float8_e4m3fn": (0.125, 448.0, 2.0**-6),
+    "torch.float8_e4m3fnuz": (0.125, 240.0, 2.0**-7),
+    "torch.float8_e5m2": (0.25, 57344.0, 2.0**-14),
+    "torch.float8_e5m2fnuz": (0.125, 57344.0, 2.0**-15),
+}
+
 
 class finfo:
     """The limits of a floating point dtype.
@@ -93,6 +102,12 @@ class finfo:
     def __init__(self, type=None):
         if type is None:
             type = _core.get_default_dtype()
+        if isinstance(type, Member) and repr(type) in _FLOATS_8:
+            self.eps, self.max, self.tiny = _FLOATS_8[repr(type)]
+            self.dtype = repr(type).removeprefix("torch.")
+            self.bits, self.min, self.smallest_normal = 8, -self.max, self.tiny
+            self.resolution = 1.0
+            return
         if not isinstance(type, dtype):
             raise TypeError(
                 f"finfo(): argument 'type' (position 1) must be torch.dtype, not "

@@ -229,3 +229,13 @@ def test_module_load():
     assert y.tolist() == [0, 0] and y.data_ptr() == x.data_ptr()
     other = torch.zeros(2)
     assert x.module_load(other, assign=True).data_ptr() == other.data_ptr()
+
+
+def test_dtypes_that_no_tensor_has():
+    assert repr(torch.float8_e4m3fn) == "torch.float8_e4m3fn" and {torch.uint16: 1}[torch.uint16] == 1
+    assert repr(torch.finfo(torch.float8_e4m3fn)) == (
+        "finfo(resolution=1, min=-448, max=448, eps=0.125, smallest_normal=0.015625, tiny=0.015625, "
+        "dtype=float8_e4m3fn)"
+    )
+    with pytest.raises(TypeError):
+        torch.zeros(2, dtype=torch.uint16)

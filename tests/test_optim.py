@@ -693,14 +693,14 @@ def test_swalr():
 def test_optimizer_around_another():
     """accelerate's optimizer derives from Optimizer, and never calls its __init__."""
 
-    class Around(torch.optim.Optimizer):
+    class Around(optim.Optimizer):
         def __init__(self, inner):
             self.inner = inner
 
         def step(self):
             return self.inner.step()
 
-    w = torch.nn.Parameter(torch.ones(1))
-    w.grad = torch.ones(1)
-    Around(torch.optim.SGD([w], lr=0.5)).step()
+    w = cygrad.nn.Parameter(cygrad.ones(1))
+    w.grad = cygrad.ones(1)
+    Around(optim.SGD([w], lr=0.5)).step()
     assert w.item() == 0.5

@@ -40,7 +40,7 @@ def test_module(name):
         (lambda: torch.jit.load("file"), "jit.load"),
         (lambda: torch.ops.aten.add(1, 2), "ops.aten.add"),
         (lambda: torch.ops.aten.add.Tensor(1, 2), "ops.aten.add.Tensor"),
-        (lambda: torch.library.custom_op("a::b", mutates_args=()), "library.custom_op"),
+        (lambda: torch.library.Library("a", "DEF"), "library.Library"),
         (lambda: torch.distributed.ReduceOp(), "distributed.ReduceOp"),
         (lambda: torch.cond(True, abs, abs, ()), "_higher_order_ops.cond"),
         (lambda: torch.utils.cpp_extension.load(name="x", sources=[]), "utils.cpp_extension.load"),
@@ -66,6 +66,32 @@ def test_named_without_use():
 
     with pytest.raises(NotImplementedError, match="Joinable is not in cygrad"):
         Stage()
+
+
+def test_custom_op():
+    @torch.library.custom_op("tests::scaled_sine", mutates_args=())
+    def sine(x: torch.Tensor, scale: float = 2.0) -> torch.Tensor:
+        return scale * x.sin()
+
+    @sine.register_fake
+    def _(x, scale=2.0):
+        return torch.empty_like(x)
+
+    x = torch.ones(2, requires_grad=True)
+    assert torch.equal(sine(x, scale=3.0), 3 * x.sin()) and torch.ops.tests.scaled_sine is sine
+    with pytest.raises(RuntimeError, match="^Trying to backward through tests::scaled_sine but no autograd formula"):
+        sine(x).sum().backward()
+
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0])
+        ctx.scale = inputs[1]
+
+    def backward(ctx, grad):
+        return grad * ctx.scale * ctx.saved_tensors[0].cos(), None
+
+    torch.library.register_autograd("tests::scaled_sine", backward, setup_context=setup_context)
+    sine(x).sum().backward()
+    torch.testing.assert_close(x.grad, 2 * torch.ones(2).cos())
 
 
 def test_what_is_not_even_named():

@@ -40,6 +40,9 @@ def standard_normal(shape, dtype, device):
     )
 
 
+_standard_normal = standard_normal  # as libraries call it
+
+
 def sum_rightmost(value, dim):
     """The sum over the last `dim` dimensions."""
     return value if dim == 0 else value.reshape(value.shape[: value.dim() - dim] + (-1,)).sum(-1)

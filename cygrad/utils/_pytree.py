@@ -194,6 +194,13 @@ _register(
 )
 _register(Size, lambda t: (list(t), None), lambda v, _: Size(v), _indices, "torch.Size")
 BUILTIN_TYPES = frozenset([tuple, list, dict, namedtuple, OrderedDict, defaultdict, deque])
+for _kind in BUILTIN_TYPES:  # `_dict_flatten` and its kind, which libraries register for their own dictionaries
+    _node = SUPPORTED_NODES[_kind]
+    globals().update({
+        f"_{_kind.__name__.lower()}_flatten": _node.flatten_fn,
+        f"_{_kind.__name__.lower()}_unflatten": _node.unflatten_fn,
+        f"_{_kind.__name__.lower()}_flatten_with_keys": _node.flatten_with_keys_fn,
+    })  # fmt: skip
 STANDARD_DICT_TYPES = frozenset([dict, OrderedDict, defaultdict])
 
 
