@@ -9,9 +9,11 @@ import math
 
 import cygrad
 
+from ..._standins import stand_in
 from .. import functional as F
 
-_DEFAULT_BLOCK = 128
+_DEFAULT_SPARSE_BLOCK_SIZE = 128
+AuxRequest = stand_in("nn.attention.flex_attention.AuxRequest()", "flex_attention has one output")
 
 
 def noop_mask(batch, head, q_idx, kv_idx):
@@ -64,7 +66,7 @@ def create_mask(mod_fn, B, H, Q_LEN, KV_LEN, device=None):
     return mask.expand(b, h, Q_LEN, KV_LEN)
 
 
-def create_block_mask(mask_mod, B, H, Q_LEN, KV_LEN, device=None, BLOCK_SIZE=_DEFAULT_BLOCK,
+def create_block_mask(mask_mod, B, H, Q_LEN, KV_LEN, device=None, BLOCK_SIZE=_DEFAULT_SPARSE_BLOCK_SIZE,
                       _compile=False):
     """A BlockMask of a mask function of (batch, head, query, key) indices."""
     block = (BLOCK_SIZE, BLOCK_SIZE) if isinstance(BLOCK_SIZE, int) else tuple(BLOCK_SIZE)
