@@ -21,7 +21,7 @@ UntypedStorage.__name__ = UntypedStorage.__qualname__ = "UntypedStorage"
 UntypedStorage.__module__ = "torch.storage"
 
 _NAMES = _core.SCALAR_TYPE_NAMES
-_DTYPE_OF = {name: _core.DTYPES[i] for i, name in enumerate(_NAMES)}
+_DTYPE_OF = dict(zip(_NAMES, _core.DTYPES))
 _CONVERSIONS = {
     **{n: n for n in "bool half bfloat16 float double short int long".split()},
     **{"byte": "uint8", "char": "int8", "half": "float16", "float": "float32", "double": "float64"},
