@@ -148,10 +148,15 @@ cdef int number_param(object x, cg_param* p) except -1:
             raise RuntimeError("Overflow when unpacking long long")
         p[0].i = x
         return 1
-    if isinstance(x, complex):
-        p[0].f, p[0].im = x.real, x.imag
-        return 3
-    raise TypeError(f"must be Number, not {type(x).__name__}")
+    return complex_param(x, p)
+
+
+cdef int complex_param(object x, cg_param* p) except -1:
+    # Apart, so that number_param stays small enough to be inlined.
+    if not isinstance(x, complex):
+        raise TypeError(f"must be Number, not {type(x).__name__}")
+    p[0].f, p[0].im = x.real, x.imag
+    return 3
 
 
 cdef object as_number(object x):
@@ -168,11 +173,11 @@ cdef void store_param(int dt, const cg_param* p, int kind, char* to) noexcept no
     """Writes the number, of a kind that `number_param` found, as an element of dtype `dt`."""
     cdef double f
     cdef long long i
-    if kind == 3:
-        cg_casts[dt][CDOUBLE](1, to, 0, <const char*> p, 0)
-    elif kind == 2:
+    if kind == 2:
         f = p[0].f
         cg_casts[dt][DOUBLE](1, to, 0, <const char*> &f, 0)
+    elif kind == 3:
+        cg_casts[dt][CDOUBLE](1, to, 0, <const char*> p, 0)
     else:
         i = p[0].i
         cg_casts[dt][INT64](1, to, 0, <const char*> &i, 0)
