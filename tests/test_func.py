@@ -216,6 +216,32 @@ def test_ensembles():
     assert norm[0].running_mean is None and not norm[0].track_running_stats
 
 
+@pytest.mark.parametrize(
+    "module, shape",
+    [
+        (
+            torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2)),
+            (2, 2, 6, 6),
+        ),
+        (torch.nn.BatchNorm1d(3), (4, 3)),
+        (torch.nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0), (3, 2, 4)),
+        (torch.nn.GRU(3, 4), (3, 2, 3)),
+    ],
+)
+def test_forward_products_through_modules(module, shape):
+    """Against central differences in double; so every module's gradient is differentiable itself."""
+    module = module.double()
+
+    def f(x):
+        out = module(x)
+        return out[0] if isinstance(out, tuple) else out
+
+    x, v = torch.randn(shape, dtype=torch.float64), torch.randn(shape, dtype=torch.float64)
+    with torch.no_grad():
+        slope = (f(x + 1e-5 * v) - f(x - 1e-5 * v)) / 2e-5
+    close(jvp(f, (x,), (v,))[1], slope)
+
+
 # ---- forward_ad
 
 
