@@ -216,6 +216,32 @@ def test_ensembles():
     assert norm[0].running_mean is None and not norm[0].track_running_stats
 
 
+@pytest.mark.parametrize(
+    "module, shape",
+    [
+        (
+            torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2)),
+            (2, 2, 6, 6),
+        ),
+        (torch.nn.BatchNorm1d(3), (4, 3)),
+        (torch.nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0), (3, 2, 4)),
+        (torch.nn.GRU(3, 4), (3, 2, 3)),
+    ],
+)
+def test_forward_products_through_modules(module, shape):
+    """Against central differences in double; so every module's gradient is differentiable itself."""
+    module = module.double()
+
+    def f(x):
+        out = module(x)
+        return out[0] if isinstance(out, tuple) else out
+
+    x, v = torch.randn(shape, dtype=torch.float64), torch.randn(shape, dtype=torch.float64)
+    with torch.no_grad():
+        slope = (f(x + 1e-5 * v) - f(x - 1e-5 * v)) / 2e-5
+    close(jvp(f, (x,), (v,))[1], slope)
+
+
 # ---- forward_ad
 
 
@@ -238,3 +264,34 @@ def test_dual_tensors():
         tangent = forward_ad.unpack_dual(w * forward_ad.make_dual(V, V).sin()).tangent
     tangent.sum().backward()
     close(w.grad, (V * V.cos()).sum())
+
+
+# ---- rearrange
+
+
+def test_rearrange():
+    x = torch.arange(24.0).reshape(2, 3, 4)
+    r = torch.func.rearrange
+    close(r(x, "a b c -> c b a"), x.permute(2, 1, 0))
+    close(r(x, "a b c -> (b a) c"), x.transpose(0, 1).reshape(6, 4))
+    close(r(x, "a b (c d) -> a d b c", c=2), x.reshape(2, 3, 2, 2).permute(0, 3, 1, 2))
+    close(r(x, "a ... -> (...) a 1"), x.permute(1, 2, 0).reshape(12, 2, 1))
+    close(r([x, x], "n a b c -> a n b c"), torch.stack([x, x], 1))
+    close(r(x[:, :, :1], "a b () -> a b"), x[:, :, 0])
+    for pattern, text in (
+        (
+            "a b c -> a b",
+            "Identifiers only on one side of rearrange expression (should be on both): {'c'}",
+        ),
+        (
+            "a b -> a b",
+            "Number of dimensions in pattern (2) must be equal to the number of dimensions in the tensor (3)",
+        ),
+        ("a a b -> a b", "Indexing expression contains duplicate dimension 'a'"),
+        ("a b (c d) -> a b c d", "cannot infer the sizes of two dimensions at once c and d"),
+        ("a ((b c)) -> a", "Axis composition is one-level (brackets inside brackets not allowed)"),
+        ("a b", "Pattern must contain a single '->' separator"),
+    ):
+        with pytest.raises(ValueError) as caught:
+            r(x, pattern)
+        assert str(caught.value) == text

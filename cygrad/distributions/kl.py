@@ -220,7 +220,13 @@ def _gamma(p, q):
 def _gumbel(p, q):
     ratio = p.scale / q.scale
     apart = (p.loc - q.loc) / q.scale
-    return apart - ratio.log() - 1 + euler_constant * (ratio - 1) + ((1 + ratio).lgamma() - apart).exp()
+    return (
+        apart
+        - ratio.log()
+        - 1
+        + euler_constant * (ratio - 1)
+        + ((1 + ratio).lgamma() - apart).exp()
+    )
 
 
 @register_kl(Geometric, Geometric)

@@ -137,7 +137,8 @@ class Wishart(ExponentialFamily):
     def rsample(self, sample_shape=EMPTY, max_try_correction=None):
         """Singular samples are drawn again, at most `max_try_correction` times (3)."""
         tries = 3 if max_try_correction is None else max_try_correction
-        self._bartlett(sample_shape)  # PyTorch draws once in vain; the random numbers after it are the same so
+        # PyTorch draws once in vain; so that the random numbers are the same:
+        self._bartlett(sample_shape)
         sample = self._bartlett(sample_shape)
         while tries > 1:
             with no_grad():
@@ -145,7 +146,9 @@ class Wishart(ExponentialFamily):
             if not singular.any():
                 break
             warnings.warn("Singular sample detected.", stacklevel=2)
-            sample = cygrad.where(singular.unsqueeze(-1).unsqueeze(-1), self._bartlett(sample_shape), sample)
+            sample = cygrad.where(
+                singular.unsqueeze(-1).unsqueeze(-1), self._bartlett(sample_shape), sample
+            )
             tries -= 1
         return sample
 

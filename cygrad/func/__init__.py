@@ -4,7 +4,9 @@ All are made of backward passes over the recorded graph and nest freely.  `vmap`
 """
 
 from ._module import functional_call, replace_all_batch_norm_modules_, stack_module_state
+from ._rearrange import rearrange
 from ._transforms import (
+    debug_unwrap,
     functionalize,
     grad,
     grad_and_value,
@@ -18,6 +20,7 @@ from ._transforms import (
 from ._vmap import vmap
 
 __all__ = [
+    "debug_unwrap",
     "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize",
-    "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap",
+    "rearrange", "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap",
 ]  # fmt: skip

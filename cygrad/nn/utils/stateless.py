@@ -3,7 +3,10 @@
 import contextlib
 import warnings
 
+from ..._core import Tensor
 from ..module import Module
+
+_ABSENT = object()
 
 
 def _aliases(module, names):
@@ -46,15 +49,21 @@ def _reparametrize_module(module, parameters_and_buffers, tie_weights=False, str
     saved = []
     try:
         for path, tensor in tensors.items():
+            if not isinstance(tensor, Tensor):
+                raise TypeError(f"{tensor} is not an instance of torch.Tensor")
             prefix, _, name = path.rpartition(".")
             owner = module.get_submodule(prefix)
             if name in owner._parameters:
                 members = owner._parameters
             elif name in owner._buffers:
                 members = owner._buffers
-            else:
-                raise AttributeError(f"{owner._get_name()} has no attribute `{name}`")
-            saved.append((members, name, members[name], path))
+            else:  # a plain attribute, or a new one
+                members = owner.__dict__
+                if not isinstance(members.get(name, tensor), Tensor):
+                    raise TypeError(
+                        f"attribute `{name}`: {members[name]} is not an instance of torch.Tensor"
+                    )
+            saved.append((members, name, members.get(name, _ABSENT), path))
             members[name] = tensor
         yield
     finally:
@@ -62,7 +71,10 @@ def _reparametrize_module(module, parameters_and_buffers, tie_weights=False, str
             # What the call put in place of a given buffer goes back to the caller's dictionary.
             if path in parameters_and_buffers and members[name] is not tensors[path]:
                 parameters_and_buffers[path] = members[name]
-            members[name] = tensor
+            if tensor is _ABSENT:
+                del members[name]
+            else:
+                members[name] = tensor
 
 
 def _functional_call(module, parameters_and_buffers, args=None, kwargs=None, *, tie_weights=True,

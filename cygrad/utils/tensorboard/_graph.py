@@ -78,22 +78,16 @@ class _Builder:
         """Adds the operations that lead to a tensor and are not there yet, under `scope`; returns its node's name."""
         if output.grad_fn is None:
             return self.leaf(output)
-        waiting, order, seen = [output.grad_fn], [], set()
-        while waiting:
-            node = waiting.pop()
-            if node in seen or node in self.names or hasattr(node, "variable"):
+        waiting = [output.grad_fn]
+        while waiting:  # producers first
+            node = waiting[-1]
+            parents = [n for n, _ in node.next_functions if n is not None]
+            missing = [n for n in parents if n not in self.names and not hasattr(n, "variable")]
+            if missing and node not in self.names:
+                waiting += missing
                 continue
-            seen.add(node)
-            order.append(node)
-            waiting += [n for n, _ in node.next_functions if n is not None]
-        pending = list(reversed(order))
-        while pending:  # producers before consumers
-            later = []
-            for node in pending:
-                parents = [n for n, _ in node.next_functions if n is not None]
-                if any(n in seen and n not in self.names for n in parents):
-                    later.append(node)
-                    continue
+            waiting.pop()
+            if node not in self.names:
                 inputs = [
                     self.leaf(n.variable) if hasattr(n, "variable") else self.names[n]
                     for n in parents
@@ -101,7 +95,6 @@ class _Builder:
                 op = node.name().rstrip("0123456789").removesuffix("Backward")
                 shape = output.shape if node is output.grad_fn else None
                 self.names[node] = self.add(f"{scope}/{op}", op, inputs, shape)
-            pending = later
         return self.names[output.grad_fn]
 
 
