@@ -1,3 +1,4 @@
+# cython: binding=False
 """Storage, Tensor and the nodes of the autograd graph.
 
 Design
@@ -15,6 +16,7 @@ Design
   CopySlices node; the view finds by the storage's version that its own grad_fn is stale and makes a new one
   (AsStridedBackward0) from the base.
 
+Methods are unbound builtins (binding=False), which check the type of `self`.
 Nothing here computes on elements; that is `_ops.pyx` and the modules of the families.  The file is long because Tensor
 and Node refer to each other's C fields, which makes them one module.
 """

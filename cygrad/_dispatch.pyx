@@ -156,6 +156,7 @@ def quietly(f):
     return quiet
 
 
+@cython.binding(False)    # its methods check the type of `self`
 cdef class _Disable:
     cdef int level, before
 

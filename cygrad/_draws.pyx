@@ -4,6 +4,7 @@
 elements are visited (see the head of that file) and the gradients, which are zero: a drawn value does not depend on
 what was overwritten.
 """
+cimport cython
 from libc.stdint cimport uint8_t
 
 from cygrad._core cimport (
@@ -21,6 +22,7 @@ from cygrad import _bridge, _complex, _core, _gamma, _ops, _random
 
 # ------------------------------------------------------------------ generators
 
+@cython.binding(False)    # its methods check the type of `self`
 cdef class Generator(Stream):
     """Generator(device='cpu'): a stream of random numbers with a state of its own."""
 

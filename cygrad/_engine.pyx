@@ -114,6 +114,7 @@ cdef class Pending:
     cdef unsigned long long owned   # bit per output: the sum is this run's own tensor and may be added to in place
 
 
+@cython.binding(False)    # its methods check the type of `self`
 cdef class Run:
     cdef unsigned long long id
     cdef bint create_graph

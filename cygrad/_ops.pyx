@@ -12,6 +12,7 @@ Design
 * Small work runs on the caller's thread; above GRAIN elements the index range is cut into one part per thread.  With
   one thread no OpenMP region is ever entered, which is what a forked worker needs.
 """
+cimport cython
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset, strcmp
 
@@ -385,6 +386,7 @@ OPS = {}
 GRADIENT_NAMESPACE = {}
 
 
+@cython.binding(False)    # its methods check the type of `self`
 cdef class Op:
     """An operator made from a row of the table."""
 
@@ -392,6 +394,7 @@ cdef class Op:
         return f"<op {self.name}>"
 
 
+@cython.binding(False)    # its methods check the type of `self`
 cdef class ElementwiseNode(Node):
     cdef Op op
     cdef SavedTensor saved_a, saved_b, saved_c, saved_y

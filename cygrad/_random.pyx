@@ -75,6 +75,7 @@ Which element gets which draw
 State: 5,056 bytes, little-endian: seed u64; words left i32, seeded i32; next u64; 624 words as u64;
 an unused f64, the kept normal f64, an unused f64, its flag u64; a kept float f32, its flag i32.
 """
+cimport cython
 import os
 import sys
 import warnings
@@ -1049,6 +1050,7 @@ STATE_SIZE = 5056
 DEFAULT_SEED = 67280421310721
 
 
+@cython.binding(False)    # its methods check the type of `self`
 cdef class Generator:
     """Generator(device='cpu'): an MT19937 stream with PyTorch's seeding and state."""
 

@@ -131,6 +131,7 @@ cdef Py_ssize_t bin_size(Py_ssize_t nbytes, int* index) noexcept:
     return units << shift << 9
 
 
+@cython.binding(False)    # its methods check the type of `self`
 cdef class Device:
     """One OpenCL device: context, queue, pool, kernels."""
     cdef readonly int index
@@ -341,6 +342,7 @@ cdef str in_words(Py_ssize_t nbytes):
 @cython.no_gc
 @cython.final
 @cython.freelist(256)
+@cython.binding(False)    # its methods check the type of `self`
 cdef class Buffer:
     """A block of device memory; goes back to the pool when nothing refers to it."""
     cdef readonly Device device
@@ -419,6 +421,7 @@ cdef inline Buffer buffer_of(Tensor t):
 
 # ------------------------------------------------------------------ launching
 
+@cython.binding(False)    # its methods check the type of `self`
 cdef class Kernel:
     """A kernel object; its arguments are set and it is launched without letting another thread in between."""
     cdef object kernel
