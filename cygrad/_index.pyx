@@ -1,3 +1,4 @@
+# cython: allow_none_for_extension_args=False
 """Indexing: `x[...]`, `x[...] = v`, index_put and index_select.
 
 Design

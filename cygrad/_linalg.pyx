@@ -1,3 +1,4 @@
+# cython: allow_none_for_extension_args=False
 """Matrix products on the CPU.  (Over 800 lines: the products share the description of operands, and the batch.)
 
 Design

@@ -1,3 +1,4 @@
+# cython: allow_none_for_extension_args=False
 """Softmax, the losses of classes, squared error and embedding on the CPU.
 
 Each is one fused kernel forward and one backward.  Where the backward pass is itself recorded (create_graph) the

@@ -1389,7 +1389,7 @@ def binary_operator(Op op not None, str name, bint reflected=False, bint inplace
         cdef Tensor r
         if isinstance(other, (Tensor, float, int)):
             if not inplace:
-                r = fast(op, <Tensor> self, other, self) if reflected else fast(op, <Tensor> self, self, other)
+                r = fast(op, <Tensor?> self, other, self) if reflected else fast(op, <Tensor?> self, self, other)
                 if r is not None:
                     return r
         else:
@@ -1401,7 +1401,7 @@ def binary_operator(Op op not None, str name, bint reflected=False, bint inplace
             else:
                 return NotImplemented
         if inplace:
-            return elementwise(op, (self, other), None, <Tensor> self, True)
+            return elementwise(op, (self, other), None, <Tensor?> self, True)
         return elementwise(op, (other, self) if reflected else (self, other), None, None, False)
     f.__name__ = f.__qualname__ = name
     return f
