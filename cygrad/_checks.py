@@ -169,7 +169,7 @@ _NAMES = {
     name: Member(f"torch.{name}")
     for name in (
         "uint16", "uint32", "uint64", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz",
-        "float8_e8m0fnu", "float4_e2m1fn_x2", "complex32", "chalf", "bits8", "bits16",
+        "float8_e8m0fnu", "float4_e2m1fn_x2", "bits8", "bits16",
         "qint8", "quint8", "qint32", "quint4x2", "quint2x4", "per_tensor_affine", "per_channel_affine",
         "per_tensor_symmetric", "per_channel_symmetric", "per_channel_affine_float_qparams",
     )
