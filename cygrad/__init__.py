@@ -114,7 +114,7 @@ _ELSEWHERE = {
     "_copies": """alias_copy as_strided_copy detach_copy diagonal_copy expand_copy permute_copy select_copy slice_copy
     split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy
     view_as_complex_copy view_as_real_copy view_copy""",
-    "_sparse": "smm sparse_coo_tensor sparse_csr_tensor spmm",
+    "_to_sparse": "smm sparse_coo_tensor sparse_csr_tensor spmm",
     "_spectral": "istft stft",
     "amp.autocast_mode": """autocast autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache
     get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled
@@ -133,8 +133,8 @@ _METHODS_ELSEWHERE = {
     "linalg._torch": _LINALG,
     "_numeric": "histogram nonzero_static",
     "_spectral": "istft stft",
-    "_sparse": """coalesce col_indices crow_indices dense_dim indices is_coalesced smm sparse_dim sparse_mask to_dense
-    to_sparse to_sparse_coo to_sparse_csr values""",
+    "_to_sparse": """coalesce col_indices crow_indices dense_dim indices is_coalesced smm sparse_dim sparse_mask
+    to_dense to_sparse to_sparse_coo to_sparse_csr values""",
 }
 _ELSEWHERE = {name: module for module, names in _ELSEWHERE.items() for name in names.split()}
 

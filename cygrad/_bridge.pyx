@@ -17,9 +17,8 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, CDOUBLE, CFLOAT, CHALF, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, META, UINT8, Storage,
-    Tensor, as_device_code,
-    as_dtype_code, attach, borrow_storage, current_grad_fn, data_of, device_object,
+    BFLOAT16, BOOL, CDOUBLE, CFLOAT, CHALF, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, META, UINT8,
+    Storage, Tensor, as_device_code, as_dtype_code, attach, borrow_storage, current_grad_fn, data_of, device_object,
     empty_strided_like, grad_required, is_complex_code, itemsize_of, make_size, new_storage, new_tensor, set_dims,
     shallow, update_contiguous)
 from cygrad._core cimport device as Device, dtype as DType

@@ -4,7 +4,7 @@ PyTorch defers a conjugate and marks the tensor; here it is computed at once, so
 kernel has to ask.
 """
 from cygrad._core cimport (
-    BFLOAT16, CFLOAT, FLOAT, DOUBLE, HALF, MAX_DIMS, Tensor, attach, is_complex_code, new_tensor, retyped_view,
+    BFLOAT16, CFLOAT, FLOAT, DOUBLE, HALF, MAX_DIMS, Tensor, attach, is_complex_code, retyped_view,
     shallow)
 from cygrad._ops cimport broadcast_shapes_of, contiguous, copy_into, sum_to
 from cygrad._walk cimport select_of

@@ -174,8 +174,8 @@ def set_default_dtype(d):
 
 
 # ------------------------------------------------------------------ devices
-# A device is a small int: 0 the CPU, 1 + i the i-th OpenCL device spelled "opencl", 17 + i the same spelled "cuda"; then
-# those without memory of their own (_hollow.py): META has shapes alone, SPARSE is what a sparse tensor is to kernels.
+# A device is a small int: 0 the CPU, 1 + i the i-th OpenCL device spelled "opencl", 17 + i the same spelled "cuda";
+# then those without memory of their own (_hollow.py): META has shapes alone, SPARSE is what kernels see of sparse tensors.
 
 cdef enum:
     CUDA = 16
@@ -710,6 +710,8 @@ cdef class Tensor:
 
     def requires_grad_(self, bint requires_grad=True):
         """Starts (or stops) recording operations on this leaf; returns it."""
+        if requires_grad and self.dt < HALF:
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         self.requires_grad = requires_grad
         return self
 
@@ -1367,7 +1369,7 @@ cdef class ShownNode(FunctionNode):
 
 
 def shown_node(str name, edges):
-    """The edge to a step called `name`, which leads on to `edges`, (node, output number) each; None if all lead nowhere."""
+    """The edge to a step called `name`, which leads on to `edges`, (node, output number) each; None if none leads on."""
     cdef ShownNode node
     if all([edge[0] is None for edge in edges]):
         return None, 0
@@ -1392,6 +1394,33 @@ cdef Tensor attach(Tensor out, str name, tuple inputs, object function, tuple sa
     if saved is not None:
         node.saved_tensors = tuple([None if s is None else
                                     save_output(out, node, 0) if s is out else save_input(<Tensor> s) for s in saved])
+    set_history(out, node, 0)
+    return out
+
+
+def _present_backward(node, g):
+    return g
+
+
+def _presented_edges(node, edges):
+    return (<FunctionNode> node).args
+
+
+shown_edges[_present_backward] = _presented_edges
+
+
+def present(Tensor out not None, str name, tuple inputs):
+    """Has the graph show the steps from `inputs` to `out` as one, called `name`; returns `out`.
+
+    For functions that are composed here of several operators and are one in PyTorch: their nodes stay behind it.
+    """
+    cdef FunctionNode node
+    if out.history is None:
+        return out
+    node = <FunctionNode> cg_tp_new(node_type(name, FunctionNode), ())
+    node.connect((out,))
+    node.function = _present_backward
+    node.args = tuple([(gradient_edge(<Tensor> x), (<Tensor> x).output_nr) for x in inputs])
     set_history(out, node, 0)
     return out
 

@@ -49,9 +49,14 @@ cdef class Generator(Stream):
 
 
 cdef int need_host(str function, int dev) except -1:
-    if dev and dev != META:         # where a draw has nothing to fill
+    if dev:
         raise NotImplementedError(f"{function}: random numbers on device '{device_object(dev)}' are not implemented")
     return 0
+
+
+cdef int need_host_or_meta(str function, int dev) except -1:
+    """For draws that only fill: on meta there is nothing to fill."""
+    return 0 if dev == META else need_host(function, dev)
 
 
 default_generator = Generator()
@@ -103,7 +108,7 @@ cdef Tensor target(str function, tuple args, object size, object out, object dty
     cdef int dt = dtype_option(function, dtype, default)
     cdef int dev = device_option(function, device)
     check_layout(function, layout)
-    need_host(function, dev)
+    need_host_or_meta(function, dev)
     if out is None:
         return make(nd, sizes, dt, dev)
     return fitted(function, out, make_size(nd, sizes), dtype)
@@ -112,7 +117,7 @@ cdef Tensor target(str function, tuple args, object size, object out, object dty
 cdef Tensor fitted(str function, object out, object shape, object dtype):
     if not isinstance(out, Tensor):
         raise TypeError(f"{function}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    need_host(function, (<Tensor> out).dev)
+    need_host_or_meta(function, (<Tensor> out).dev)
     if dtype is not None and out.dtype != dtype:
         raise RuntimeError(f"dtype {_core.SCALAR_TYPE_NAMES[dtype_option(function, dtype, 0)]} does not match dtype of "
                            f"out parameter ({_core.SCALAR_TYPE_NAMES[(<Tensor> out).dt]})")
@@ -122,10 +127,12 @@ cdef Tensor fitted(str function, object out, object shape, object dtype):
 
 
 cdef Tensor like(str function, object input, object dtype, object layout, object device, object memory_format):
-    cdef Tensor t = tensor_argument(function, "input", input)
+    if not isinstance(input, Tensor):
+        tensor_argument(function, "input", input)
+    cdef Tensor t = <Tensor> input
     check_layout(function, layout)
     cdef int dev = t.dev if device is None else device_option(function, device)
-    need_host(function, dev)
+    need_host_or_meta(function, dev)
     return empty_in_format(t, dtype_option(function, dtype, t.dt), dev,
                            PRESERVE if memory_format is None else format_code(memory_format))
 
@@ -180,7 +187,7 @@ cdef int part_dtype(Tensor t) noexcept:
 
 cdef Tensor overwrite(str function, Tensor t, str name, object filler):
     """An in-place draw: checks, fills and records it."""
-    need_host(function, t.dev)
+    need_host_or_meta(function, t.dev)
     if function != "uniform_" and function != "normal_":
         refuse_complex(function, t)
     cdef bint recorded = _core.prepare_inplace(t)
@@ -196,6 +203,8 @@ cdef Tensor overwrite(str function, Tensor t, str name, object filler):
 # ------------------------------------------------------------------ new tensors
 
 cdef Tensor fill_rand(Stream g, Tensor t):
+    if t.dev:
+        return t
     if t.dt >= CFLOAT:
         fill_rand(g, parts_of(t))
         return t
@@ -206,6 +215,8 @@ cdef Tensor fill_rand(Stream g, Tensor t):
 
 
 cdef Tensor fill_randn(Stream g, Tensor t, double mean, double std):
+    if t.dev:
+        return t
     if t.dt >= CFLOAT:          # the variance is that of both parts together
         fill_randn(g, parts_of(t), mean, std * sqrt(0.5))
         return t

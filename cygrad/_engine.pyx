@@ -21,8 +21,8 @@ from cpython.object cimport PyObject
 from libc.stdlib cimport realloc, free
 
 from cygrad._core cimport (
-    SPARSE, Tensor, Node, AutogradMeta, AccumulateGrad, current_grad_fn, empty_strided_like, gradient_edge, is_complex_code,
-    need_meta, new_tensor, same_shape)
+    SPARSE, Tensor, Node, AutogradMeta, AccumulateGrad, current_grad_fn, empty_strided_like, gradient_edge,
+    is_complex_code, need_meta, new_tensor, same_shape)
 from cygrad._ops cimport Op, clone, copy_into, elementwise, fill, to_dtype
 from cygrad import _core
 from cygrad._ops import OPS, clone_tensor, is_dense

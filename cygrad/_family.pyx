@@ -1,6 +1,7 @@
 """What the compiled families share: checks of arguments, working copies, and the `out=` argument."""
 from cygrad import _core
-from cygrad._core cimport CFLOAT, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, grad_enabled, grad_required, new_tensor, refuse_complex
+from cygrad._core cimport CFLOAT, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, grad_enabled, grad_required, new_tensor
+from cygrad._core cimport refuse_complex
 from cygrad._ops cimport copy_into
 
 C_TYPE_NAMES = ("bool", "unsigned char", "signed char", "short int", "int", "long int", "c10::Half", "c10::BFloat16",

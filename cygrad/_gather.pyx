@@ -491,6 +491,7 @@ cdef Tensor index_fill_write(Tensor self, dim, Tensor index, object value, bint 
     cdef bint recorded
     cdef Tensor out, v, at, one
     need_host("index_fill", self)
+    need_host("index_fill", index)
     if index.dt != INT64:
         raise IndexError("index_fill_(): Expected dtype int64 for index.")
     if index.nd > 1:
@@ -600,6 +601,7 @@ def take(Tensor input not None, Tensor index not None, *, out=None):
     """The elements at flat positions, in the shape of `index` (int64)."""
     cdef Tensor r
     need_host("take", input)
+    need_host("take", index)
     if index.dt != INT64:
         raise RuntimeError(f"take(): Expected a long tensor for index, but got {type_name(index)}")
     r = new_tensor(index.nd, index.sizes, input.dt, 0)

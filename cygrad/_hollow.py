@@ -1,6 +1,6 @@
 """Devices without memory of their own, by the interface that `cl` has for those with memory.
 
-On `meta` every operator gives its result's shape and dtype and computes nothing; `nn.Module.to_empty` gives memory later.
+On `meta` every operator gives its result's shape and dtype and computes nothing; `nn.Module.to_empty` gives memory.
 A sparse tensor is, to kernels for strided tensors, on a device where none of them runs.
 """
 
@@ -37,7 +37,7 @@ class _Sparse:
         def refuse(*args):
             named = operator != "elementwise"
             raise NotImplementedError(
-                f"Could not run 'aten::{operator if named else args[0]}' with arguments from the 'SparseCPU' backend: "
+                f"Could not run 'aten::{operator if named else args[0]}' with arguments from the 'SparseCPU' backend. "
                 "cygrad does not have it for sparse tensors; to_dense() gives a strided one"
             )
 

@@ -633,6 +633,10 @@ cdef Tensor write_indices(Tensor self, tuple indices, Tensor value, bint accumul
     cdef tuple saved = indices
     cdef int op = ADD if accumulate else PUT
     need_host("index_put_", self)
+    need_host("index_put_", value)
+    for x in indices:
+        if x is not None:
+            need_host("index_put_", <Tensor> x)
     if value.dt != self.dt:
         raise RuntimeError("Index put requires the source and destination dtypes match, got "
                            f"{_core.SCALAR_TYPE_NAMES[self.dt]} for the destination and "

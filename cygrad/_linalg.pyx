@@ -3,10 +3,10 @@
 
 Design
 ------
-* Float, double and complex go to OpenBLAS at one thread; a product of more than PARALLEL multiply-adds is cut into row or column
-  panels under our own OpenMP team, so one pool of threads serves the whole library (OpenBLAS's own threads were slower
-  between 128 and 512, and a second pool fights the first).  With one thread no OpenMP region is entered: forked workers
-  rely on it.
+* Float, double and complex go to OpenBLAS at one thread; a product of more than PARALLEL multiply-adds is cut into row
+  or column panels under our own OpenMP team, so one pool of threads serves the whole library (OpenBLAS's own threads
+  were slower between 128 and 512, and a second pool fights the first).  With one thread no OpenMP region is entered:
+  forked workers rely on it.
 * A transposed or sliced operand is read in place by flag and leading dimension; only what BLAS cannot say is copied.
 * A batch is a list of offsets per operand, so broadcast operands are never expanded.
 * Half and bfloat16 are widened to float and the result rounded; integers have loops of their own.

@@ -2,7 +2,7 @@
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
-    any_needs_grad, BOOL, CFLOAT, HALF, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, new_tensor, raw_view, shallow)
+    any_needs_grad, BOOL, HALF, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, new_tensor, raw_view, shallow)
 from cygrad._ops cimport copy_into, expand_to, fill, result_dtype, sum_to, to_dtype
 from cygrad._index cimport compress, mask_positions, unravel_one, where_into
 from cygrad._walk cimport (
@@ -104,6 +104,7 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
     cdef Py_ssize_t[MAX_DIMS] sizes
     cdef int i
     need_host("masked_fill", self)
+    need_host("masked_fill", mask)
     shape = broadcast_of((self, mask))
     if mask.dt != BOOL:
         raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype "
@@ -113,6 +114,7 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
         if (<Tensor> value).nd:
             raise RuntimeError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                                f"{(<Tensor> value).nd} dimension(s).")
+        need_host("masked_fill", <Tensor> value)
         v = to_dtype(shallow(<Tensor> value), self.dt)
     elif isinstance(value, (float, int, complex)):
         if isinstance(value, float) and self.dt < HALF and value != value:

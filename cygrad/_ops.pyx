@@ -977,7 +977,8 @@ cdef int copy_into(Tensor dst, Tensor src) except -1:
     cdef Plan p
     cdef cg_param q
     if dst.dev or src.dev:
-        _core.backend_of(max(dst.dev, src.dev)).copy(dst, src if same_shape(dst, src) else expand_to(src, dst.nd, dst.sizes))
+        src = src if same_shape(dst, src) else expand_to(src, dst.nd, dst.sizes)
+        _core.backend_of(max(dst.dev, src.dev)).copy(dst, src)
         return 0
     if dst.contiguous and src.contiguous and dst.dt == src.dt and same_shape(dst, src) and dst.count < GRAIN:
         memcpy(data_of(dst), data_of(src), dst.count * itemsize_of(dst.dt))

@@ -140,12 +140,12 @@ cdef int run_scan(int op, number* x, number* y, int64_t* at, Py_ssize_t count, P
 
 cdef void complex_products(int dt, const char* x, char* y, Py_ssize_t count, Py_ssize_t n,
                            Py_ssize_t inner) noexcept nogil:
-    cdef Py_ssize_t line, i, at
+    cdef Py_ssize_t line, _i, at
     cdef double re, im, a, b
     for line in range(count // n):
         at = line // inner * n * inner + line % inner
         re, im = 1, 0
-        for i in range(n):
+        for _i in range(n):
             if dt == CFLOAT:
                 a, b = (<const float*> x)[2 * at], (<const float*> x)[2 * at + 1]
             else:

@@ -493,6 +493,7 @@ def searchsorted(Tensor sorted_sequence not None, input, *, bint out_int32=False
         right = side == "right"
     if isinstance(input, Tensor):
         v = <Tensor> input
+        need_host("searchsorted", v)
     else:
         v = <Tensor> _ops.full((), input, a.dt if a.dt >= HALF or isinstance(input, int) else default_dtype_code(), 0)
     if sorter is not None:

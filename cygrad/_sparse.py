@@ -1,7 +1,7 @@
 """Sparse tensors: COO, with dense dimensions, and CSR.
 
-A `SparseTensor` is a Tensor subclass that holds the indices and values of its elements.  What it has as a method here works,
-called as a method, as an operator or as a function (`__torch_function__` finds it by name); every other operator refuses.
+A `SparseTensor` is a Tensor subclass that holds the indices and values of its elements.  What it has as a method here
+works as a method, as an operator and as a function (`__torch_function__` finds it by name); all else refuses.
 To kernels for strided tensors it lies on a device of which they know nothing.  History belongs to the values: what is
 done with a sparse tensor is done with them, by operators that differentiate any number of times.
 """
@@ -17,19 +17,19 @@ _ABOUT = frozenset(  # what is asked of the tensor itself, whatever holds its el
     itemsize is_cuda is_cpu is_meta get_device __len__ __hash__ stride storage_offset _version is_inference""".split()
 )
 # f(0) = 0, so that they act on the values alone.
-_ZERO_TO_ZERO = """abs absolute asin asinh arcsin arcsinh atan atanh arctan arctanh ceil conj_physical deg2rad erf erfinv
-    expm1 floor frac isinf isnan log1p neg negative positive rad2deg relu round sgn sign signbit sin sinh sqrt square
-    tan tanh trunc nan_to_num""".split()
+_ZERO_TO_ZERO = """abs absolute asin asinh arcsin arcsinh atan atanh arctan arctanh ceil conj_physical deg2rad erf
+    erfinv expm1 floor frac isinf isnan log1p neg negative positive rad2deg relu round sgn sign signbit sin sinh sqrt
+    square tan tanh trunc nan_to_num""".split()
 
 
-def _refuse(name):
+def refusal(name):
     return NotImplementedError(
-        f"Could not run 'aten::{name}' with arguments from the 'SparseCPU' backend: cygrad does not have it for sparse "
+        f"Could not run 'aten::{name}' with arguments from the 'SparseCPU' backend. cygrad does not have it for sparse "
         "tensors; to_dense() gives a strided one"
     )
 
 
-def _is_sparse(x):
+def is_sparse(x):
     return isinstance(x, SparseTensor)
 
 
@@ -73,15 +73,26 @@ class SparseTensor(Tensor):
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         owner = getattr(func, "__self__", None)
-        name = owner.__name__ if func.__name__ in ("__get__", "__set__") and owner is not None else func.__name__
+        name = (
+            owner.__name__
+            if func.__name__ in ("__get__", "__set__") and owner is not None
+            else func.__name__
+        )
         with _dispatch.DisableTorchFunctionSubclass():
             if name in _ABOUT:
                 return func(*args, **(kwargs or {}))
-            own = next((c.__dict__[name] for c in cls.__mro__ if name in c.__dict__ and issubclass(c, SparseTensor)), None)
+            own = next(
+                (
+                    c.__dict__[name]
+                    for c in cls.__mro__
+                    if name in c.__dict__ and issubclass(c, SparseTensor)
+                ),
+                None,
+            )
             if own is None and owner is None and name.endswith("_") and not name.endswith("__"):
-                raise _refuse(name)
+                raise refusal(name)
         if own is None:
-            raise _refuse(name)
+            raise refusal(name)
         if isinstance(own, property):
             return own.fget(*args) if func.__name__ == "__get__" else own.fset(*args)
         return own(*args, **(kwargs or {}))
@@ -97,13 +108,17 @@ class SparseTensor(Tensor):
     def indices(self):
         """The indices of a coalesced tensor, sparse_dim x nnz."""
         if not self._ordered:
-            raise RuntimeError("Cannot get indices on an uncoalesced tensor, please call .coalesce() first")
+            raise RuntimeError(
+                "Cannot get indices on an uncoalesced tensor, please call .coalesce() first"
+            )
         return self._i
 
     def values(self):
         """The values of a coalesced tensor, nnz first."""
         if not self._ordered:
-            raise RuntimeError("Cannot get values on an uncoalesced tensor, please call .coalesce() first")
+            raise RuntimeError(
+                "Cannot get values on an uncoalesced tensor, please call .coalesce() first"
+            )
         return self._v
 
     def is_coalesced(self):
@@ -120,7 +135,9 @@ class SparseTensor(Tensor):
 
     def _like(self, values, coalesced=None):
         """A tensor of the same indices with other values."""
-        return SparseTensor._make(self._i, values, self.shape, self._ordered if coalesced is None else coalesced)
+        return SparseTensor._make(
+            self._i, values, self.shape, self._ordered if coalesced is None else coalesced
+        )
 
     def _sparse_sizes(self):
         return tuple(self.shape[: self._i.shape[0]])
@@ -182,7 +199,7 @@ class SparseTensor(Tensor):
         self._v.retain_grad()
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
-        given = gradient.coalesce()._v if _is_sparse(gradient) else gradient
+        given = gradient.coalesce()._v if is_sparse(gradient) else gradient
         self._v.backward(given, retain_graph, create_graph, inputs)
 
     def detach(self):
@@ -235,10 +252,16 @@ class SparseTensor(Tensor):
         return self
 
     def copy_(self, src, non_blocking=False):
-        if not _is_sparse(src):
-            raise RuntimeError("copy_() between dense and sparse Tensors is not implemented! Found self type = "
-                               f"torch.sparse.{_type(self)} and src type = torch.{_type(src)}")  # fmt: skip
-        self._i, self._v, self._ordered = src._i.clone(), src._v.to(self.dtype).clone(), src._ordered
+        if not is_sparse(src):
+            raise RuntimeError(
+                "copy_() between dense and sparse Tensors is not implemented! Found self type = "
+                f"torch.sparse.{_type(self)} and src type = torch.{_type(src)}"
+            )
+        self._i, self._v, self._ordered = (
+            src._i.clone(),
+            src._v.to(self.dtype).clone(),
+            src._ordered,
+        )
         return self
 
     def to_sparse(self, sparse_dim=None, *, layout=None, blocksize=None, dense_dim=None):
@@ -265,8 +288,10 @@ class SparseTensor(Tensor):
 
     def __deepcopy__(self, memo):
         if not self.is_leaf:
-            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol "
-                               "at the moment.")  # fmt: skip
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol "
+                "at the moment."
+            )
         memo[id(self)] = copy = self.detach().clone().requires_grad_(self.requires_grad)
         return copy
 
@@ -275,22 +300,30 @@ class SparseTensor(Tensor):
     def _with(self, other, alpha=1):
         """self + alpha * other, both sparse; not added up yet unless both are coalesced."""
         if self.shape != other.shape:
-            raise RuntimeError(f"add: expected sizes of 'self' and 'other' to match, but {list(self.shape)} != "
-                               f"{list(other.shape)}")  # fmt: skip
+            raise RuntimeError(
+                f"add: expected sizes of 'self' and 'other' to match, but {list(self.shape)} != "
+                f"{list(other.shape)}"
+            )
         if self.sparse_dim() != other.sparse_dim():
-            raise RuntimeError("add: expected 'self' and 'other' to have same number of sparse dimensions, but "
-                               f"{self.sparse_dim()} != {other.sparse_dim()}")  # fmt: skip
+            raise RuntimeError(
+                "add: expected 'self' and 'other' to have same number of sparse dimensions, but "
+                f"{self.sparse_dim()} != {other.sparse_dim()}"
+            )
         dtype = cygrad.result_type(self._v, other._v)
         if self._i is other._i:
             return self._like(self._v + alpha * other._v)
         values = [self._v.to(dtype), (other._v if alpha == 1 else other._v * alpha).to(dtype)]
-        both = SparseTensor._make(cygrad.cat([self._i, other._i], 1), cygrad.cat(values), self.shape)
+        both = SparseTensor._make(
+            cygrad.cat([self._i, other._i], 1), cygrad.cat(values), self.shape
+        )
         return both.coalesce() if self._ordered and other._ordered else both
 
     def add(self, other, *, alpha=1):
-        if _is_sparse(self):
-            if not _is_sparse(other):
-                raise RuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
+        if is_sparse(self):
+            if not is_sparse(other):
+                raise RuntimeError(
+                    "add(sparse, dense) is not supported. Use add(dense, sparse) instead."
+                )
             return self._with(other, alpha)
         flat = _flat(other._i, other._sparse_sizes())
         sizes, dense = other._sparse_sizes(), other._v.shape[1:]
@@ -298,14 +331,16 @@ class SparseTensor(Tensor):
         return base.index_add(0, flat, other._v.to(self.dtype), alpha=alpha).reshape(other.shape)
 
     def add_(self, other, *, alpha=1):
-        if _is_sparse(self):
+        if is_sparse(self):
             sum_ = SparseTensor.add(self, other, alpha=alpha)
             self._i, self._v, self._ordered = sum_._i, sum_._v, sum_._ordered
             return self
         if self.shape != other.shape:
-            raise RuntimeError(f"add: Expected 'self' to have the same size as 'other', but self has size {list(self.shape)} "
-                               f"while other has size {list(other.shape)} (FYI: op2-sparse addition does not currently "
-                               "support broadcasting)")  # fmt: skip
+            raise RuntimeError(
+                f"add: Expected 'self' to have the same size as 'other', but self has size {list(self.shape)} "
+                f"while other has size {list(other.shape)} (FYI: op2-sparse addition does not currently "
+                "support broadcasting)"
+            )
         rows = tuple(other._i)
         return self.index_put_(rows, (other._v * alpha).to(self.dtype), accumulate=True)
 
@@ -316,14 +351,16 @@ class SparseTensor(Tensor):
         return SparseTensor.add_(self, other, alpha=-alpha)
 
     def mul(self, other):
-        if not _is_sparse(self):
+        if not is_sparse(self):
             return SparseTensor.mul(other, self)
-        if not isinstance(other, Tensor) or not _is_sparse(other) and other.dim() == 0:
+        if not isinstance(other, Tensor) or not is_sparse(other) and other.dim() == 0:
             return self._like(self._v * other)
-        if _is_sparse(other):
+        if is_sparse(other):
             a, b = self.coalesce(), other.coalesce()
             if a.shape != b.shape:
-                raise RuntimeError(f"mul operands have incompatible sizes: {list(a.shape)} vs {list(b.shape)}")
+                raise RuntimeError(
+                    f"mul operands have incompatible sizes: {list(a.shape)} vs {list(b.shape)}"
+                )
             sizes = a._sparse_sizes()
             first, second = _flat(a._i, sizes), _flat(b._i, sizes)
             kept = cygrad.isin(first, second)
@@ -340,9 +377,11 @@ class SparseTensor(Tensor):
         return self
 
     def div(self, other, *, rounding_mode=None):
-        if _is_sparse(other) or isinstance(other, Tensor) and other.dim():
-            raise RuntimeError("Sparse division requires a scalar or zero-dim dense tensor divisor (got shape "
-                               f"{list(other.shape)} for divisor)")  # fmt: skip
+        if is_sparse(other) or isinstance(other, Tensor) and other.dim():
+            raise RuntimeError(
+                "Sparse division requires a scalar or zero-dim dense tensor divisor (got shape "
+                f"{list(other.shape)} for divisor)"
+            )
         c = self.coalesce() if rounding_mode else self
         return c._like(cygrad.div(c._v, other, rounding_mode=rounding_mode))
 
@@ -380,8 +419,10 @@ class SparseTensor(Tensor):
 
     def t(self):
         if self.dim() > 2:
-            raise RuntimeError(f"t() expects a tensor with <= 2 sparse and 0 dense dimensions, but got {self.sparse_dim()} "
-                               f"sparse and {self.dense_dim()} dense dimensions")  # fmt: skip
+            raise RuntimeError(
+                f"t() expects a tensor with <= 2 sparse and 0 dense dimensions, but got {self.sparse_dim()} "
+                f"sparse and {self.dense_dim()} dense dimensions"
+            )
         return self.transpose(0, 1) if self.dim() == 2 else self
 
     T = property(t)
@@ -389,10 +430,12 @@ class SparseTensor(Tensor):
     def unsqueeze(self, dim):
         d = dim % (self.dim() + 1)
         if d > self.sparse_dim():
-            raise _refuse("unsqueeze")
+            raise refusal("unsqueeze")
         row = cygrad.zeros(1, self._nnz(), dtype=cygrad.int64)
         shape = [*self.shape[:d], 1, *self.shape[d:]]
-        return SparseTensor._make(cygrad.cat([self._i[:d], row, self._i[d:]]), self._v, shape, self._ordered)
+        return SparseTensor._make(
+            cygrad.cat([self._i[:d], row, self._i[d:]]), self._v, shape, self._ordered
+        )
 
     def index_select(self, dim, index):
         d = dim % self.dim()
@@ -412,10 +455,14 @@ class SparseTensor(Tensor):
     def select(self, dim, index):
         d, n = dim % self.dim(), self.shape[dim]
         if not -n <= index < n:
-            raise IndexError(f"select(): index {index} out of range for tensor of size {list(self.shape)} at dimension {d}")
+            raise IndexError(
+                f"select(): index {index} out of range for tensor of size {list(self.shape)} at dimension {d}"
+            )
         shape = [*self.shape[:d], *self.shape[d + 1 :]]
         if d >= self.sparse_dim():
-            return SparseTensor._make(self._i, self._v.select(d - self.sparse_dim() + 1, index), shape, self._ordered)
+            return SparseTensor._make(
+                self._i, self._v.select(d - self.sparse_dim() + 1, index), shape, self._ordered
+            )
         kept = self._i[d] == index % n
         indices = cygrad.cat([self._i[:d], self._i[d + 1 :]])[:, kept]
         if not len(indices):
@@ -426,7 +473,7 @@ class SparseTensor(Tensor):
         result = self
         for i in index if isinstance(index, tuple) else (index,):
             if isinstance(i, bool) or not hasattr(i, "__index__"):
-                raise _refuse("index")
+                raise refusal("index")
             result = result.select(0, i.__index__())
         return result
 
@@ -449,7 +496,7 @@ class SparseTensor(Tensor):
         return multiply_matrices(self, mat2)
 
     def matmul(self, other):
-        if other.dim() == 1 and not _is_sparse(other):
+        if other.dim() == 1 and not is_sparse(other):
             return SparseTensor.mv(self, other)
         return multiply_matrices(self, other)
 
@@ -458,7 +505,7 @@ class SparseTensor(Tensor):
 
     def addmm(self, mat1, mat2, *, beta=1, alpha=1):
         product = multiply_matrices(mat1, mat2)
-        if _is_sparse(self) or _is_sparse(product):
+        if is_sparse(self) or is_sparse(product):
             return SparseTensor.add(self * beta, product * alpha)
         return beta * self + alpha * product
 
@@ -475,7 +522,7 @@ class SparseTensor(Tensor):
         first = tensors[0]
         d, parts, shift = dim % first.dim(), [], 0
         if d >= first.sparse_dim():
-            raise _refuse("cat")
+            raise refusal("cat")
         for t in tensors:
             indices = t._i.clone()
             indices[d] += shift
@@ -509,7 +556,9 @@ class SparseTensor(Tensor):
             suffixes.append(f"grad_fn=<{type(self.grad_fn).__name__}>")
         elif self.requires_grad:
             suffixes.append("requires_grad=True")
-        return _with_suffixes("", ",\n".join(parts), suffixes, ")", 7, self.layout is cygrad.sparse_coo)
+        return _with_suffixes(
+            "", ",\n".join(parts), suffixes, ")", 7, self.layout is cygrad.sparse_coo
+        )
 
     __str__ = __repr__
 
@@ -550,7 +599,9 @@ class SparseCsrTensor(SparseTensor):
     @staticmethod
     def _of(crow, col, values, size):
         rows = cygrad.repeat_interleave(cygrad.arange(len(crow) - 1), crow.diff().to(cygrad.int64))
-        self = SparseTensor._make(cygrad.stack([rows, col.to(cygrad.int64)]), values, size, True, SparseCsrTensor)
+        self = SparseTensor._make(
+            cygrad.stack([rows, col.to(cygrad.int64)]), values, size, True, SparseCsrTensor
+        )
         self._crow, self._col = crow, col
         return self
 
@@ -600,23 +651,33 @@ def _type(t):
 def multiply_matrices(a, b):
     """a @ b of matrices of which one at least is sparse: strided, or sparse where both are."""
     for m in (a, b):
-        if m.dim() != 2 or _is_sparse(m) and m.dense_dim():
-            raise RuntimeError(f"mm: expected matrices, got tensors of {a.dim()} and {b.dim()} dimensions")
+        if m.dim() != 2 or is_sparse(m) and m.dense_dim():
+            raise RuntimeError(
+                f"mm: expected matrices, got tensors of {a.dim()} and {b.dim()} dimensions"
+            )
     if a.shape[1] != b.shape[0]:
-        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({a.shape[0]}x{a.shape[1]} and "
-                           f"{b.shape[0]}x{b.shape[1]})")  # fmt: skip
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({a.shape[0]}x{a.shape[1]} and "
+            f"{b.shape[0]}x{b.shape[1]})"
+        )
     if a.dtype != b.dtype:
-        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {a.dtype} != {b.dtype}")
-    if not _is_sparse(a):
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {a.dtype} != {b.dtype}"
+        )
+    if not is_sparse(a):
         return multiply_matrices(b.t(), a.t()).t()
     (rows, cols), v, shape = a._i, a._v, (a.shape[0], b.shape[1])
-    if _is_sparse(b):
+    if is_sparse(b):
         return _multiply_sparse(a, b)
 
     def backward(node, g):
         v, b = node.saved()
         dv = (g.index_select(0, rows) * b.index_select(0, cols)).sum(1) if node.needs(0) else None
-        db = b.new_zeros(b.shape).index_add(0, cols, v.unsqueeze(1) * g.index_select(0, rows)) if node.needs(1) else None
+        db = (
+            b.new_zeros(b.shape).index_add(0, cols, v.unsqueeze(1) * g.index_select(0, rows))
+            if node.needs(1)
+            else None
+        )
         return dv, db
 
     with cygrad.no_grad():
@@ -634,13 +695,15 @@ def _multiply_sparse(a, b):
     begins = meets.cumsum(0) - meets
     second = cygrad.arange(len(first)) - begins[first] + starts[a._i[1]][first]
     indices = cygrad.stack([a._i[0][first], b._i[1][second]])
-    return SparseTensor._make(indices, a._v[first] * b._v[second], (a.shape[0], b.shape[1])).coalesce()
+    return SparseTensor._make(
+        indices, a._v[first] * b._v[second], (a.shape[0], b.shape[1])
+    ).coalesce()
 
 
 def sum_sparse(input, dim=None, dtype=None):
     """The sum of all elements, or over some dimensions: sparse as long as a sparse dimension is left."""
-    if not _is_sparse(input):
-        raise _refuse("_sparse_sum")
+    if not is_sparse(input):
+        raise refusal("_sparse_sum")
     values = input._v if dtype is None else input._v.to(dtype)
     if dim is None:
         return values.sum()
@@ -664,170 +727,11 @@ def softmax(input, dim, *, dtype=None, log=False):
         f = cygrad.log_softmax if log else cygrad.softmax
         return c._like(f(c._v, d - c.sparse_dim() + 1))
     others = [k for k in range(c.sparse_dim()) if k != d]
-    groups, group = cygrad.unique(_flat(c._i[others], [c.shape[k] for k in others]), return_inverse=True)
+    groups, group = cygrad.unique(
+        _flat(c._i[others], [c.shape[k] for k in others]), return_inverse=True
+    )
     shape = (len(groups), *c._v.shape[1:])
     top = c._v.new_full(shape, -cygrad.inf).index_reduce(0, group, c._v.detach(), "amax")
     shifted = c._v - top[group]
     total = c._v.new_zeros(shape).index_add(0, group, shifted.exp())[group]
     return c._like(shifted - total.log() if log else shifted.exp() / total)
-
-
-def sparse_coo_tensor(indices, values=None, size=None, *, dtype=None, device=None, pin_memory=False, requires_grad=False,
-                      check_invariants=None, is_coalesced=None):  # fmt: skip
-    """A COO tensor of `indices` (sparse_dim x nnz) and `values` (nnz, and dense sizes); or of a size alone, all zeros.
-
-    Indices out of range raise RuntimeError (PyTorch: undefined unless invariants are checked).
-    """
-    if values is None:
-        size = tuple(indices if size is None else size)
-        indices = cygrad.zeros(len(size), 0, dtype=cygrad.int64)
-        values = cygrad.zeros(0, dtype=dtype)
-    indices = cygrad.as_tensor(indices).to(cygrad.int64)
-    values = cygrad.as_tensor(values, dtype=dtype, device=device)
-    if indices.dim() != 2:
-        raise RuntimeError(f"indices must be sparse_dim x nnz, but got: {list(indices.shape)}")
-    if values.dim() == 0:
-        values = values.expand(indices.shape[1])
-    sparse, nnz = indices.shape
-    if nnz != values.shape[0]:
-        raise RuntimeError("indices and values must have same nnz, but got nnz from indices: "
-                           f"{nnz}, nnz from values: {values.shape[0]}")  # fmt: skip
-    dense = values.dim() - 1
-    if size is None:
-        largest = (indices.amax(1) + 1).tolist() if nnz else [0] * sparse
-        size = (*largest, *values.shape[1:])
-    size = tuple(size)
-    if any(n < 0 for n in size):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(size)}: {list(size)}")
-    if len(size) != sparse + dense:
-        raise RuntimeError(f"'len(size) == sparse_dim + dense_dim' is not satisfied: len(size) = {len(size)}, sparse_dim = "
-                           f"{sparse}, dense_dim = {dense}")  # fmt: skip
-    if tuple(values.shape[1:]) != size[sparse:]:
-        raise RuntimeError(f"values has incorrect size, expected {[nnz, *size[sparse:]]}, got {list(values.shape)}")
-    if nnz:
-        for d, (low, high) in enumerate(zip(indices.amin(1).tolist(), indices.amax(1).tolist())):
-            if low < 0:
-                raise RuntimeError(f"found negative index {low} for dim {d}")
-            if high >= size[d]:
-                raise RuntimeError(f"size is inconsistent with indices: for dim {d}, size is {size[d]} but found index {high}")
-    if values.requires_grad:
-        values = _core.record(values.detach(), "SparseCooTensorWithDimsAndTensorsBackward0", (values,), lambda node, g: g)
-    elif requires_grad:
-        values = values.detach().requires_grad_()
-    return SparseTensor._make(indices, values, size, bool(is_coalesced))
-
-
-def sparse_csr_tensor(crow_indices, col_indices, values, size=None, *, dtype=None, device=None, pin_memory=False,
-                      requires_grad=False, check_invariants=None):  # fmt: skip
-    """A matrix with compressed rows: row i has the elements crow[i] ... crow[i + 1] of `col_indices` and `values`."""
-    crow, col = cygrad.as_tensor(crow_indices), cygrad.as_tensor(col_indices)
-    values = cygrad.as_tensor(values, dtype=dtype, device=device)
-    if crow.dim() != 1 or col.dim() != 1 or values.dim() != 1:
-        raise RuntimeError("cygrad has CSR tensors of matrices of numbers alone")
-    if col.shape != values.shape:
-        raise RuntimeError("number of specified elements in col_indices and values must match, but got "
-                           f"{col.numel()} and {values.numel()}")  # fmt: skip
-    if size is None:
-        size = (len(crow) - 1, int(col.max()) + 1 if len(col) else 0)
-    starts = crow.tolist()
-    if len(starts) != size[0] + 1 or starts[0] != 0 or starts[-1] != len(col) or sorted(starts) != starts:
-        raise RuntimeError("`crow_indices` must begin with 0, not fall, and end with nnz, and be one longer than there are rows")
-    if len(col) and not 0 <= int(col.min()) <= int(col.max()) < size[1]:
-        raise RuntimeError("`0 <= col_indices < ncols` is not satisfied.")
-    return SparseCsrTensor._of(crow, col, values.requires_grad_(requires_grad) if requires_grad else values, size)
-
-
-# ------------------------------------------------------------------ methods of strided tensors
-
-
-def to_sparse(self, sparse_dim=None, *, layout=None, blocksize=None, dense_dim=None):
-    """The elements that are not zero (with `sparse_dim`: the slices with such elements) as a COO tensor, or by `layout`."""
-    if layout not in (None, cygrad.sparse_coo, cygrad.sparse_csr):
-        raise NotImplementedError(f"cygrad has no tensors of layout {layout}")
-    if layout is cygrad.sparse_csr:
-        return to_sparse_csr(self)
-    sparse = self.dim() if sparse_dim is None else sparse_dim
-    if not 0 <= sparse <= self.dim():
-        raise RuntimeError(f"sparse_dim argument must be in range [0,{self.dim()}], but {sparse} is given")
-    data = self.detach() != 0
-    if sparse < self.dim():
-        data = data.flatten(sparse).any(-1)
-    places = data.nonzero(as_tuple=True)
-    indices = cygrad.stack(places) if places else cygrad.zeros(0, 1, dtype=cygrad.int64)
-
-    def backward(node, g):
-        return g.new_zeros(node.args[0]).index_put(places, g)
-
-    with cygrad.no_grad():
-        values = self[places]
-    values = _core.record(values, "ToSparseBackward1", (self,), backward, None, (self.shape,))
-    return SparseTensor._make(indices, values, self.shape, True)
-
-
-def to_sparse_coo(self):
-    return to_sparse(self)
-
-
-def to_sparse_csr(self, dense_dim=None):
-    """The matrix with compressed rows."""
-    return to_sparse(self).to_sparse_csr()
-
-
-def to_dense(self, dtype=None, *, masked_grad=None):
-    """`self`: a strided tensor is dense."""
-    return self if dtype is None else self.to(dtype)
-
-
-def sparse_mask(self, mask):
-    """The elements of this strided tensor at the places of a sparse one."""
-    if _is_sparse(self):
-        raise _refuse("sparse_mask")
-    if self.shape != mask.shape:
-        raise RuntimeError(f"sparse_mask(): operands have incompatible sizes; self has size {list(self.shape)} but mask has "
-                           f"size {list(mask.shape)}")  # fmt: skip
-    return mask._like(self[tuple(mask._i)])
-
-
-SparseTensor.sparse_mask = sparse_mask
-
-
-def is_coalesced(self):
-    raise RuntimeError("is_coalesced expected sparse coordinate tensor layout but got Strided")
-
-
-def coalesce(self):
-    raise RuntimeError("coalesce expected sparse coordinate tensor layout but got Strided")
-
-
-def indices(self):
-    raise RuntimeError("indices expected sparse coordinate tensor layout but got Strided")
-
-
-def values(self):
-    raise RuntimeError("values expected sparse tensor layout but got Strided")
-
-
-def crow_indices(self):
-    raise RuntimeError("crow_indices expected sparse row compressed tensor layout but got Strided")
-
-
-def col_indices(self):
-    raise RuntimeError("col_indices expected sparse row compressed tensor layout but got Strided")
-
-
-def sparse_dim(self):
-    return 0
-
-
-def dense_dim(self):
-    return self.dim()
-
-
-def smm(input, mat):
-    """input @ mat of a sparse and a strided matrix, as a sparse one."""
-    return multiply_matrices(input, mat).to_sparse()
-
-
-def spmm(input, mat2):
-    """input @ mat2 of a sparse and a strided matrix."""
-    return multiply_matrices(input, mat2)

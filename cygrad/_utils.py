@@ -80,13 +80,13 @@ def _rebuild_sparse_tensor(layout, data):
     """A sparse tensor: COO of (indices, values, size[, coalesced]), CSR of (crow, col, values, size)."""
     import cygrad
 
-    from . import _sparse
+    from . import _to_sparse
 
     if layout is cygrad.sparse_coo:
         indices, values, size, *coalesced = data
-        return _sparse.sparse_coo_tensor(indices, values, size, is_coalesced=bool(coalesced and coalesced[0]))
+        return _to_sparse.sparse_coo_tensor(indices, values, size, is_coalesced=bool(coalesced and coalesced[0]))
     if layout is cygrad.sparse_csr:
-        return _sparse.sparse_csr_tensor(*data)
+        return _to_sparse.sparse_csr_tensor(*data)
     raise NotImplementedError(f"rebuilding a sparse tensor of layout {layout}")
 
 

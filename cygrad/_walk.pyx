@@ -157,6 +157,7 @@ cdef Tensor plain(Tensor t):
 cdef Tensor as_index(Tensor index):
     """An index as contiguous int64."""
     cdef Tensor r
+    need_host("index", index)
     if index.dt == INT64 and index.contiguous:
         return index
     r = new_tensor(index.nd, index.sizes, INT64, index.dev)

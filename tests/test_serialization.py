@@ -540,11 +540,11 @@ def test_weights_only_by_environment(monkeypatch):
 
 
 def test_what_cygrad_lacks_is_named():
-    sparse = b"\x80\x02ctorch._utils\n_rebuild_sparse_tensor\n."
-    message = "the file needs torch._utils._rebuild_sparse_tensor, which cygrad does not have"
+    quantized = b"\x80\x02ctorch._utils\n_rebuild_qtensor\n."
+    message = "the file needs torch._utils._rebuild_qtensor, which cygrad does not have"
     for weights_only in (True, False):
         with pytest.raises(pickle.UnpicklingError, match=message):
-            load(around(sparse), weights_only=weights_only)
+            load(around(quantized), weights_only=weights_only)
     pickled = b"\x80\x02ctorch.fx.nowhere\nThing\n."
     with pytest.raises(
         pickle.UnpicklingError, match="the file needs torch.fx.nowhere.Thing, which cygrad does not"

@@ -531,6 +531,8 @@ def ldl_solve(LD, pivots, B, *, hermitian=False, out=None):
     need_fit(name, LD, B, True)
     if is_inexact(pivots) or pivots.dtype == cygrad.bool:
         raise RuntimeError(f"{name}: Expected pivots to be integers. Got {kind(pivots)}")
+    if not pivots.is_cpu:
+        raise RuntimeError(f"{name}: Expected pivots on the CPU, but got them on {pivots.device}")
     if pivots.shape != LD.shape[:-1]:
         raise RuntimeError(
             f"{name}: Expected LD.shape[:-1] and pivots.shape to be the same, but got pivots with shape "

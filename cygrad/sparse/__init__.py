@@ -2,7 +2,15 @@
 
 from .._sparse import SparseTensor, multiply_matrices, softmax, sum_sparse
 
-__all__ = ["addmm", "as_sparse_gradcheck", "check_sparse_tensor_invariants", "log_softmax", "mm", "softmax", "sum"]
+__all__ = [
+    "addmm",
+    "as_sparse_gradcheck",
+    "check_sparse_tensor_invariants",
+    "log_softmax",
+    "mm",
+    "softmax",
+    "sum",
+]
 
 
 def mm(mat1, mat2):
@@ -52,7 +60,9 @@ class check_sparse_tensor_invariants:
 
 def as_sparse_gradcheck(gradcheck):
     """A gradcheck that would take sparse inputs: not there yet."""
-    raise NotImplementedError("cygrad has no gradcheck of sparse inputs: check the values and to_dense()")
+    raise NotImplementedError(
+        "cygrad has no gradcheck of sparse inputs: check the values and to_dense()"
+    )
 
 
 def to_sparse_semi_structured(original_tensor, transposed=False):

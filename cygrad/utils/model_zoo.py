@@ -1,7 +1,5 @@
 """The former name of `torch.hub.load_state_dict_from_url`."""
 
-from tqdm import tqdm  # noqa: F401
-
 from ..hub import load_state_dict_from_url as load_url
 from ..hub import tqdm
 

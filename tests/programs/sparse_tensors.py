@@ -27,7 +27,7 @@ def outcome(name, f):
     try:
         print(name, f())
     except (RuntimeError, TypeError) as e:
-        print(name, type(e).__name__, str(e)[:75])
+        print(name, type(e).__name__, str(e).split(". ")[0])
 
 
 print(s + s, c - c, d + s, d.clone().add_(s), s * 2, 2 * s, s * d, d * s, c * c, s / 2, c**2, -s, sep="\n")

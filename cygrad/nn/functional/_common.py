@@ -1,9 +1,10 @@
 """What the parts of nn.functional share: arguments, names in messages, kernels that may exist."""
 
+import functools
 import warnings
 
 import cygrad
-from cygrad import Tensor, _nn
+from cygrad import Tensor, _core, _nn
 
 _SCALAR_NAMES = {
     "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
@@ -55,6 +56,23 @@ def fused(composite):
     function.__doc__ = composite.__doc__
     function.__wrapped__ = composite
     return function
+
+
+def one_step(name, inputs=2):
+    """Decorates a loss that is composed here and one node ``name`` in PyTorch's graph: it shows as one."""
+
+    def decorate(loss):
+        @functools.wraps(loss)
+        def function(*args, **kwargs):
+            out = loss(*args, **kwargs)
+            if out.grad_fn is None:
+                return out
+            given = (*args, *[kwargs[k] for k in ("input", "target") if k in kwargs])
+            return _core.present(out, name, given[:inputs])
+
+        return function
+
+    return decorate
 
 
 def in_place(input, function, *args):

@@ -10,6 +10,7 @@ from cygrad import _nn
 from ._common import (
     fused,
     is_tensor,
+    one_step,
     pick_reduction,
     reduced,
     reduction_code,
@@ -85,6 +86,7 @@ def _smooth_l1(input, target, beta):
     return cygrad.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta)
 
 
+@one_step("SmoothL1LossBackward0")
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """0.5 d^2 / beta where d = \\|x - y\\| < beta, else d - beta / 2."""
     reduction = pick_reduction(size_average, reduce, reduction)
@@ -102,6 +104,7 @@ def _huber(input, target, delta):
     return cygrad.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta))
 
 
+@one_step("HuberLossBackward0")
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """0.5 d^2 where d = \\|x - y\\| <= delta, else delta * (d - delta / 2)."""
     expanded = _broadcast(input, target)
@@ -251,6 +254,7 @@ def _binary_cross_entropy(input, target):
     return _BinaryCrossEntropy.apply(input, target)
 
 
+@one_step("BinaryCrossEntropyBackward0")
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None,
                          reduction="mean"):
     """-(y log x + (1 - y) log(1 - x)), logarithms not below -100."""
@@ -281,6 +285,7 @@ def _binary_cross_entropy_with_logits(input, target, pos_weight):
     return loss - scale * logsigmoid(input)
 
 
+@one_step("BinaryCrossEntropyWithLogitsBackward0")
 def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None,
                                      reduction="mean", pos_weight=None):
     """`binary_cross_entropy` of sigmoid(x), computed without overflow."""
@@ -386,6 +391,7 @@ def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=No
     return reduced(apart + together, reduction)
 
 
+@one_step("SoftMarginLossBackward0", 1)
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-y x))."""
     reduction = pick_reduction(size_average, reduce, reduction)
@@ -393,6 +399,7 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
     return reduced((input * -target).exp().log1p(), reduction)
 
 
+@one_step("MultilabelMarginLossBackward0", 1)
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """Sum of max(0, 1 - (x[y_j] - x[i])) / C over labels y_j and non-labels i.
 
@@ -429,6 +436,7 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
     return reduced(loss.mean(-1), reduction)
 
 
+@one_step("MultiMarginLossBackward0", 1)
 def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None,
                       reduction="mean"):
     """Sum over i != y of max(0, weight[y] (margin - x[y] + x[i]))^p / C."""
