@@ -175,7 +175,7 @@ def set_default_dtype(d):
 
 # ------------------------------------------------------------------ devices
 # A device is a small int: 0 the CPU, 1 + i the i-th OpenCL device spelled "opencl", 17 + i the same spelled "cuda";
-# then those without memory of their own (_hollow.py): META has shapes alone, SPARSE is what kernels see of sparse tensors.
+# then those without memory of their own (_hollow.py): META has shapes alone, SPARSE is where sparse ones are.
 
 cdef enum:
     CUDA = 16
@@ -228,6 +228,16 @@ cdef class device:
     def __reduce__(self):
         return device, (self.type,) if self.index is None else (self.type, self.index)
 
+    def __enter__(self):
+        """Makes this the device of new tensors in the block."""
+        _devices_before.append(_default_device)
+        set_default_device(self)
+        return self
+
+    def __exit__(self, *exc):
+        global _default_device
+        _default_device = _devices_before.pop()
+
 
 def tensor_of_array(x):
     """A tensor of an object that has __array__."""
@@ -253,6 +263,7 @@ def device_of_code(int dev):
 
 
 CPU = device("cpu")
+cdef list _devices_before = []          # the defaults outside of the blocks that are open
 cdef list _device_objects = [None] * 35
 _device_objects[0] = CPU
 _device_objects[META] = device("meta")
@@ -1369,7 +1380,8 @@ cdef class ShownNode(FunctionNode):
 
 
 def shown_node(str name, edges):
-    """The edge to a step called `name`, which leads on to `edges`, (node, output number) each; None if none leads on."""
+    """The edge to a step called `name`, which leads on to `edges`, (node, output number) each; None if none leads on.
+    """
     cdef ShownNode node
     if all([edge[0] is None for edge in edges]):
         return None, 0
