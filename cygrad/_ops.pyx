@@ -11,6 +11,8 @@ Design
   `create_graph` the very text is evaluated on tensors instead, so that it can be differentiated again.
 * Small work runs on the caller's thread; above GRAIN elements the index range is cut into one part per thread.  With
   one thread no OpenMP region is ever entered, which is what a forked worker needs.
+
+Longer than 800 lines: Plan, promotion and the nodes of the rows are one path, which every operator takes.
 """
 cimport cython
 from cython.parallel cimport prange

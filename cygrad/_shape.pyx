@@ -1,4 +1,4 @@
-"""Operators that move no element: views, and what is composed of them."""
+"""Operators that move no element: views, and what is composed of them.  (Over 800 lines: many, and small.)"""
 
 from cygrad._core cimport (
     MAX_DIMS, Tensor, new_view, raw_view, make_size, wrap_dim, attach, itemsize_of,

@@ -175,28 +175,20 @@ def sparse_mask(self, mask):
 SparseTensor.sparse_mask = sparse_mask
 
 
-def is_coalesced(self):
-    raise RuntimeError("is_coalesced expected sparse coordinate tensor layout but got Strided")
+def _asks_for(layout, name):
+    def method(self):
+        raise RuntimeError(f"{name} expected {layout} tensor layout but got Strided")
+
+    method.__name__ = method.__qualname__ = name
+    return method
 
 
-def coalesce(self):
-    raise RuntimeError("coalesce expected sparse coordinate tensor layout but got Strided")
-
-
-def indices(self):
-    raise RuntimeError("indices expected sparse coordinate tensor layout but got Strided")
-
-
-def values(self):
-    raise RuntimeError("values expected sparse tensor layout but got Strided")
-
-
-def crow_indices(self):
-    raise RuntimeError("crow_indices expected sparse row compressed tensor layout but got Strided")
-
-
-def col_indices(self):
-    raise RuntimeError("col_indices expected sparse row compressed tensor layout but got Strided")
+is_coalesced = _asks_for("sparse coordinate", "is_coalesced")
+coalesce = _asks_for("sparse coordinate", "coalesce")
+indices = _asks_for("sparse coordinate", "indices")
+values = _asks_for("sparse", "values")
+crow_indices = _asks_for("sparse row compressed", "crow_indices")
+col_indices = _asks_for("sparse row compressed", "col_indices")
 
 
 def sparse_dim(self):
