@@ -1,7 +1,8 @@
-"""The steps of SGD and Adam: one compiled pass over all parameters, in place.
+"""Steps of optimizers: one compiled pass over all parameters, in place.
 
-A step takes what it was made for: contiguous float or double tensors on the CPU.  For anything else it touches nothing
-and returns False, and the caller takes the composite form (`optim/_composite.py`).
+A step takes what it was made for: contiguous float or double tensors on the CPU.  For anything else `sgd` and `adam`
+touch nothing and return False, and the caller takes the composite form (`optim/_composite.py`); `dense`, the driver of
+all other loops, returns the parameters that it left, and the caller steps these one by one.
 """
 from cython.parallel cimport prange
 from libc.math cimport pow, sqrt
@@ -16,6 +17,12 @@ cdef extern from "_optim.h" nogil:
                      float, float, float, int)
     void cg_adam_f64(Py_ssize_t, double*, const double*, double*, double*, double*, double, double, double, double,
                      double, double, double, double, int)
+    ctypedef void (*cg_dense)(Py_ssize_t, void*, const void*, void* const*, const double*)
+    ctypedef struct Dense "__typeof__(*cg_denses)":
+        const char* name
+        cg_dense loops[2]
+    const Dense cg_denses[]
+    const int CG_DENSE_COUNT
 
 cdef enum:
     GRAIN = 65536           # elements below which a second thread costs more than it saves
@@ -167,3 +174,114 @@ def adam(list params, list grads, list exp_avgs, list exp_avg_sqs, list max_exp_
         if top is not None:
             top.storage.version += 1
     return True
+
+
+cdef enum:
+    MOMENTS = 3
+    CONSTANTS = 10
+
+cdef dict places = {(<bytes> cg_denses[i].name).decode(): i for i in range(CG_DENSE_COUNT)}
+
+
+cdef bint is_scalar(object x):
+    return suits(x, None) and (<Tensor> x).count == 1
+
+
+cdef double read(Tensor t) noexcept:
+    return (<float*> data_of(t))[0] if t.dt == FLOAT else (<double*> data_of(t))[0]
+
+
+cdef void write(Tensor t, double x) noexcept:
+    if t.dt == FLOAT:
+        (<float*> data_of(t))[0] = <float> x
+    else:
+        (<double*> data_of(t))[0] = x
+    t.storage.version += 1
+
+
+cdef void dense_part(cg_dense loop, Py_ssize_t size, char* p, char* g, char** moments, const double* k, Py_ssize_t lo,
+                     Py_ssize_t hi) noexcept nogil:
+    cdef void* part[MOMENTS]
+    cdef int j
+    for j in range(MOMENTS):
+        part[j] = NULL if moments[j] == NULL else moments[j] + lo * size
+    loop(hi - lo, p + lo * size, g + lo * size, part, k)
+
+
+def dense(optimizer, dict group):
+    """One step of a `_DenseOptimizer` on the parameters of `group` that have gradients.
+
+    The constants of the loop are computed anew where the counters differ from those of the parameter before.
+    Returns the list of the parameters that were left: not contiguous floats or doubles on the CPU in all tensors.
+    """
+    cdef str name = optimizer._loop
+    cdef tuple names = optimizer._moments(group), kept = optimizer._kept
+    cdef object states = optimizer.state, grad
+    cdef dict state
+    cdef list left = [], scalars, values, last = None
+    cdef tuple constants = ()
+    cdef Tensor p, g, m
+    cdef double k[CONSTANTS]
+    cdef char* moments[MOMENTS]
+    cdef const Dense* loops = &cg_denses[<int> places[name]]
+    cdef cg_dense loop
+    cdef char* pp
+    cdef char* pg
+    cdef Py_ssize_t count, size, n_kept = len(kept)
+    cdef int j, t, nt
+    cdef bint fits
+    k[0], k[1], k[2] = -1.0 if group["maximize"] else 1.0, group.get("weight_decay", 0), 1.0
+    if group.get("decoupled_weight_decay"):
+        k[1], k[2] = 0.0, 1.0 - group["lr"] * group["weight_decay"]
+    for x in group["params"]:
+        grad = x.grad
+        if grad is None:
+            continue
+        if not suits(x, None) or not suits(grad, <Tensor> x):
+            left.append(x)
+            continue
+        p, g = x, grad
+        state = states[x]
+        if not state:
+            optimizer._start(state, x, group)
+        scalars = [state["step"]]
+        for name in kept:
+            scalars.append(state[name])
+        fits = all([is_scalar(y) for y in scalars])
+        for j in range(MOMENTS):
+            moments[j] = NULL
+            if j < len(names) and names[j] is not None:
+                m = state[names[j]] if fits and suits(state[names[j]], p) else None
+                if m is None:
+                    fits = False
+                else:
+                    moments[j] = data_of(m)
+        if not fits:
+            left.append(x)
+            continue
+        values = [read(y) for y in scalars]
+        values[0] += 1
+        if values != last:
+            constants = optimizer._constants(group, *values)
+            if len(constants) - n_kept + 3 > CONSTANTS:
+                raise ValueError(f"{type(optimizer).__name__} gives its loop too many constants")
+            for j in range(len(constants) - n_kept):
+                k[3 + j] = constants[n_kept + j]
+            last = values
+        write(<Tensor> scalars[0], values[0])
+        for j in range(n_kept):
+            write(<Tensor> scalars[1 + j], constants[j])
+        pp, pg, count = data_of(p), data_of(g), p.count
+        loop, size = loops.loops[p.dt == DOUBLE], 8 if p.dt == DOUBLE else 4
+        nt = 1 if count < GRAIN else num_threads()
+        if nt == 1:
+            dense_part(loop, size, pp, pg, moments, k, 0, count)
+        else:
+            with nogil:
+                for t in prange(nt, num_threads=nt, schedule="static"):
+                    dense_part(loop, size, pp, pg, moments, k, count * t // nt, count * (t + 1) // nt)
+        p.storage.version += 1
+        for key in names:
+            if key is not None:
+                (<Tensor> state[key]).storage.version += 1
+    return left

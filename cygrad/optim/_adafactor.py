@@ -16,7 +16,7 @@ class Adafactor(_DenseOptimizer):
     RMS of an update.
     """
 
-    _coupled = False
+    _decays = False
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ __all__ = ["Adadelta"]
 class Adadelta(_DenseOptimizer):
     """Adadelta (https://arxiv.org/abs/1212.5701): steps scaled by RMS(past steps) / RMS(grad)."""
 
+    _loop = "adadelta"
     _capturable_devices = ["cuda", "xpu", "hpu", "privateuseone"]
 
     def __init__(
@@ -53,10 +54,15 @@ class Adadelta(_DenseOptimizer):
         state["square_avg"] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
         state["acc_delta"] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
 
-    def _update(self, p, grad, state, group):
-        rho, eps = group["rho"], group["eps"]
+    def _moments(self, group):
+        return "square_avg", "acc_delta"
+
+    def _constants(self, group, step):
+        return group["rho"], 1 - group["rho"], group["eps"], group["lr"]
+
+    def _update(self, p, grad, state, group, rho, rest, eps, lr):
         square_avg, acc_delta = state["square_avg"], state["acc_delta"]
-        square_avg.mul_(rho).addcmul_(grad, grad, value=1 - rho)
+        square_avg.mul_(rho).addcmul_(grad, grad, value=rest)
         delta = acc_delta.add(eps).sqrt_().div(square_avg.add(eps).sqrt_()).mul(grad)
-        acc_delta.mul_(rho).addcmul_(delta, delta, value=1 - rho)
-        p.add_(delta, alpha=-group["lr"])
+        acc_delta.mul_(rho).addcmul_(delta, delta, value=rest)
+        p.add_(delta, alpha=-lr)

@@ -18,6 +18,8 @@ class Adagrad(_DenseOptimizer):
     """Adagrad (https://jmlr.org/papers/v12/duchi11a.html): steps over the root of the sum of
     squared gradients. Sparse gradients change only the rows that they have."""
 
+    _loop = "adagrad"
+
     def __init__(
         self,
         params,
@@ -77,20 +79,21 @@ class Adagrad(_DenseOptimizer):
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
         state = self.state[p]
         state["step"] += 1
+        eps, rate = self._constants(group, state["step"].item())
         grad = grad.coalesce()
         index = tuple(grad.indices())
         values = -grad.values() if group["maximize"] else grad.values()
         total = state["sum"][index].addcmul_(values, values)
         state["sum"][index] = total
-        p[index] = p[index].addcdiv_(
-            values, total.sqrt_().add_(group["eps"]), value=-self._rate(state, group)
-        )
+        p[index] = p[index].addcdiv_(values, total.sqrt_().add_(eps), value=-rate)
 
-    @staticmethod
-    def _rate(state, group):
-        return group["lr"] / (1 + (state["step"].item() - 1) * group["lr_decay"])
+    def _moments(self, group):
+        return ("sum",)
 
-    def _update(self, p, grad, state, group):
+    def _constants(self, group, step):
+        return group["eps"], group["lr"] / (1 + (step - 1) * group["lr_decay"])
+
+    def _update(self, p, grad, state, group, eps, rate):
         total = state["sum"]
         total.addcmul_(grad, grad)
-        p.addcdiv_(grad, total.sqrt().add(group["eps"]), value=-self._rate(state, group))
+        p.addcdiv_(grad, total.sqrt().add(eps), value=-rate)

@@ -17,6 +17,8 @@ __all__ = ["Adamax"]
 class Adamax(_DenseOptimizer):
     """Adamax: Adam with the infinity norm of gradients (https://arxiv.org/abs/1412.6980)."""
 
+    _loop = "adamax"
+
     def __init__(
         self,
         params,
@@ -51,11 +53,16 @@ class Adamax(_DenseOptimizer):
         state["exp_avg"] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
         state["exp_inf"] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
 
-    def _update(self, p, grad, state, group):
+    def _moments(self, group):
+        return "exp_avg", "exp_inf"
+
+    def _constants(self, group, step):
         beta1, beta2 = group["betas"]
+        return 1 - beta1, beta2, group["eps"], group["lr"] / (1 - beta1**step)
+
+    def _update(self, p, grad, state, group, one_beta1, beta2, eps, rate):
         exp_avg, exp_inf = state["exp_avg"], state["exp_inf"]
-        exp_avg.lerp_(grad, 1 - beta1)
-        largest = cygrad.maximum(exp_inf * beta2, grad.abs().add_(group["eps"]))
+        exp_avg.lerp_(grad, one_beta1)
+        largest = cygrad.maximum(exp_inf * beta2, grad.abs().add_(eps))
         exp_inf.copy_(largest)
-        correction = 1 - beta1 ** state["step"].item()
-        p.addcdiv_(exp_avg, largest, value=-group["lr"] / correction)
+        p.addcdiv_(exp_avg, largest, value=-rate)

@@ -14,6 +14,8 @@ class ASGD(_DenseOptimizer):
     The rate is lr / (1 + lambd * lr * step) ** alpha.
     """
 
+    _loop = "asgd"
+    _kept = ("eta", "mu")
     _captured = "params, mus, etas, and state_steps"
 
     def __init__(
@@ -59,18 +61,19 @@ class ASGD(_DenseOptimizer):
         state["mu"] = cygrad.ones_like(state["step"])
         state["ax"] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
 
-    def _update(self, p, grad, state, group):
-        lr, lambd = group["lr"], group["lambd"]
-        step, eta, mu, ax = (
-            state["step"].item(),
-            state["eta"].item(),
-            state["mu"].item(),
-            state["ax"],
-        )
-        p.mul_(1 - lambd * eta).add_(grad, alpha=-eta)
+    def _moments(self, group):
+        return ("ax",)
+
+    def _constants(self, group, step, eta, mu):
+        lr, lambd = float(group["lr"]), group["lambd"]
+        next_eta = lr / (1 + lambd * lr * step) ** group["alpha"]
+        next_mu = 1 / max(1, step - group["t0"])
+        return next_eta, next_mu, 1 - lambd * eta, eta, mu
+
+    def _update(self, p, grad, state, group, keep, eta, mu):
+        ax = state["ax"]
+        p.mul_(keep).add_(grad, alpha=-eta)
         if mu == 1:
             ax.copy_(p)
         else:
             ax.add_(p.sub(ax).mul_(mu))
-        state["eta"].fill_(float(lr) / (1 + lambd * float(lr) * step) ** group["alpha"])
-        state["mu"].fill_(1 / max(1, step - group["t0"]))

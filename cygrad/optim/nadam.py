@@ -17,7 +17,8 @@ __all__ = ["NAdam"]
 class NAdam(_DenseOptimizer):
     """Adam with Nesterov momentum (https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ)."""
 
-    _coupled = False
+    _loop = "nadam"
+    _kept = ("mu_product",)
     _captured = "params, mu_products and state_steps"
 
     def __init__(
@@ -59,22 +60,26 @@ class NAdam(_DenseOptimizer):
         state["exp_avg"] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
         state["exp_avg_sq"] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
 
-    def _update(self, p, grad, state, group):
+    def _moments(self, group):
+        return "exp_avg", "exp_avg_sq"
+
+    def _constants(self, group, step, product):
         lr, decay = group["lr"], group["momentum_decay"]
         beta1, beta2 = group["betas"]
-        step = state["step"].item()
-        if group["weight_decay"]:
-            if group["decoupled_weight_decay"]:
-                p.mul_(1 - lr * group["weight_decay"])
-            else:
-                grad = grad.add(p, alpha=group["weight_decay"])
         mu = beta1 * (1 - 0.5 * 0.96 ** (step * decay))
         mu_next = beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * decay))
-        state["mu_product"] *= mu
-        product = state["mu_product"].item()
+        product *= mu
+        return (
+            product, 1 - beta1, beta2, 1 - beta2, 1 - beta2**step, group["eps"],
+            lr * (1 - mu) / (1 - product), lr * mu_next / (1 - product * mu_next),
+        )  # fmt: skip
+
+    def _update(
+        self, p, grad, state, group, one_beta1, beta2, one_beta2, correction2, eps, rate, next_rate
+    ):
         exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
-        exp_avg.lerp_(grad, 1 - beta1)
-        exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        denom = exp_avg_sq.div(1 - beta2**step).sqrt_().add(group["eps"])
-        p.addcdiv_(grad, denom, value=-lr * (1 - mu) / (1 - product))
-        p.addcdiv_(exp_avg, denom, value=-lr * mu_next / (1 - product * mu_next))
+        exp_avg.lerp_(grad, one_beta1)
+        exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=one_beta2)
+        denom = exp_avg_sq.div(correction2).sqrt_().add(eps)
+        p.addcdiv_(grad, denom, value=-rate)
+        p.addcdiv_(exp_avg, denom, value=-next_rate)

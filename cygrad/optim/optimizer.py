@@ -9,6 +9,11 @@ from typing import Any
 
 import cygrad
 
+try:
+    from cygrad._optim import dense as _compiled
+except ImportError:  # a build without the compiled steps
+    _compiled = None
+
 __all__ = [
     "Optimizer",
     "register_optimizer_step_post_hook",
@@ -407,13 +412,22 @@ def _check_capturable(params, what: str, devices=_CAPTURABLE_DEVICES) -> None:
 class _DenseOptimizer(Optimizer):
     """An optimizer whose step is a formula for one parameter at a time.
 
-    Subclasses give `_start(state, p, group)`, which fills the state before the first step, and
-    `_update(p, grad, state, group)`, which changes `p` and the tensors of `state` in place.
-    `grad` comes with `maximize` and (where `_coupled`) `weight_decay` applied; complex tensors
-    come as real views.
+    Subclasses give `_start(state, p, group)`, which fills the state before the first step,
+    `_constants(group, step, *kept)`, numbers that the formula takes at that step, and
+    `_update(p, grad, state, group, *constants)`, which changes `p` and the tensors of `state` in
+    place. `grad` comes with `maximize` and (where `_decays`) `weight_decay` applied; complex
+    tensors come as real views.
+    `_kept` names 0-d tensors of the state, whose new values come first in `_constants`.
+
+    `_loop` names the same formula in `_optim.h`, None if there is none. It takes the tensors of
+    the state that `_moments(group)` names, None for one that the options do without, and the
+    constants, and steps all parameters that are dense floats on the CPU; `_update` takes the
+    rest, and is what the tests hold the loop against.
     """
 
-    _coupled = True
+    _loop: str | None = None
+    _kept: tuple[str, ...] = ()
+    _decays = True
     _captured = "params and state_steps"
     _capturable_devices = _CAPTURABLE_DEVICES
 
@@ -426,8 +440,12 @@ class _DenseOptimizer(Optimizer):
         loss = _evaluate(closure)
         differentiable = self.defaults.get("differentiable", False)
         with cygrad.set_grad_enabled(differentiable):
+            compiled = _compiled is not None and self._loop is not None and not differentiable
             for group in self.param_groups:
-                for p in group["params"]:
+                params = group["params"]
+                if compiled and not group.get("capturable"):
+                    params = _compiled(self, group)
+                for p in params:
                     if p.grad is not None:
                         self._step_one(p, p.grad, group, differentiable)
         return loss
@@ -441,6 +459,10 @@ class _DenseOptimizer(Optimizer):
         if group.get("capturable"):
             _check_capturable([p], self._captured, self._capturable_devices)
         state["step"] += 1
+        kept = [state[name] for name in self._kept]
+        constants = self._constants(group, state["step"].item(), *(t.item() for t in kept))
+        for tensor, value in zip(kept, constants):
+            tensor.fill_(value)
         if differentiable:
             # What earlier steps saved for their gradients must not change under them.
             for key, value in state.items():
@@ -448,8 +470,11 @@ class _DenseOptimizer(Optimizer):
                     state[key] = value.clone()
         if group["maximize"]:
             grad = -grad
-        if self._coupled and group["weight_decay"]:
-            grad = grad.add(p, alpha=group["weight_decay"])
+        if self._decays and group.get("weight_decay"):
+            if group.get("decoupled_weight_decay"):
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+            else:
+                grad = grad.add(p, alpha=group["weight_decay"])
         if cygrad.is_complex(p):
             state = {
                 k: cygrad.view_as_real(v)
@@ -458,10 +483,16 @@ class _DenseOptimizer(Optimizer):
                 for k, v in state.items()
             }
             p, grad = cygrad.view_as_real(p), cygrad.view_as_real(grad)
-        self._update(p, grad, state, group)
+        self._update(p, grad, state, group, *constants[len(kept) :])
 
     def _start(self, state: dict[str, Any], p, group: dict[str, Any]) -> None:
         raise NotImplementedError
 
-    def _update(self, p, grad, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def _moments(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        raise NotImplementedError
+
+    def _constants(self, group: dict[str, Any], step: float, *kept: float) -> tuple[float, ...]:
+        return ()
+
+    def _update(self, p, grad, state: dict[str, Any], group: dict[str, Any], *constants) -> None:
         raise NotImplementedError

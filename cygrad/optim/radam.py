@@ -18,7 +18,7 @@ class RAdam(_DenseOptimizer):
     """Rectified Adam (https://arxiv.org/abs/1908.03265): plain momentum for the first steps, then
     Adam scaled by how far the variance of its adaptive rate can be known."""
 
-    _coupled = False
+    _loop = "radam"
 
     def __init__(
         self,
@@ -56,23 +56,26 @@ class RAdam(_DenseOptimizer):
         state["exp_avg"] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
         state["exp_avg_sq"] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
 
-    def _update(self, p, grad, state, group):
-        lr = group["lr"]
+    def _moments(self, group):
+        return "exp_avg", "exp_avg_sq"
+
+    def _constants(self, group, step):
         beta1, beta2 = group["betas"]
-        step = state["step"].item()
-        if group["weight_decay"]:
-            if group["decoupled_weight_decay"]:
-                p.mul_(1 - lr * group["weight_decay"])
-            else:
-                grad = grad.add(p, alpha=group["weight_decay"])
-        exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
-        exp_avg.lerp_(grad, 1 - beta1)
-        exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
         correction2 = 1 - beta2**step
-        update = exp_avg / (1 - beta1**step) * lr
         rho_inf = 2 / (1 - beta2) - 1
         rho = rho_inf - 2 * step * beta2**step / correction2
+        scale = 0.0  # while the variance cannot be known
         if rho > 5:
             rect = (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)
-            update = update * (correction2**0.5 / exp_avg_sq.sqrt().add(group["eps"])) * rect**0.5
+            scale = (correction2 * rect) ** 0.5
+        rate = group["lr"] / (1 - beta1**step)
+        return 1 - beta1, beta2, 1 - beta2, rate, group["eps"], scale
+
+    def _update(self, p, grad, state, group, one_beta1, beta2, one_beta2, rate, eps, scale):
+        exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
+        exp_avg.lerp_(grad, one_beta1)
+        exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=one_beta2)
+        update = exp_avg * rate
+        if scale:
+            update = update * (scale / exp_avg_sq.sqrt().add(eps))
         p.sub_(update)

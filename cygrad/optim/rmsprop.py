@@ -19,6 +19,8 @@ class RMSprop(_DenseOptimizer):
     centered subtracts the square of the running mean (https://arxiv.org/abs/1308.0850).
     """
 
+    _loop = "rmsprop"
+
     def __init__(
         self,
         params,
@@ -51,28 +53,35 @@ class RMSprop(_DenseOptimizer):
         super().__init__(params, defaults)
 
     def _start(self, state, p, group):
-        names = ["square_avg"]
-        if group["momentum"] > 0:
-            names.append("momentum_buffer")
-        if group["centered"]:
-            names.append("grad_avg")
         state["step"] = _new_step()
-        for name in names:
-            state[name] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
+        for name in self._moments(group):
+            if name is not None:
+                state[name] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
 
-    def _update(self, p, grad, state, group):
-        alpha, square_avg = group["alpha"], state["square_avg"]
-        square_avg.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
+    def _moments(self, group):
+        return (
+            "square_avg",
+            "momentum_buffer" if group["momentum"] > 0 else None,
+            "grad_avg" if group["centered"] else None,
+        )
+
+    def _constants(self, group, step):
+        alpha = group["alpha"]
+        return alpha, 1 - alpha, group["eps"], group["momentum"], group["lr"]
+
+    def _update(self, p, grad, state, group, alpha, one_alpha, eps, momentum, lr):
+        square_avg = state["square_avg"]
+        square_avg.mul_(alpha).addcmul_(grad, grad, value=one_alpha)
         if group["centered"]:
             grad_avg = state["grad_avg"]
-            grad_avg.lerp_(grad, 1 - alpha)
+            grad_avg.lerp_(grad, one_alpha)
             root = square_avg.addcmul(grad_avg, grad_avg, value=-1).sqrt_()
         else:
             root = square_avg.sqrt()
-        denom = root.add(group["eps"])
-        if group["momentum"] > 0:
+        denom = root.add(eps)
+        if momentum > 0:
             buf = state["momentum_buffer"]
-            buf.mul_(group["momentum"]).addcdiv_(grad, denom)
-            p.add_(buf, alpha=-group["lr"])
+            buf.mul_(momentum).addcdiv_(grad, denom)
+            p.add_(buf, alpha=-lr)
         else:
-            p.addcdiv_(grad, denom, value=-group["lr"])
+            p.addcdiv_(grad, denom, value=-lr)

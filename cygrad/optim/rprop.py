@@ -14,7 +14,7 @@ class Rprop(_DenseOptimizer):
     etas: the factors (smaller, larger). step_sizes: the bounds (least, greatest).
     """
 
-    _coupled = False
+    _loop = "rprop"
 
     def __init__(
         self,
@@ -50,9 +50,13 @@ class Rprop(_DenseOptimizer):
         state["prev"] = cygrad.zeros_like(p, memory_format=cygrad.preserve_format)
         state["step_size"] = cygrad.full_like(p, lr, memory_format=cygrad.preserve_format)
 
-    def _update(self, p, grad, state, group):
-        smaller, larger = group["etas"]
-        least, greatest = group["step_sizes"]
+    def _moments(self, group):
+        return "prev", "step_size"
+
+    def _constants(self, group, step):
+        return *group["etas"], *group["step_sizes"]
+
+    def _update(self, p, grad, state, group, smaller, larger, least, greatest):
         prev, step_size = state["prev"], state["step_size"]
         turn = (grad * prev).sign()
         factor = cygrad.ones_like(turn)
