@@ -176,6 +176,120 @@ def test_adam_steps_as_its_composite(amsgrad, maximize, decoupled):
     assert [optimizer.state[p]["step"].item() for p in params] == [5.0, 5.0]
 
 
+LOOPS = [case for case in CASES if getattr(getattr(optim, case[0]), "_loop", None)] + [
+    ("Adadelta", {"maximize": True}),
+    ("Adagrad", {"maximize": True}),
+    ("Adamax", {"betas": (0.5, 0.8), "maximize": True}),
+    ("ASGD", {"t0": 2, "maximize": True}),
+    ("NAdam", {"weight_decay": 0.1, "foreach": True}),
+    ("RAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    ("RMSprop", {"momentum": 0.9}),
+    ("RMSprop", {"centered": True, "maximize": True}),
+    ("Rprop", {"maximize": True}),
+]
+
+
+def _both_ways(monkeypatch, name, options, make, steps=12):
+    """The optimizer after steps on `make()` of the compiled loop, and of the operators."""
+    optimizers = []
+    for loop in (True, False):
+        with monkeypatch.context() as patch:
+            if not loop:
+                patch.setattr(optim.optimizer, "_compiled", None)
+            cygrad.manual_seed(0)
+            params = [cygrad.nn.Parameter(p) for p in make()]
+            optimizer = getattr(optim, name)(params, **options)
+            for _ in range(steps):
+                for p in params:
+                    p.grad = cygrad.randn(p.shape, dtype=p.dtype) + 0.1 * p.detach()
+                optimizer.step()
+        optimizers.append(optimizer)
+    return optimizers
+
+
+def _assert_same(one, other, tolerance):
+    for p, q in zip(one.param_groups[0]["params"], other.param_groups[0]["params"]):
+        cygrad.testing.assert_close(p, q, atol=tolerance, rtol=tolerance)
+        assert list(one.state[p]) == list(other.state[q])
+        for key, value in one.state[p].items():
+            cygrad.testing.assert_close(value, other.state[q][key], atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [cygrad.float32, cygrad.float64])
+@pytest.mark.parametrize("name, options", LOOPS)
+def test_a_loop_steps_as_its_operators(monkeypatch, name, options, dtype):
+    def make():
+        values = [cygrad.randn(shape, dtype=dtype) for shape in [(5, 7), (33,), (), (0, 3)]]
+        # A transposed one and one of another dtype, which the loop leaves to the operators.
+        return [*values, cygrad.randn(4, 6, dtype=dtype).t(), cygrad.randn(3).bfloat16()]
+
+    calls = []
+    compiled = optim.optimizer._compiled
+    monkeypatch.setattr(
+        optim.optimizer, "_compiled", lambda *args: calls.append(compiled(*args)) or calls[-1]
+    )
+    one, other = _both_ways(monkeypatch, name, options, make)
+    left = [id(p) for p in one.param_groups[0]["params"][4:]]
+    assert [[id(p) for p in call] for call in calls] == [left] * 12
+    _assert_same(one, other, 1e-5 if dtype == cygrad.float32 else 1e-6)
+
+
+@pytest.mark.parametrize("name, options", LOOPS)
+def test_a_loop_is_the_same_in_any_number_of_threads(name, options):
+    before = cygrad.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 3):
+            cygrad.set_num_threads(threads)
+            cygrad.manual_seed(0)
+            p = cygrad.nn.Parameter(cygrad.randn(70001))
+            optimizer = getattr(optim, name)([p], **options)
+            for _ in range(3):
+                p.grad = cygrad.randn(70001)
+                optimizer.step()
+            results.append(p)
+    finally:
+        cygrad.set_num_threads(before)
+    assert cygrad.equal(*results)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in LOOPS}))
+def test_a_loop_keeps_what_is_not_finite(monkeypatch, name):
+    special = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-30, 1e30]
+    results = []
+    for loop in (True, False):
+        if not loop:
+            monkeypatch.setattr(optim.optimizer, "_compiled", None)
+        p = cygrad.nn.Parameter(cygrad.tensor([1.0] * 7 + special))
+        optimizer = getattr(optim, name)([p])
+        for _ in range(3):
+            p.grad = cygrad.tensor(special + [1.0] * 7)
+            optimizer.step()
+        results.append(p)
+    cygrad.testing.assert_close(*results, equal_nan=True)
+
+
+def test_a_loop_takes_every_kind_of_rate_and_counter():
+    """Parameters that are at different steps, a tensor as rate, and a version that counts up."""
+    p, q = parameter(), parameter()
+    optimizer = optim.NAdam([p, q], lr=0.1)
+    same = [parameter(), parameter()]
+    apart = [optim.NAdam([s], lr=cygrad.tensor(0.1, dtype=cygrad.float64)) for s in same]
+    for step in range(4):
+        p.grad = same[0].grad = cygrad.ones(2)
+        q.grad = same[1].grad = None if step < 2 else cygrad.ones(2)
+        optimizer.step()
+        for each in apart:
+            each.step()
+    assert [optimizer.state[t]["step"].item() for t in (p, q)] == [4.0, 2.0]
+    assert p.tolist() == pytest.approx(same[0].tolist())
+    assert q.tolist() == pytest.approx(same[1].tolist())
+    out = (p * p).sum()
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.backward()
+
+
 def test_a_tensor_as_rate():
     p, q = parameter(), parameter()
     p.grad = q.grad = cygrad.ones(2)
