@@ -704,7 +704,7 @@ cdef class Tensor:
                 "tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to "
                 "allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may "
                 "break downstream systems that assume they match.")
-        if g.dev != self.dev:
+        if g.dev != self.dev and not (g.dev == SPARSE and self.dev == 0):
             raise RuntimeError(f"attempting to assign a gradient with device type '{g.device}' to a tensor with device "
                                f"type '{self.device}'. Please ensure that the gradient and the tensor are on the same "
                                "device")
