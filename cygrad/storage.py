@@ -10,8 +10,6 @@ import os
 import sys
 import warnings
 
-import numpy as np
-
 from . import _bridge, _core, _shape, _storage
 
 __all__ = ["TypedStorage", "UntypedStorage"]
@@ -216,6 +214,8 @@ def byteswap(storage, dtype):
     """Reverses the bytes of every element, in place."""
     width = dtype.itemsize // 2 if dtype.is_complex else dtype.itemsize
     if width > 1:
+        import numpy as np  # NumPy is most of an import's time
+
         np.frombuffer(storage, dtype=f"u{width}").byteswap(inplace=True)
 
 
