@@ -807,7 +807,7 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
     nd = broadcast_dims(operands, sizes)
     dev = device_of(op.name, operands)
     # --- whether to record it
-    if grad_enabled() and result >= HALF:
+    if grad_enabled() and result >= HALF and op.node_types[0] is not None:
         for i in range(op.arity):
             x = operands[i]
             if isinstance(x, Tensor) and grad_required(<Tensor> x):
@@ -925,7 +925,7 @@ cdef Tensor fast(Op op, Tensor like, object x, object y):
     ptr[0] = r.storage.ptr
     stride[0] = itemsize_of(r.dt)
     kernel(like.count, ptr, stride, NULL)
-    if recorded and grad_enabled() and dt >= HALF:
+    if recorded and grad_enabled() and dt >= HALF and op.node_types[0] is not None:
         record_fast(op, r, x, y, n)
     return r
 

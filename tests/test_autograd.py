@@ -783,3 +783,13 @@ def test_order_of_leaf_hooks():
         return said
 
     assert order(cygrad) == order(torch)
+
+
+def test_operators_without_gradient_record_nothing():
+    x = cygrad.rand(2, 3, requires_grad=True)
+    special = cygrad.special
+    for f in (special.modified_bessel_i1, special.airy_ai, special.spherical_bessel_j0):
+        for y in (f(x), f(x.t())):
+            assert not y.requires_grad and y.grad_fn is None
+    y = special.hermite_polynomial_h(x, 2)
+    assert not y.requires_grad and y.grad_fn is None
