@@ -415,6 +415,16 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
             raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {t.dim()}-D")
     shape = (vec1.numel(), vec2.numel())
     product = vec1.unsqueeze(1) * vec2
+    dtype = cygrad.result_type(input, product)
+    for scale, name in ((alpha, "alpha"), (beta, "beta")):
+        if isinstance(scale, bool) and dtype != cygrad.bool:
+            raise RuntimeError(f"Boolean {name} only supported for Boolean results.")
+        if isinstance(scale, float) and not (dtype.is_floating_point or dtype.is_complex):
+            raise RuntimeError(
+                f"For integral input tensors, argument {name} must not be a floating point number."
+            )
+    if dtype == cygrad.bool:
+        alpha, beta = bool(alpha), bool(beta)
     product = product if alpha == 1 else product * alpha
     if beta == 0:
         return _deliver(out, product)

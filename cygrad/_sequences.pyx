@@ -250,11 +250,14 @@ cdef Tensor spaced(object start, object end, Py_ssize_t n, int dt, double base, 
     """Both halves are counted from their own end.
 
     Steps and elements are rounded as PyTorch rounds them: once in float32 and float64, at every operation in the 16-bit
-    dtypes; integers are cut from float32.
+    dtypes; integers are cut from float64, between ends cut first, and powers from float32.
     """
-    cdef Tensor t = make(1, &n, DOUBLE if dt == DOUBLE else FLOAT, 0)
+    cdef bint whole = BOOL < dt < HALF and not powers, wide = dt == DOUBLE or whole
+    cdef Tensor t = make(1, &n, DOUBLE if wide else FLOAT, 0)
     cdef double* d = <double*> t.storage.ptr
     cdef float* f = <float*> t.storage.ptr
+    if whole:
+        start, end = [_bridge.item(filled(0, NULL, bound, dt, 0)) for bound in (start, end)]
     cdef double lo = start, hi = end, step = (hi - lo) / (n - 1) if n > 1 else 0
     cdef float flo = <float> lo, fhi = <float> hi, fstep, x
     cdef bint small = dt == HALF or dt == BFLOAT16
@@ -265,7 +268,7 @@ cdef Tensor spaced(object start, object end, Py_ssize_t n, int dt, double base, 
     else:
         fstep = (fhi - flo) / <float> (n - 1) if n > 1 else 0
     for i in range(n):
-        if dt == DOUBLE:
+        if wide:
             d[i] = fma(step, <double> i, lo) if i < half else fma(-step, <double> (n - 1 - i), hi)
             if powers:
                 d[i] = pow(base, d[i])

@@ -372,6 +372,8 @@ def sum_to_size(Tensor self not None, *size):
     cdef int shift = self.nd - len(shape)
     if shift < 0 or any(n != 1 and n != s for n, s in zip(shape, self.shape[max(shift, 0):])):
         raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(self.shape)}}}.")
+    if self.nd == 0:
+        return _ops.GRADIENT_NAMESPACE["_sum"](self, ())    # of integers an int64, as of any sum
     return _ops.GRADIENT_NAMESPACE["_sum_to"](self, shape)
 
 

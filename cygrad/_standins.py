@@ -206,7 +206,6 @@ TABLE = """
 [library] there are no operators but cygrad's own: Library(); custom_op; define; get_ctx; impl; impl_abstract;
     infer_schema; opcheck; register_autocast; register_autograd; register_fake; register_kernel; register_vmap;
     register_torch_dispatch; triton_op; wrap_triton; CustomOpDef(); fallthrough_kernel; get_kernel
-[masked] masked tensors are not there: masked_tensor; as_masked_tensor; MaskedTensor(); is_masked_tensor = False
 [monitor] there is no monitoring: Event(); Stat(); log_event
 [mtia] there is no MTIA: is_available = False; device_count = 0; is_initialized = False; synchronize; current_device
 [nested] nested tensors are not there: nested_tensor; as_nested_tensor; to_padded_tensor; nested_tensor_from_jagged;

@@ -1,5 +1,7 @@
 """Creation of tensors: values to the last bit, dtypes, layouts and errors of PyTorch."""
 
+import math
+
 import numpy as np
 import pytest
 from peer import same
@@ -360,6 +362,11 @@ def test_spaces():
         lambda lib: lib.logspace(-10, 10, 5, dtype=lib.float64),
         lambda lib: lib.logspace(0, 1, 1),
         lambda lib: lib.linspace(0, 1, 5, out=lib.empty(5)),
+        lambda lib: lib.linspace(4.3, -3, 50, dtype=lib.int64),  # from 4
+        lambda lib: lib.linspace(0, 7, 50, dtype=lib.int32),
+        lambda lib: lib.linspace(0, 2**53 + 2, 3, dtype=lib.int64),
+        lambda lib: lib.linspace(0, 300, 3, dtype=lib.uint8),
+        lambda lib: lib.linspace(0, math.inf, 3, dtype=lib.int64),
     )
     for args in ((0, 1, 50), (-3, 2, 17), (0, 1, 8, 2)):
         mine, theirs = cygrad.logspace(*args).tolist(), torch.logspace(*args).tolist()

@@ -60,6 +60,19 @@ def test_batched_sums():
     compare(_products.outer, torch.outer, v, v)
 
 
+def test_addr_of_bools_and_integers():
+    b, i = cygrad.tensor([True, False]), cygrad.tensor([1, 2])
+    for kw in ({}, {"beta": 2}, {"alpha": 2}, {"beta": False}):
+        out = cygrad.addr(cygrad.tensor([[True, False], [False, True]]), b, b, **kw)
+        expected = [[True, False], [False, kw.get("beta", True) is not False]]
+        assert out.dtype == cygrad.bool and out.tolist() == expected
+    assert cygrad.addr(i, b, b).tolist() == [[2, 2], [1, 2]]
+    with pytest.raises(RuntimeError, match="Boolean alpha only supported for Boolean results."):
+        cygrad.addr(i, i, i, alpha=True)
+    with pytest.raises(RuntimeError, match="For integral input tensors, argument beta must not be a floating point"):
+        cygrad.addr(i, i, i, beta=1.5)
+
+
 def test_beta_zero_ignores_nan():
     a, b = arrays((2, 3), (3, 4))
     nan = np.full(4, np.nan)

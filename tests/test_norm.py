@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from families import assert_same, check_gradients, compare, compare_errors, peer, to_cygrad, to_peer
 
+import cygrad as torch
 from cygrad import _composite, _nn, _optim
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -114,6 +115,16 @@ def test_batch_norm(shape, training):
                 lambda t, *p: functional().batch_norm(t, *theirs, *p, training=training, momentum=0.3), x, *extra)
     for a, c in zip(ours, theirs, strict=True):
         assert_same(a, c)
+
+
+def test_batch_norm_of_vectors():
+    empty, some = torch.ones(0, requires_grad=True), torch.ones(3)
+    for training in (True, False):
+        assert torch.nn.functional.batch_norm(empty, empty, empty, training=training).shape == (0,)
+        with pytest.raises(RuntimeError, match="running_mean should contain 0 elements not 3"):
+            torch.nn.functional.batch_norm(some, some, some, training=training)
+    with pytest.raises(IndexError, match="Dimension out of range"):
+        torch.nn.functional.batch_norm(some, None, None, training=True)
 
 
 @pytest.mark.parametrize("pad, by_frequency", [(-1, False), (2, False), (2, True)])

@@ -390,3 +390,9 @@ def test_two_empty_dimensions(shape):
     """Several reduced dimensions of size 0 are no division by zero."""
     x = cygrad.ones(shape)
     assert x.prod().item() == 1 and x.isfinite().all().item() and not x.any().item()
+
+
+def test_sum_to_size_of_numbers_is_a_sum():
+    assert cygrad.tensor(True).sum_to_size(()).dtype == cygrad.int64
+    assert cygrad.tensor(3, dtype=cygrad.int32).sum_to_size(()).dtype == cygrad.int64
+    assert cygrad.ones(2, 2, dtype=cygrad.bool).sum_to_size(2, 2).dtype == cygrad.bool

@@ -27,7 +27,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     """
     if training:
         _verify_batch_size(input.size())
-    channels = input.size(1)
+    channels = input.size(1) if input.dim() > 1 else 0
     if not training:
         for name, value in (("running_mean", running_mean), ("running_var", running_var)):
             if value is None:
@@ -42,6 +42,10 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
     if input.dtype == cygrad.float64 and weight is not None and weight.dtype != input.dtype:
         raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
+    if input.dim() < 2:
+        if input.numel():
+            input.size(1)  # the IndexError
+        return input.clone()
     return _nn.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
 
 
