@@ -47,6 +47,7 @@ cdef class Op:
     cdef int n_params
     cdef int fast_from, fast_to             # the dtypes that `fast` may take: fast_from <= dt < fast_to
     cdef bint no_ints, no_half              # dtypes that PyTorch has no kernel for
+    cdef bint no_bool_operand               # a bool tensor is refused among operands of other dtypes too
     cdef bint real_result                   # complex operands give the dtype of their parts
     cdef list node_types                      # by which operands are Python numbers
     cdef int grad_mode[3]                   # NONE, ZERO, MISSING, IDENTITY, TEXT

@@ -535,6 +535,17 @@ cdef Tensor zeros_like(Tensor t):
     return r
 
 
+cdef int refuse_bool(Op op, tuple operands) except -1:
+    cdef int bools = 0
+    for x in operands:
+        bools += isinstance(x, Tensor) and (<Tensor> x).dt == BOOL
+    if bools == len(operands):
+        raise RuntimeError(op.row.error)
+    if bools:
+        raise RuntimeError(op.row.bool_error)
+    return 0
+
+
 cdef object kernel_missing(Op op, int dt):
     if op.row.no_complex and dt >= CFLOAT:
         return NotImplementedError(op.row.no_complex)
@@ -791,6 +802,8 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
     cdef tuple given
     # --- what to compute
     dt = result_dtype(operands)
+    if op.no_bool_operand:
+        refuse_bool(op, operands)
     compute = dt
     if op.kind == KIND_FLOAT and dt < HALF:
         compute = default_dtype_code()
@@ -1240,6 +1253,7 @@ cdef Op make_op(object row, dict kernels):
     op.fast_from = N_DTYPES if row.params else FLOAT if row.zero_division or op.kind == KIND_FLOAT else BOOL
     op.fast_to = CFLOAT if row.real_result else N_DTYPES
     op.no_ints, op.no_half = row.ints is False and row.kind == "float", not row.half
+    op.no_bool_operand = bool(row.bool_error)
     op.real_result = row.real_result
     op.node_types, op.grads, op.grad_texts = [None] * 8, [None] * 3, [None] * 3
     for i, (_, default) in enumerate(row.params):

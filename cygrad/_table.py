@@ -66,6 +66,7 @@ class Row:
     domain: tuple = (-3.0, 3.0)
     label: str = ""
     error: str = ""
+    bool_error: str = ""  # for one bool tensor among other operands
     missing: str = ""
     half: bool = True
     complexes: str | bool | None = None
@@ -152,6 +153,10 @@ _NO_SUB = (
     "Subtraction, the `-` operator, with two bool tensors is not supported. "
     "Use the `^` or `logical_xor()` operator instead."
 )
+_NO_SUB_MIXED = (
+    "Subtraction, the `-` operator, with a bool tensor is not supported. "
+    "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+)
 _NO_NEG = (
     "Negation, the `-` operator, on a bool tensor is not supported. "
     "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
@@ -175,11 +180,11 @@ ROWS = (
     binary("add", "a+b", "g", "g", bools="a|b", complexes=True),
     binary("_add_alpha", "a+alpha*b", "g", "g*conj(alpha)", bools="where(alpha!=0,a|b,a)",
            params=(("alpha", 1),), grad_name="AddBackward0", complexes=True),
-    binary("sub", "a-b", "g", "-g", bools=False, error=_NO_SUB, aliases="subtract",
+    binary("sub", "a-b", "g", "-g", bools=False, error=_NO_SUB, bool_error=_NO_SUB_MIXED, aliases="subtract",
            complexes=True),
     binary("_sub_alpha", "a-alpha*b", "g", "-g*conj(alpha)", params=(("alpha", 1),),
-           bools=False, error=_NO_SUB, grad_name="SubBackward0", complexes=True),
-    binary("rsub", "b-a", "-g", "g", bools=False, error=_NO_SUB, forms="f",
+           bools=False, error=_NO_SUB, bool_error=_NO_SUB_MIXED, grad_name="SubBackward0", complexes=True),
+    binary("rsub", "b-a", "-g", "g", bools=False, error=_NO_SUB, bool_error=_NO_SUB_MIXED, forms="f",
            grad_name_b="RsubBackward1", complexes=True),
     binary("mul", "a*b", "g*conj(b)", "g*conj(a)", bools="a&b", aliases="multiply",
            complexes=True),

@@ -4,6 +4,8 @@ import copy
 import io
 import math
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -291,10 +293,7 @@ def test_cast_warns_once():
         "    z = cygrad.tensor([1j]); z.real.sum(); z.float(); z.double()\n"
         "print([str(x.message) for x in w])"
     )
-    import subprocess
-    import sys
-
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "['Casting complex values to real discards the imaginary part']"
 
 

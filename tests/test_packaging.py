@@ -94,5 +94,5 @@ def test_missing_blas_is_said(tmp_path):
 def test_import_is_light():
     """NumPy, and the subpackages, are imported when they are first used."""
     code = "import sys, cygrad; print([m for m in ('numpy', 'cygrad.nn', 'cygrad.linalg') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr

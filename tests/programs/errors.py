@@ -166,6 +166,9 @@ CALLS = {
     "before init": lambda: type(
         "Early", (nn.Module,), {"__init__": lambda s: setattr(s, "a", nn.ReLU())}
     )(),
+    "invert a mask": lambda: 1 - torch.tensor([True]),
+    "mask minus mask": lambda: torch.tensor([True]) - torch.tensor([True]),
+    "mask minus numbers": lambda: torch.tensor([True]) - torch.ones(1),
     "parameter": lambda: nn.Linear(1, 1).register_parameter("p", torch.ones(1)),
     "assign parameter": lambda: setattr(nn.Linear(1, 1), "weight", torch.ones(1)),
     "missing attribute": lambda: nn.Linear(1, 1).wieght,
