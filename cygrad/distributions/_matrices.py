@@ -3,6 +3,31 @@
 import cygrad
 from cygrad import linalg
 
+from .utils import lazy_property
+
+
+class ByFactor:
+    """The matrices of a distribution that computes with `_factor`, the lower Cholesky factor of its covariance.
+
+    They are made at their first use; `_full` gives a matrix the batch shape.
+    """
+
+    def _expand_rest(self, new, batch_shape):
+        new._factor = self._factor
+
+    @lazy_property
+    def scale_tril(self):
+        """L with L L^T the covariance."""
+        return self._full(self._factor)
+
+    @lazy_property
+    def covariance_matrix(self):
+        return self._full(self._factor @ self._factor.mT)
+
+    @lazy_property
+    def precision_matrix(self):
+        return self._full(inverse_by_factor(self._factor))
+
 
 def factor_of_inverse(matrix):
     """The lower Cholesky factor of the inverse of a positive definite matrix.

@@ -5,14 +5,14 @@ import math
 import cygrad
 
 from . import constraints
-from ._matrices import factor_of_inverse, half_log_det, inverse_by_factor, mahalanobis, times
+from ._matrices import ByFactor, factor_of_inverse, half_log_det, mahalanobis, times
 from .distribution import EMPTY, Distribution
-from .utils import lazy_property, standard_normal
+from .utils import standard_normal
 
 __all__ = ["MultivariateNormal"]
 
 
-class MultivariateNormal(Distribution):
+class MultivariateNormal(ByFactor, Distribution):
     """The normal distribution of vectors, by its mean and one of covariance, precision or lower factor of covariance.
 
     The factor is what computes; the other matrices are made at their first use.
@@ -64,24 +64,8 @@ class MultivariateNormal(Distribution):
         else:
             self._factor = factor_of_inverse(precision_matrix)
 
-    def _expand_rest(self, new, batch_shape):
-        new._factor = self._factor
-
     def _full(self, matrix):
         return matrix.expand(self._batch_shape + self._event_shape + self._event_shape)
-
-    @lazy_property
-    def scale_tril(self):
-        """L with L L^T the covariance."""
-        return self._full(self._factor)
-
-    @lazy_property
-    def covariance_matrix(self):
-        return self._full(self._factor @ self._factor.mT)
-
-    @lazy_property
-    def precision_matrix(self):
-        return self._full(inverse_by_factor(self._factor))
 
     @property
     def mean(self):

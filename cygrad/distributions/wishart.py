@@ -7,11 +7,10 @@ import cygrad
 
 from ..autograd.grad_mode import no_grad
 from . import constraints
-from ._matrices import factor_of_inverse, half_log_det, inverse_by_factor
+from ._matrices import ByFactor, factor_of_inverse, half_log_det, inverse_by_factor
 from .chi2 import Chi2
 from .distribution import EMPTY
 from .exp_family import ExponentialFamily
-from .utils import lazy_property
 
 __all__ = ["Wishart"]
 
@@ -22,7 +21,7 @@ def _mvdigamma(x, p):
     ).sum(-1)
 
 
-class Wishart(ExponentialFamily):
+class Wishart(ByFactor, ExponentialFamily):
     """The distribution of sums of `df` outer products of normal vectors with the given covariance; df > n - 1.
 
     Sampled by Bartlett's decomposition.
@@ -85,23 +84,8 @@ class Wishart(ExponentialFamily):
             "df": constraints.greater_than(self._event_shape[-1] - 1),
         }
 
-    def _expand_rest(self, new, batch_shape):
-        new._factor = self._factor
-
     def _full(self, matrix):
         return matrix.expand(self._batch_shape + self._event_shape)
-
-    @lazy_property
-    def scale_tril(self):
-        return self._full(self._factor)
-
-    @lazy_property
-    def covariance_matrix(self):
-        return self._full(self._factor @ self._factor.mT)
-
-    @lazy_property
-    def precision_matrix(self):
-        return self._full(inverse_by_factor(self._factor))
 
     @property
     def mean(self):
