@@ -1,4 +1,3 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """How samples of gamma and beta distributions move with their parameters, at fixed values of the distribution function.
 
 Implicit reparametrisation (Figurnov, Mohamed and Mnih 2018): x(a) with F(x; a) constant has dx/da = -(dF/da) / f, f the
