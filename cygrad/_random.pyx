@@ -1,5 +1,3 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-# cython: initializedcheck=False
 """The CPU's random stream: MT19937 and the rules by which PyTorch turns its words into numbers.
 
 Design
