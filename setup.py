@@ -2,7 +2,7 @@
 
 CYGRAD_CHECKED=1    bounds checks, assertions, address and undefined-behaviour sanitizers
 CYGRAD_JOBS=n       compilers at a time (default: all cores)
-CYGRAD_ONLY=a,b     only these modules (while working on one)
+CYGRAD_ONLY=a,b     only these modules, by the last part of their names (while working on one)
 """
 
 import os
@@ -18,9 +18,9 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 PACKAGE = Path("cygrad")
-GENERATED = PACKAGE / "_generated"
 CHECKED = os.environ.get("CYGRAD_CHECKED") == "1"
 BUILD = Path("build/checked" if CHECKED else "build")
+GENERATED = BUILD / "generated"  # the C of the table
 FLAGS = BUILD / "flags.txt"  # objects made with other flags are stale
 ONLY = os.environ.get("CYGRAD_ONLY", "").split(",") if os.environ.get("CYGRAD_ONLY") else None
 JOBS = int(os.environ.get("CYGRAD_JOBS") or os.cpu_count() or 1)
@@ -52,8 +52,7 @@ DIRECTIVES = {
     "initializedcheck": CHECKED,
     "cdivision": True,
 }
-# OpenBLAS, where it and the package are installed in one place; `cygrad/_blas.py` covers the rest.
-BLAS_RPATH = ["-Wl,-rpath,$ORIGIN/../scipy_openblas32/lib"] if ON_LINUX else []
+USE_BLAS = ("cygrad._operators.conv", "cygrad._operators.lapack", "cygrad._operators.matmul")
 
 
 def write_if_changed(path, text):
@@ -64,38 +63,48 @@ def write_if_changed(path, text):
 
 def generate_kernels():
     """Writes the C and the type stub of the table's rows, before the package can be imported."""
-    sys.path.insert(0, str(PACKAGE))
+    sys.path.append(str(PACKAGE))  # `_table.rows` by itself, without the package around it
     try:
-        import _generate
-        import _stubs
+        from _table import generate, stubs
     finally:
-        sys.path.pop(0)
-    write_if_changed(PACKAGE / "__init__.pyi", _stubs.stub())
-    return [str(path) for path in _generate.generate(GENERATED)]
+        sys.path.pop()
+    write_if_changed(PACKAGE / "__init__.pyi", stubs.stub())
+    return [str(path) for path in generate.generate(GENERATED)]
+
+
+def openblas(module):
+    """How a module is linked to OpenBLAS, which it finds at run time where the two packages are installed in one
+    place; `cygrad/_kernels/blas.py` covers the rest."""
+    if module not in USE_BLAS:
+        return {}
+    above = "/..".join([""] * (module.count(".") + 1))
+    rpath = [f"-Wl,-rpath,$ORIGIN{above}/scipy_openblas32/lib"] if ON_LINUX else []
+    return {
+        "include_dirs": [scipy_openblas32.get_include_dir()],
+        "library_dirs": [scipy_openblas32.get_lib_dir()],
+        "libraries": ["scipy_openblas"],
+        "extra_link_args": rpath,
+    }
 
 
 def extensions():
     kernels = generate_kernels()
     write_if_changed(FLAGS, " ".join(COMPILE))
-    headers = sorted(str(p) for p in PACKAGE.glob("*.h")) + [
-        str(GENERATED / "_kernels.h"),
-        str(FLAGS),
-    ]
-    for source in sorted([*PACKAGE.glob("*.pyx"), *PACKAGE.glob("cl/*.pyx")]):
+    headers = [*map(str, sorted(PACKAGE.rglob("*.h"))), str(GENERATED / "kernels.h"), str(FLAGS)]
+    for source in sorted(PACKAGE.rglob("*.pyx")):
         if ONLY and source.stem not in ONLY:
             continue
-        blas = source.stem in ("_linalg", "_conv", "_lapack")
+        module = ".".join(source.with_suffix("").parts)
+        blas = openblas(module)
         yield Extension(
-            ".".join(source.with_suffix("").parts),
-            [str(source)] + (kernels if source.stem == "_ops" else []),
-            include_dirs=[str(PACKAGE), str(GENERATED)]
-            + ([scipy_openblas32.get_include_dir()] if blas else []),
-            library_dirs=[scipy_openblas32.get_lib_dir()] if blas else [],
-            libraries=(["scipy_openblas"] if blas else [])
-            + (["mvec", "m"] if ON_X86_GLIBC else ["m"]),
+            module,
+            [str(source)] + (kernels if module == "cygrad._ops" else []),
+            include_dirs=[str(PACKAGE), str(GENERATED), *blas.get("include_dirs", [])],
+            library_dirs=blas.get("library_dirs", []),
+            libraries=blas.get("libraries", []) + (["mvec", "m"] if ON_X86_GLIBC else ["m"]),
             define_macros=[("CYTHON_USE_TYPE_SPECS", "1")],
             extra_compile_args=COMPILE,
-            extra_link_args=LINK + (BLAS_RPATH if blas else []),
+            extra_link_args=LINK + blas.get("extra_link_args", []),
             depends=headers,
         )
 

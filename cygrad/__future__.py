@@ -1,6 +1,6 @@
 """torch.__future__: how modules are converted and loaded; PyTorch's defaults are all there is."""
 
-from ._standins import _call
+from ._as_torch.standins import _call
 
 _WHY = "modules are converted in place"
 

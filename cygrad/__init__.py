@@ -13,11 +13,10 @@ import math as _math
 import os as _os
 import sys as _sys
 
-from . import _blas, _core, _dispatch, _elementwise, _ops, _standins
+from . import _core, _dispatch, _ops
+from ._as_torch import standins as _standins
 from ._core import (
     DTYPES as _DTYPES,
-)
-from ._core import (
     Size,
     Tensor,
     device,
@@ -29,6 +28,9 @@ from ._core import (
     set_default_device,
     set_default_dtype,
 )
+from ._files import moved as _moved
+from ._fronts import elementwise as _elementwise
+from ._kernels import blas as _blas
 from ._ops import can_cast, get_num_threads, promote_types, result_type, set_num_threads
 from .torch_version import TorchVersion
 
@@ -47,7 +49,7 @@ _blas.load()
 
 def _stay_at_one_thread():
     global set_num_threads
-    set_num_threads = _importlib.import_module("._misc", __name__).stay_at_one_thread()
+    set_num_threads = _importlib.import_module("._fronts.misc", __name__).stay_at_one_thread()
 
 
 if hasattr(_os, "register_at_fork"):
@@ -72,8 +74,10 @@ def _publish(module):
 dtype.__module__ = "torch"
 Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messages of Python's operators print it
 for _name in (
-    "_ops", "_shape", "_elementwise", "_complex", "_reduce", "_reductions", "_creation", "_bridge", "_draws",
-    "_indexing", "_products", "_misc", "_flags", "_checks", "storage",
+    "_types", "_ops", "_reduce", "_creation.factories", "_creation.sequences", "_creation.bridge", "_creation.dlpack",
+    "_operators.shape", "_operators.complex", "_operators.draws", "_fronts.elementwise", "_fronts.reductions",
+    "_fronts.indexing", "_fronts.products", "_fronts.windows", "_fronts.legacy", "_fronts.misc", "_fronts.flags",
+    "_fronts.checks", "storage",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():
@@ -109,13 +113,13 @@ _ELSEWHERE = {
     "linalg._torch": _LINALG
     + " frobenius_norm lu_unpack matrix_rank nuclear_norm pca_lowrank svd_lowrank vander",
     "linalg._lobpcg": "lobpcg",
-    "_numeric": """affine_grid_generator cdist constant_pad_nd gradient grid_sampler grid_sampler_2d grid_sampler_3d
-    histogram histogramdd nonzero_static""",
-    "_copies": """alias_copy as_strided_copy detach_copy diagonal_copy expand_copy permute_copy select_copy slice_copy
-    split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy
+    "_fronts.numeric": """affine_grid_generator cdist constant_pad_nd gradient grid_sampler grid_sampler_2d
+    grid_sampler_3d histogram histogramdd nonzero_static""",
+    "_fronts.copies": """alias_copy as_strided_copy detach_copy diagonal_copy expand_copy permute_copy select_copy
+    slice_copy split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy
     view_as_complex_copy view_as_real_copy view_copy""",
-    "_to_sparse": "smm sparse_coo_tensor sparse_csr_tensor spmm",
-    "_spectral": "istft stft",
+    "sparse._making": "smm sparse_coo_tensor sparse_csr_tensor spmm",
+    "_fronts.spectral": "istft stft",
     "amp.autocast_mode": """autocast autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache
     get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled
     is_autocast_enabled set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype
@@ -131,9 +135,9 @@ _ELSEWHERE = {
 _METHODS_ELSEWHERE = {
     "nn.functional": "softmax log_softmax prelu",
     "linalg._torch": _LINALG,
-    "_numeric": "histogram nonzero_static",
-    "_spectral": "istft stft",
-    "_to_sparse": """coalesce col_indices crow_indices dense_dim indices is_coalesced smm sparse_dim sparse_mask
+    "_fronts.numeric": "histogram nonzero_static",
+    "_fronts.spectral": "istft stft",
+    "sparse._making": """coalesce col_indices crow_indices dense_dim indices is_coalesced smm sparse_dim sparse_mask
     to_dense to_sparse to_sparse_coo to_sparse_csr values""",
 }
 _ELSEWHERE = {name: module for module, names in _ELSEWHERE.items() for name in names.split()}
@@ -143,7 +147,7 @@ def __getattr__(name):
     if name in _ELSEWHERE:
         module = _ELSEWHERE[name]
         value = getattr(_importlib.import_module("." + module, __name__), name)
-        if module in ("linalg._torch", "linalg._lobpcg", "_copies", "_numeric", "_spectral"):
+        if module in ("linalg._torch", "linalg._lobpcg", "_fronts.copies", "_fronts.numeric", "_fronts.spectral"):
             value = _dispatch.function(name, value)
     elif not name.startswith("__") and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)

@@ -175,7 +175,7 @@ def set_default_dtype(d):
 
 # ------------------------------------------------------------------ devices
 # A device is a small int: 0 the CPU, 1 + i the i-th OpenCL device spelled "opencl", 17 + i the same spelled "cuda";
-# then those without memory of their own (_hollow.py): META has shapes alone, SPARSE is where sparse ones are.
+# then those without memory of their own (_devices/hollow.py): META has shapes alone, SPARSE is where sparse ones are.
 
 cdef enum:
     CUDA = 16
@@ -315,7 +315,7 @@ def backend_of(int dev):
     """The module that runs operators on a device other than the CPU."""
     if dev < META:
         return backend()
-    from cygrad import _hollow
+    from cygrad._devices import hollow as _hollow
     return _hollow.BACKENDS[dev]
 
 
@@ -1561,7 +1561,7 @@ cdef bint grad_required(Tensor t):
 
 def _as_strided_backward(Node node, Tensor g):
     shape, stride, view_shape, view_stride, offset = (<FunctionNode> node).args
-    from cygrad import _shape
+    from cygrad._operators import shape as _shape
     return _shape.as_strided_gradient(g, shape, stride, view_shape, view_stride, offset)
 
 
@@ -1660,7 +1660,7 @@ cdef class CopySlices(Node):
     operation that wrote it, whose first input is the region as it was.
     """
     cdef object apply(self, list grads):
-        from cygrad import _shape
+        from cygrad._operators import shape as _shape
         g = grads[0]
         if self.writer is None:
             raise RuntimeError(FREED_MESSAGE)

@@ -1,7 +1,7 @@
 """What other compiled modules use of the executor."""
 from cygrad._core cimport Tensor, Node, SavedTensor
 
-cdef extern from "_generated/_kernels.h" nogil:
+cdef extern from "kernels.h" nogil:
     ctypedef struct cg_param:       # f and i share their place, im follows
         double f
         long long i

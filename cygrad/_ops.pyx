@@ -23,10 +23,11 @@ from cygrad._core cimport (
     complex_of, Tensor, Node, SavedTensor, dtype, new_tensor, empty_strided_like, raw_view,
     shallow, data_of, itemsize_of, grad_enabled, grad_required, set_history, check_inplace, bump, rebase, save_input,
     save_output, node_type, same_shape, make_size, default_dtype_code, dtype_object, attach)
-from cygrad import _core, _table
+from cygrad import _core
+from cygrad._table import rows as _table
 import os
 
-cdef extern from "_generated/_kernels.h" nogil:
+cdef extern from "kernels.h" nogil:
     const cg_op* cg_ops
     int cg_n_ops
     const cg_reduction* cg_reductions
@@ -447,7 +448,7 @@ cdef class ElementwiseNode(Node):
                     if op.needs[i] >> j & 1:
                         t = self.operand(j)
                         names["gabcy"[j]] = self.number(j) if t is None else t
-                from cygrad import _formula         # not at import: it is the parser of the texts
+                from cygrad._table import formula as _formula  # not at import: it is the parser of the texts
                 r = <Tensor?> _formula.compile_tensor(op.grad_texts[i])(names)
             else:
                 r = self.fast_gradient(i, g)

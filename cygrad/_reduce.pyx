@@ -940,7 +940,7 @@ cdef object along(str row, str name, str node, Tensor x, int dim, bint keepdim, 
     best_into(row, x, values, at, dim)
     if grad_enabled() and grad_required(x):
         _core.record((values, at), node, (x,), _place_backward_2, (at,), (dim, keepdim, make_size(x.nd, x.sizes)))
-    from cygrad import _return_types
+    from cygrad import return_types as _return_types
     if out is None:
         return _return_types.make(name, ("values", "indices"))((values, at))
     if not isinstance(out, (tuple, list)) or len(out) != 2:

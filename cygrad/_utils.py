@@ -2,7 +2,7 @@
 
 import operator
 
-from . import _bridge
+from ._creation import bridge as _bridge
 
 _LARGEST = 2**63 - 1
 
@@ -80,7 +80,7 @@ def _rebuild_sparse_tensor(layout, data):
     """A sparse tensor: COO of (indices, values, size[, coalesced]), CSR of (crow, col, values, size)."""
     import cygrad
 
-    from . import _to_sparse
+    from .sparse import _making as _to_sparse
 
     if layout is cygrad.sparse_coo:
         indices, values, size, *coalesced = data

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t
 
 from cygrad._core cimport Tensor
 
-cdef extern from "_index.h" nogil:
+cdef extern from "_kernels/index.h" nogil:
     ctypedef void (*cg_move)(Py_ssize_t n, char** p, const Py_ssize_t* s) noexcept
     ctypedef Py_ssize_t (*cg_masked)(Py_ssize_t n, char* out, const char* inp, const char* mask) noexcept
     cg_move[5] cg_gets

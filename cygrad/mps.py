@@ -1,6 +1,6 @@
 """torch.mps: Apple's GPUs, of which there are none; as in a PyTorch that was built without them."""
 
-from ._standins import _answer
+from ._as_torch.standins import _answer
 
 is_available = _answer(False)
 device_count = _answer(0)

@@ -2,7 +2,7 @@
 
 import functools
 
-from ._standins import _error
+from ._as_torch.standins import _error
 
 _WHY = "the inner operators are not there; call the function of torch that uses it"
 

@@ -4,7 +4,7 @@ import contextlib
 import importlib
 
 from cygrad._core import device
-from cygrad._draws import Generator, default_generator
+from cygrad._operators.draws import Generator, default_generator
 
 __all__ = ["set_rng_state", "get_rng_state", "manual_seed", "seed", "initial_seed", "fork_rng"]
 

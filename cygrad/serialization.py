@@ -1,6 +1,6 @@
 """Saving and loading objects that hold tensors, in PyTorch's formats: `save`, `load`.
 
-`load` runs nothing that the file says unless it is told to (`weights_only=False`): see `_unpickler`.
+`load` runs nothing that the file says unless it is told to (`weights_only=False`): see `_files.unpickler`.
 """
 
 import contextlib
@@ -17,8 +17,9 @@ import types
 import uuid
 import warnings
 
-from . import _checkpoint, _core, _return_types, _tensor, _types, _unpickler, random, storage
-from ._unpickler import (
+from . import _core, _tensor, _types, random, return_types as _return_types, storage
+from ._files import checkpoint as _checkpoint, unpickler as _unpickler
+from ._files.unpickler import (
     add_safe_globals,
     clear_safe_globals,
     get_safe_globals,

@@ -1,6 +1,7 @@
 """torch.special: the functions of the table that live here, and their other names."""
 
-from . import _dispatch, _elementwise
+from . import _dispatch
+from ._fronts import elementwise as _elementwise
 
 globals().update(_elementwise.SPECIAL)
 __all__ = sorted(_elementwise.SPECIAL)

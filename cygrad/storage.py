@@ -10,7 +10,9 @@ import os
 import sys
 import warnings
 
-from . import _bridge, _core, _shape, _storage
+from . import _core
+from ._creation import bridge as _bridge, storages as _storage
+from ._operators import shape as _shape
 
 __all__ = ["TypedStorage", "UntypedStorage"]
 

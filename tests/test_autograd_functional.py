@@ -4,8 +4,7 @@ import pytest
 
 import cygrad
 from cygrad import autograd
-from cygrad.autograd import Function, gradcheck, gradgradcheck
-from cygrad.autograd import functional as F
+from cygrad.autograd import Function, functional as F, gradcheck, gradgradcheck
 from cygrad.autograd.gradcheck import GradcheckError
 
 PRODUCTS = ("vjp", "jvp", "vhp", "hvp")

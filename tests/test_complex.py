@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import cygrad as torch
-from cygrad import _ops, _table
+from cygrad import _ops
+from cygrad._table import rows as _table
 
 ROWS = [r for r in _table.rows() if r.complexes and not r.step]
 SMOOTH = [r for r in ROWS if r.gradients]

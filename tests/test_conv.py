@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from families import check_gradients, compare, compare_errors, peer
 
-from cygrad import _nn
+from cygrad._fronts import nn as _nn
 
 CASES = [
     # dimensions, batch, in, out, size, kernel, stride, padding, dilation, groups

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from cygrad import _formula, _table
+from cygrad._table import formula as _formula, rows as _table
 
 FLOATS = ("float32", "float64")
 INTS = ("bool", "uint8", "int8", "int16", "int32", "int64")
@@ -129,7 +129,7 @@ def test_reductions():
 
 
 def test_generate(tmp_path):
-    from cygrad import _generate
+    from cygrad._table import generate as _generate
 
     files = _generate.generate(tmp_path)
     assert all(path.exists() for path in files)

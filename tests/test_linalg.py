@@ -5,7 +5,8 @@ import pytest
 from families import assert_same, check_gradients, compare, compare_errors, peer, to_cygrad, to_peer
 
 import cygrad
-from cygrad import _linalg, _nn, _products
+from cygrad._fronts import nn as _nn, products as _products
+from cygrad._operators import matmul as _linalg
 
 
 def arrays(*shapes, dtype="float64"):

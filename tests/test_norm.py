@@ -5,7 +5,8 @@ import pytest
 from families import assert_same, check_gradients, compare, compare_errors, peer, to_cygrad, to_peer
 
 import cygrad as torch
-from cygrad import _composite, _nn, _optim
+from cygrad._fronts import nn as _nn
+from cygrad._operators import composite as _composite, optim as _optim
 
 REDUCTIONS = ("none", "mean", "sum")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cygrad
-from cygrad import _copies
+from cygrad._fronts import copies as _copies
 
 X = np.random.default_rng(5).standard_normal((2, 3, 4))
 GRID = np.sort(np.random.default_rng(6).standard_normal(4))

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import cygrad as torch
-from cygrad import _formula, _ops, _table, cl
+from cygrad import _ops, cl
+from cygrad._table import formula as _formula, rows as _table
 from cygrad.cl import _source
 
 try:

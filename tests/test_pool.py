@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from families import assert_same, check_gradients, compare, peer, to_cygrad, to_peer
 
-from cygrad import _nn, _pool
+from cygrad._fronts import nn as _nn
+from cygrad._operators import pool as _pool
 
 
 def functions(kind, nd):

@@ -24,7 +24,7 @@ import zlib
 
 import pytest
 
-from cygrad import _random as R
+from cygrad._kernels import random as R
 
 BOOL, U8, I8, I16, I32, I64, F16, BF16, F32, F64 = range(10)
 SIZE = [1, 1, 1, 2, 4, 8, 2, 2, 4, 8]

@@ -373,7 +373,7 @@ def test_named_results():
         r.values = 1
     with pytest.raises(TypeError):
         type(r)([values])
-    from cygrad import _return_types
+    from cygrad import return_types as _return_types
 
     again = pickle.loads(pickle.dumps(_return_types.named("max", ("values", "indices"), (1, 2))))
     assert again.values == 1 and type(again) is type(r)

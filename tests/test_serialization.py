@@ -559,3 +559,32 @@ def test_damaged_files():
     count = int(os.environ.get("CYGRAD_FUZZ", 1000))
     outcomes = fuzz_load.run(count, seed=0)
     assert sum(outcomes.values()) == count and outcomes["loaded"] > count // 50
+
+
+@pytest.mark.parametrize(
+    "make, old",
+    [
+        (lambda: torch.arange(4.0), "cygrad._bridge"),
+        (lambda: torch.arange(4.0).untyped_storage(), "cygrad._bridge"),
+        (lambda: torch.Generator().manual_seed(3), "cygrad._draws"),
+        (lambda: torch.arange(4.0).max(0), "cygrad._return_types"),
+        (lambda: torch.eye(2).to_sparse(), "cygrad._sparse"),
+        (lambda: torch.per_tensor_affine, "cygrad._standins"),
+        (lambda: torch.typename, "cygrad._misc"),
+        (lambda: torch.from_dlpack, "cygrad._dlpack"),
+        (lambda: torch.is_tensor, "cygrad._creation"),
+        (lambda: torch.install_as_torch, "cygrad._as_torch"),
+    ],
+)
+def test_plain_pickles_name_modules_where_they_once_stood(make, old):
+    from cygrad._files.moved import MOVED
+
+    present = MOVED.get(old) or {
+        "cygrad._creation": "cygrad._creation.factories",
+        "cygrad._as_torch": "cygrad._as_torch.names",
+    }.get(old)
+    now = pickle.dumps(make(), protocol=0)  # the protocol that stores names as lines of text
+    then = now.replace(f"c{present}\n".encode(), f"c{old}\n".encode())
+    if old != "cygrad._sparse":  # which its rebuilding function does not name
+        assert then != now
+    assert repr(pickle.loads(then)) == repr(pickle.loads(now))

@@ -369,7 +369,7 @@ def test_large_records(monkeypatch):
 
 def test_files_with_pytorchs_names_for_python_pickle():
     """A plain pickle of PyTorch's tensors is read where `torch` is cygrad; here through `find_class`."""
-    from cygrad import _unpickler
+    from cygrad._files import unpickler as _unpickler
 
     class Unpickler(pickle.Unpickler):
         def find_class(self, module, name):

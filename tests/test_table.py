@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import cygrad as torch
-from cygrad import _ops, _table
+from cygrad import _ops
+from cygrad._table import rows as _table
 
 ELEMENTWISE = [r for r in _table.rows() if r.name in _ops.OPS and r.text]  # test_complex.py has the others
 SMOOTH = [r for r in ELEMENTWISE if r.gradients and not r.name.startswith("_isclose")]

@@ -50,9 +50,8 @@ stale_sources() {
     if [ -n "${CYGRAD_CHECKED:-}" ]; then
         find "$root/cygrad" "$root/setup.py" -newer "$venv/built" -name '*.py*' -print -quit
     fi
-    find "$root/cygrad" "$root/setup.py" -path '*/_generated' -prune -o -newer "$venv/built" \
-        \( -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name setup.py -o -name _generate.py \
-        -o -name _formula.py -o -name _table.py \) -print -quit
+    find "$root/cygrad" "$root/setup.py" -newer "$venv/built" \
+        \( -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name setup.py -o -path '*/_table/*.py' \) -print -quit
 }
 
 prepare() {

@@ -8,7 +8,7 @@ import contextlib
 import sys
 import types
 
-from .. import _flags
+from .._fronts import flags as _flags
 
 _PRECISIONS = ("none", "ieee", "tf32", "bf16")
 

@@ -23,7 +23,7 @@ from cygrad._core cimport (
     BOOL, HALF, BFLOAT16, FLOAT, DOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
     device_object, same_shape)
 from cygrad._ops cimport copy_into
-from cygrad import _table
+from cygrad._table import rows as _table
 
 import gc
 import os

@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 
-from cygrad import _formula, _table
-from cygrad._formula import DTYPES
+from cygrad._table import formula as _formula, rows as _table
+from cygrad._table.formula import DTYPES
 
 BOOL, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE = 0, 4, 5, 6, 7, 8, 9
 SCALAR = 15  # in place of an operand's dtype code: a Python number
@@ -85,11 +85,11 @@ def scalar(text, schedule):
 
 @functools.cache
 def _scalar_h():
-    return resources.files("cygrad").joinpath("_scalar.h").read_text()
+    return resources.files("cygrad").joinpath("_table/scalar.h").read_text()
 
 
 def prelude(schedule, fp64, compute=None):
-    """What stands before the kernels: extensions, helpers, and `_scalar.h` for the compute dtype."""
+    """What stands before the kernels: extensions, helpers, and `_table/scalar.h` for the compute dtype."""
     parts = []
     if fp64:
         parts.append("#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n")

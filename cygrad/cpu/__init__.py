@@ -2,7 +2,7 @@
 
 import contextlib
 
-from .._standins import _answer
+from .._as_torch.standins import _answer
 from . import amp
 
 __all__ = [
@@ -62,6 +62,6 @@ def stream(stream):
 
 
 def __getattr__(name):
-    from .._standins import submodule
+    from .._as_torch.standins import submodule
 
     return submodule(__name__, name)

@@ -6,7 +6,9 @@ import collections
 import importlib
 import warnings
 
-from .. import _core, _legacy, _standins
+from .. import _core
+from .._as_torch import standins as _standins
+from .._fronts import legacy as _legacy
 
 device_type = "cuda"
 

@@ -1,6 +1,6 @@
 """torch.linalg: factorisations, solvers, spectra and norms of batches of matrices (..., m, n).
 
-LAPACK does the work (`_lapack`), for float32, float64 and their complex dtypes; gradients are composed of tensor
+LAPACK does the work (`_operators.lapack`), for float32, float64 and their complex dtypes; gradients are composed of tensor
 operators, and so can be differentiated again.
 """
 

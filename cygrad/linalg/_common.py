@@ -7,9 +7,9 @@ those named at each formula.
 
 import cygrad
 
-from .. import _core, _return_types
+from .. import _core, return_types as _return_types
 from .._core import Tensor
-from .._family import deliver
+from .._operators.family import deliver
 
 _NAMES = _core.SCALAR_TYPE_NAMES
 _LOW = ("Half", "BFloat16")
@@ -129,11 +129,11 @@ def check_info(name, reason, info):
 
 
 def lapack(routine, *args):
-    """A routine of `_lapack` on the values of its tensors.
+    """A routine of `_operators.lapack` on the values of its tensors.
 
     LAPACK works in host memory: tensors of another device are copied there, and the results back.
     """
-    from .. import _lapack
+    from .._operators import lapack as _lapack
 
     device = next(x.device for x in args if isinstance(x, Tensor))
     away = device.type != "cpu"

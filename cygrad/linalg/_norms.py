@@ -4,7 +4,8 @@ import math
 
 import cygrad
 
-from .. import _core, _products, _reductions
+from .. import _core
+from .._fronts import products as _products, reductions as _reductions
 from ._common import (
     check_info,
     deliver,

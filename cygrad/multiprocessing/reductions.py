@@ -7,7 +7,8 @@ import tempfile
 import weakref
 from multiprocessing import reduction, util
 
-from .. import _bridge, _core, _storage
+from .. import _core
+from .._creation import bridge as _bridge, storages as _storage
 from ..storage import SharedBlock, UntypedStorage, mapping
 
 __all__ = ["init_reductions", "reduce_storage", "reduce_tensor"]

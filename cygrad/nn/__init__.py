@@ -37,6 +37,6 @@ def factory_kwargs(kwargs):
 
 def __getattr__(name):
     """The parts of torch.nn that are only stand-ins here: torch.nn.quantized, ..."""
-    from .._standins import submodule
+    from .._as_torch.standins import submodule
 
     return submodule(__name__, name)

@@ -1,6 +1,6 @@
 """Steps of SGD and Adam over lists of tensors, written in tensor operators.
 
-They have the signatures of the compiled steps in `cygrad._optim`, which take dense float tensors
+They have the signatures of the compiled steps in `cygrad._operators.optim`, which take dense float tensors
 on the CPU. These take everything else (other devices, complex and sparse tensors, steps that
 autograd goes through) and are what the tests hold the compiled steps against.
 """

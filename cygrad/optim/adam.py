@@ -17,7 +17,7 @@ from .optimizer import (
 )
 
 try:
-    from cygrad._optim import adam as _compiled
+    from cygrad._operators.optim import adam as _compiled
 except ImportError:  # a build without the compiled steps
     _compiled = None
 

@@ -6,7 +6,7 @@ from . import _composite
 from .optimizer import Optimizer, _check_flags, _check_lr, _check_not_negative, _evaluate
 
 try:
-    from cygrad._optim import sgd as _compiled
+    from cygrad._operators.optim import sgd as _compiled
 except ImportError:  # a build without the compiled steps
     _compiled = None
 

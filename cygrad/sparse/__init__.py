@@ -1,6 +1,6 @@
 """torch.sparse: products, sums and softmax of sparse tensors (`torch.sparse_coo_tensor`, `Tensor.to_sparse`)."""
 
-from .._sparse import SparseTensor, multiply_matrices, softmax, sum_sparse
+from ._tensors import SparseTensor, multiply_matrices, softmax, sum_sparse
 
 __all__ = [
     "addmm",

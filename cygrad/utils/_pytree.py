@@ -13,7 +13,7 @@ from collections import OrderedDict, defaultdict, deque, namedtuple
 from typing import Any, NamedTuple
 
 from .. import Size
-from .._return_types import NamedResult
+from ..return_types import NamedResult
 
 Context = PyTree = Any
 

@@ -6,8 +6,7 @@ import warnings
 
 from .. import _core, _engine
 from .._core import Tensor
-from ..autograd import Function, enable_grad, no_grad
-from ..autograd import backward as _backward
+from ..autograd import Function, backward as _backward, enable_grad, no_grad
 from ..autograd.graph import saved_tensors_hooks
 
 __all__ = [

@@ -1,7 +1,7 @@
 """Functions of neural networks under PyTorch's names: ``import cygrad.nn.functional as F``.
 
 Arguments are checked here with PyTorch's messages. The functions that training spends its time
-in are compiled (`cygrad._nn`); the rest are composites of public tensor functions, which work on
+in are compiled (`cygrad._fronts.nn`); the rest are composites of public tensor functions, which work on
 every device and differentiate twice by themselves.
 """
 

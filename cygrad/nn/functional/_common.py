@@ -4,7 +4,8 @@ import functools
 import warnings
 
 import cygrad
-from cygrad import Tensor, _core, _nn
+from cygrad import Tensor, _core
+from cygrad._fronts import nn as _nn
 
 _SCALAR_NAMES = {
     "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
@@ -40,7 +41,7 @@ def require_floating(input, kernel):
 
 
 def fused(composite):
-    """``composite``, or the compiled function of the same name where `cygrad._nn` has one.
+    """``composite``, or the compiled function of the same name where `cygrad._fronts.nn` has one.
 
     It takes the same positional arguments. The composite stays reachable as ``__wrapped__``: it
     is the oracle in the tests.

@@ -8,7 +8,7 @@ import math
 import warnings
 
 import cygrad
-from cygrad import _nn
+from cygrad._fronts import nn as _nn
 
 from ._common import fused, in_place, require_floating, scalar_name
 

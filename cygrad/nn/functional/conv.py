@@ -2,7 +2,8 @@
 
 import functools
 
-from cygrad import Tensor, _nn
+from cygrad import Tensor
+from cygrad._fronts import nn as _nn
 
 from ._common import c_name, hashable, ints, scalar_name
 from .padding import pad

@@ -3,7 +3,7 @@
 import math
 import warnings
 
-from cygrad import _nn
+from cygrad._fronts import nn as _nn
 
 from .activation import _SELU_ALPHA, _SELU_SCALE
 

@@ -3,7 +3,7 @@
 import math
 
 import cygrad
-from cygrad import _nn
+from cygrad._fronts import nn as _nn
 
 from ._common import fused, shape_text
 from .padding import pad

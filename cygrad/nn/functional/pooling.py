@@ -4,7 +4,7 @@ import functools
 import math
 
 import cygrad
-from cygrad import _nn
+from cygrad._fronts import nn as _nn
 
 from ._common import hashable, ints, scalar_name, shape_text
 

@@ -3,7 +3,7 @@
 import warnings
 
 import cygrad
-from cygrad import _nn
+from cygrad._fronts import nn as _nn
 
 from ._common import is_tensor
 

@@ -5,8 +5,7 @@ import warnings
 import cygrad
 from cygrad import Tensor
 
-from .. import functional as F
-from .. import init
+from .. import functional as F, init
 from ..module import Module
 from ..parameter import Parameter
 from .linear import NonDynamicallyQuantizableLinear

@@ -4,8 +4,7 @@ import numbers
 
 import cygrad
 
-from .. import functional as F
-from .. import init
+from .. import functional as F, init
 from ..module import Module
 from ..parameter import Parameter
 

@@ -10,10 +10,9 @@ import numbers
 import warnings
 
 import cygrad
-from cygrad import _nn
+from cygrad._fronts import nn as _nn
 
-from .. import functional as F
-from .. import init
+from .. import functional as F, init
 from ..module import Module
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence

@@ -5,8 +5,7 @@ import warnings
 
 import cygrad
 
-from .. import functional as F
-from .. import init
+from .. import functional as F, init
 from ..module import Module
 from .activation import MultiheadAttention
 from .container import ModuleList

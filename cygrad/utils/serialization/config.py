@@ -3,7 +3,6 @@
 load: mmap, endianness (a LoadEndianness or None), mmap_flags. save: compute_crc32, storage_alignment (bytes).
 """
 
-from ...serialization import load_options as load
-from ...serialization import save_options as save
+from ...serialization import load_options as load, save_options as save
 
 __all__ = ["load", "save"]

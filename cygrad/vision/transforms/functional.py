@@ -9,11 +9,7 @@ from cygrad import Tensor
 from . import _geometry, _pil, _tensor
 from ._convert import (
     convert_image_dtype as _convert_image_dtype,
-)
-from ._convert import (
     is_pil as _is_pil,
-)
-from ._convert import (
     pil_to_tensor,
     to_pil_image,
     to_tensor,

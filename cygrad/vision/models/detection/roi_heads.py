@@ -4,8 +4,7 @@ import cygrad
 from cygrad import nn
 from cygrad.nn import functional as F
 
-from ...ops import boxes as box_ops
-from ...ops import roi_align
+from ...ops import boxes as box_ops, roi_align
 from . import _utils
 
 

@@ -10,8 +10,7 @@ import cygrad
 from cygrad import Tensor
 
 from ...tv_tensors import BoundingBoxes, Image, KeyPoints, Mask, Video, plain, wrap
-from .. import _draws
-from .. import transforms as v1
+from .. import _draws, transforms as v1
 from . import functional as F
 from ._transform import (
     PIL,

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import cygrad
 
 from ...tv_tensors import BoundingBoxes, BoundingBoxFormat, Mask, Video, wrap
-from .. import _draws
-from .. import transforms as v1
+from .. import _draws, transforms as v1
 from .._geometry import pair, sides
 from . import functional as F
 from ._boxes import _to_xyxy

@@ -13,8 +13,7 @@ import cygrad
 from cygrad import Tensor
 
 from ...tv_tensors import BoundingBoxes, Image, KeyPoints, Mask, TVTensor, Video, plain, wrap
-from .. import _convert, _geometry, _pil, _tensor
-from .. import functional as _v1
+from .. import _convert, _geometry, _pil, _tensor, functional as _v1
 from .._convert import pil_to_tensor, to_pil_image
 from .._geometry import InterpolationMode
 from . import _boxes

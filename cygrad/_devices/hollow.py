@@ -1,0 +1,47 @@
+"""Devices without memory of their own, by the interface that `cl` has for those with memory.
+
+On `meta` every operator gives its result's shape and dtype and computes nothing; `nn.Module.to_empty` gives memory.
+A sparse tensor is, to kernels for strided tensors, on a device where none of them runs.
+"""
+
+from cygrad._core import HOLLOW
+
+
+class _Meta:
+    @staticmethod
+    def allocate(dev, nbytes):
+        return None
+
+    @staticmethod
+    def data_ptr(t):
+        return 0
+
+    @staticmethod
+    def copy(dst, src):
+        if dst.device.type != "meta":
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+
+    @staticmethod
+    def _nothing(*args):
+        pass
+
+    elementwise = fill = where = reduce = arg_reduce = copy_bytes = _nothing
+
+
+class _Sparse:
+    @staticmethod
+    def allocate(dev, nbytes):
+        return None
+
+    def __getattr__(self, operator):
+        def refuse(*args):
+            named = operator != "elementwise"
+            raise NotImplementedError(
+                f"Could not run 'aten::{operator if named else args[0]}' with arguments from the 'SparseCPU' backend. "
+                "cygrad does not have it for sparse tensors; to_dense() gives a strided one"
+            )
+
+        return refuse
+
+
+BACKENDS = {HOLLOW["meta"]: _Meta(), HOLLOW["sparse"]: _Sparse()}

@@ -1,0 +1,164 @@
+"""Window functions and Vandermonde matrices, composed of tensor operators."""
+
+import math
+
+from cygrad import _core, _ops
+from cygrad._creation import factories as _creation, sequences as _sequences
+from cygrad._kernels.random import C_NAMES
+
+
+def _window(name, n, periodic, shape, dtype, layout, device, requires_grad):
+    """`shape(x, steps)` of 0, 1, ..., steps; a periodic window loses its last element."""
+    code = _core.DTYPES.index(dtype or _core.get_default_dtype())
+    if not _core.DTYPES[code].is_floating_point:
+        raise RuntimeError(
+            f"{name} expects floating point dtypes, got: TensorOptions(dtype={C_NAMES[code]}, "
+            "device=cpu, layout=Strided (default), requires_grad=false (default), "
+            "pinned_memory=false, memory_format=(nullopt))"
+        )
+    if n < 0:
+        raise RuntimeError(f"{name} requires non-negative window_length, got window_length={n}")
+    options = {"dtype": dtype, "layout": layout, "device": device}
+    if n <= 1:
+        return _creation.ones(n, requires_grad=requires_grad, **options)
+    steps = n if periodic else n - 1
+    window = shape(_sequences.arange(steps + 1, **options | {"dtype": _core.DTYPES[code]}), steps)
+    return window.narrow(0, 0, n).clone().requires_grad_(requires_grad)
+
+
+def hamming_window(
+    window_length,
+    periodic=True,
+    alpha=0.54,
+    beta=0.46,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
+    """alpha - beta cos(2 pi i / (N - 1))."""
+
+    def shape(x, steps):
+        return x.mul_(2 * math.pi / steps).cos_().mul_(-beta).add_(alpha)
+
+    return _window(
+        "hamming_window", window_length, periodic, shape, dtype, layout, device, requires_grad
+    )
+
+
+def hann_window(
+    window_length,
+    periodic=True,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
+    """1/2 - 1/2 cos(2 pi i / (N - 1))."""
+
+    def shape(x, steps):
+        return x.mul_(2 * math.pi / steps).cos_().mul_(-0.5).add_(0.5)
+
+    return _window(
+        "hann_window", window_length, periodic, shape, dtype, layout, device, requires_grad
+    )
+
+
+def blackman_window(
+    window_length,
+    periodic=True,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
+    """0.42 - 0.5 cos(2 pi i / (N - 1)) + 0.08 cos(4 pi i / (N - 1))."""
+
+    def shape(x, steps):
+        x = x.mul_(math.pi / steps)
+        return x.mul(4).cos_().mul_(0.08) - x.mul(2).cos_().mul_(0.5) + 0.42
+
+    return _window(
+        "blackman_window", window_length, periodic, shape, dtype, layout, device, requires_grad
+    )
+
+
+def bartlett_window(
+    window_length,
+    periodic=True,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
+    """1 - |2 i / (N - 1) - 1|."""
+
+    def shape(x, steps):
+        x = x.mul_(2 / steps)
+        half = steps // 2 + 1
+        x[half:] = 2 - x[half:]
+        return x
+
+    return _window(
+        "bartlett_window", window_length, periodic, shape, dtype, layout, device, requires_grad
+    )
+
+
+def kaiser_window(
+    window_length,
+    periodic=True,
+    beta=12.0,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+):
+    """I0(beta sqrt(1 - (2 i / (N - 1) - 1)^2)) / I0(beta), with I0 the modified Bessel function."""
+
+    def shape(x, steps):
+        from cygrad import special
+
+        x = x.mul_(2 / steps).sub_(1)
+        top = special.i0((1 - x * x).clamp_(min=0).sqrt_() * beta)
+        return top / special.i0(_creation.tensor(beta, dtype=x.dtype))
+
+    return _window(
+        "kaiser_window", window_length, periodic, shape, dtype, layout, device, requires_grad
+    )
+
+
+def vander(x, N=None, increasing=False):
+    """The powers of a vector in columns: x^(N-1), ..., x, 1, or 1, x, ... if `increasing`."""
+    if x.dim() != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    columns = x.shape[0] if N is None else N
+    if columns < 0:
+        raise RuntimeError("N must be non-negative.")
+    dtype = (
+        _ops.promote_types(x.dtype, _core.DTYPE_BY_NAME["int64"])
+        if not (x.dtype.is_floating_point or x.dtype.is_complex)
+        else x.dtype
+    )
+    powers = _creation.ones(x.shape[0], columns, dtype=dtype, device=x.device)
+    if columns > 1:
+        from cygrad import cat
+
+        rest = x.to(dtype).unsqueeze(1).expand(x.shape[0], columns - 1).cumprod(1)
+        powers = cat([powers.narrow(1, 0, 1), rest], 1)
+    return powers if increasing else powers.flip(1)
+
+
+FUNCTIONS = {
+    f.__name__: f
+    for f in (hamming_window, hann_window, blackman_window, bartlett_window, kaiser_window, vander)
+}

@@ -1,0 +1,101 @@
+/* Register tiles of the direct convolution, included once per element type and CPU level (see _kernels/conv.h).
+ *
+ * T, VW     element type and elements per vector
+ * MRX, NVX  the largest tile of the product, rows (output channels) by vectors (pixels)
+ * GRX, GTX  the largest tile of the weight gradient, rows by taps
+ * TARGET    the level's attribute; NAME(x) the level's name of x
+ *
+ * A convolution of stride 1 over a flat padded image is a matrix product whose right operand is never written down: row
+ * k of it (one tap of one channel) is the image itself, shifted by off[k].  So one tile serves every kernel size,
+ * dilation and number of channels, and the accumulators stay in registers over all taps. */
+
+typedef T NAME(vec) __attribute__((vector_size(VW * sizeof(T)), aligned(sizeof(T)), may_alias));
+
+/* c[i][j] = bias[i] + sum over k of w[k][i] * b[off[k] + j] */
+TARGET static inline __attribute__((always_inline)) void NAME(product)(const int mr, const int nv, ptrdiff_t taps,
+    const T *b, const ptrdiff_t *off, const T *w, const T *bias, T *c)
+{
+    NAME(vec) acc[MRX][NVX];
+    _Pragma("GCC unroll 16") for (int i = 0; i < mr; i++)
+        _Pragma("GCC unroll 16") for (int j = 0; j < nv; j++) acc[i][j] = (NAME(vec)){0} + bias[i];
+    for (ptrdiff_t k = 0; k < taps; k++) {
+        const T *p = b + off[k];
+        NAME(vec) x[NVX];
+        _Pragma("GCC unroll 16") for (int j = 0; j < nv; j++) x[j] = *(const NAME(vec) *)(p + j * VW);
+        _Pragma("GCC unroll 16") for (int i = 0; i < mr; i++)
+            _Pragma("GCC unroll 16") for (int j = 0; j < nv; j++) acc[i][j] += w[i] * x[j];
+        w += mr;
+    }
+    _Pragma("GCC unroll 16") for (int i = 0; i < mr; i++)
+        _Pragma("GCC unroll 16") for (int j = 0; j < nv; j++) *(NAME(vec) *)(c + (i * nv + j) * VW) = acc[i][j];
+}
+
+/* c[i][k] += sum over segments s, pixels p of g[seg[s].g + i * gstep + p] * b[seg[s].b + off[k] + p] */
+TARGET static inline __attribute__((always_inline)) void NAME(correlate)(const int gr, const int gt, ptrdiff_t segments,
+    const cg_segment *seg, const T *g, ptrdiff_t gstep, const T *b, const ptrdiff_t *off, T *c, ptrdiff_t cstep)
+{
+    NAME(vec) acc[GRX][GTX];
+    _Pragma("GCC unroll 16") for (int i = 0; i < gr; i++)
+        _Pragma("GCC unroll 16") for (int k = 0; k < gt; k++) acc[i][k] = (NAME(vec)){0};
+    for (ptrdiff_t s = 0; s < segments; s++) {
+        const T *gp = g + seg[s].g, *bp = b + seg[s].b;
+        for (ptrdiff_t p = 0; p < seg[s].n; p += VW) {
+            NAME(vec) x[GRX];
+            _Pragma("GCC unroll 16") for (int i = 0; i < gr; i++) x[i] = *(const NAME(vec) *)(gp + i * gstep + p);
+            _Pragma("GCC unroll 16") for (int k = 0; k < gt; k++) {
+                NAME(vec) y = *(const NAME(vec) *)(bp + off[k] + p);
+                CG_KEEP(y); /* or gcc folds the load, mostly a split one, into each of the products */
+                _Pragma("GCC unroll 16") for (int i = 0; i < gr; i++) acc[i][k] += x[i] * y;
+            }
+        }
+    }
+    for (int i = 0; i < gr; i++)
+        for (int k = 0; k < gt; k++) {
+            T t[VW];
+            *(NAME(vec) *)t = acc[i][k];
+            for (int h = VW / 2; h; h /= 2)
+                for (int l = 0; l < h; l++) t[l] += t[l + h];
+            c[i * cstep + k] += t[0];
+        }
+}
+
+#define CG_P(M, N) \
+    TARGET static void NAME(product_##M##_##N)(ptrdiff_t taps, const T *b, const ptrdiff_t *off, const T *w, \
+                                               const T *bias, T *c) \
+    { NAME(product)(M, N, taps, b, off, w, bias, c); }
+#define CG_P3(M) CG_P(M, 1) CG_P(M, 2) CG_P(M, 3)
+#define CG_G(M, K) \
+    TARGET static void NAME(correlate_##M##_##K)(ptrdiff_t segments, const cg_segment *seg, const T *g, \
+        ptrdiff_t gstep, const T *b, const ptrdiff_t *off, T *c, ptrdiff_t cstep) \
+    { NAME(correlate)(M, K, segments, seg, g, gstep, b, off, c, cstep); }
+#define CG_PN(M) {NAME(product_##M##_1), NAME(product_##M##_2), NAME(product_##M##_3)}
+
+CG_P3(1) CG_P3(2) CG_P3(3) CG_P3(4)
+#if MRX == 8
+CG_P3(5) CG_P3(6) CG_P3(7) CG_P3(8)
+#define CG_PALL CG_PN(1), CG_PN(2), CG_PN(3), CG_PN(4), CG_PN(5), CG_PN(6), CG_PN(7), CG_PN(8)
+#else
+#define CG_PALL CG_PN(1), CG_PN(2), CG_PN(3), CG_PN(4)
+#endif
+CG_G(1, 1) CG_G(1, 2) CG_G(1, 3) CG_G(1, 4) CG_G(2, 1) CG_G(2, 2) CG_G(2, 3) CG_G(2, 4)
+CG_G(3, 1) CG_G(3, 2) CG_G(3, 3) CG_G(3, 4)
+#if GTX == 6
+CG_G(1, 5) CG_G(1, 6) CG_G(2, 5) CG_G(2, 6) CG_G(3, 5) CG_G(3, 6)
+CG_G(4, 1) CG_G(4, 2) CG_G(4, 3) CG_G(4, 4) CG_G(4, 5) CG_G(4, 6)
+#define CG_GN(M) {NAME(correlate_##M##_1), NAME(correlate_##M##_2), NAME(correlate_##M##_3), \
+    NAME(correlate_##M##_4), NAME(correlate_##M##_5), NAME(correlate_##M##_6)}
+#define CG_GALL CG_GN(1), CG_GN(2), CG_GN(3), CG_GN(4)
+#else
+#define CG_GN(M) {NAME(correlate_##M##_1), NAME(correlate_##M##_2), NAME(correlate_##M##_3), NAME(correlate_##M##_4)}
+#define CG_GALL CG_GN(1), CG_GN(2), CG_GN(3)
+#endif
+
+static const TILES NAME(tiles) = {VW, MRX, NVX, GRX, GTX, {CG_PALL}, {CG_GALL}};
+
+#undef CG_P
+#undef CG_P3
+#undef CG_PN
+#undef CG_PALL
+#undef CG_G
+#undef CG_GN
+#undef CG_GALL

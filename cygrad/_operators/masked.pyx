@@ -1,0 +1,277 @@
+"""Masks: where, masked_fill, masked_select, masked_scatter and nonzero."""
+from libc.string cimport memcpy
+
+from cygrad._core cimport (
+    any_needs_grad, BOOL, HALF, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, new_tensor, raw_view, shallow)
+from cygrad._ops cimport copy_into, expand_to, fill, result_dtype, sum_to, to_dtype
+from cygrad._operators.index cimport compress, mask_positions, unravel_one, where_into
+from cygrad._walk cimport (
+    broadcast_of, cg_count_mask, cg_expands, end_write, expand_shape, finish_out, log2_size, need_host,
+    plain, shape_text, start_write, zeros_of)
+from cygrad import _core, _ops
+from cygrad._operators import move as _move
+
+cdef object _not_equal = _ops.OPS["ne"]
+
+
+def _where_backward(node, Tensor g):
+    condition, = node.saved()
+    shapes, dts = node.args
+    zero = zeros_of((), g.dt, g.dev)
+    a = b = None
+    if node.needs(0):
+        a = to_dtype(sum_to(where(condition, g, zero), shapes[0]), dts[0])
+    if node.needs(1):
+        b = to_dtype(sum_to(where(condition, zero, g), shapes[1]), dts[1])
+    return a, b
+
+
+cdef Tensor scalar_of(object x, int dt):
+    return <Tensor> _ops.full((), x, dt, 0)
+
+
+def where(condition, input=None, other=None, *, out=None):
+    """`input` where the bool tensor `condition` is true, else `other`; with one argument nonzero(as_tuple=True)."""
+    cdef Tensor c, a, b, r, ta = None, tb = None
+    cdef int dt
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int nd, i, dev = 0
+    if not isinstance(condition, Tensor):
+        raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
+    if input is None and other is None:
+        return nonzero(condition, as_tuple=True)
+    c = <Tensor> condition
+    for x in (input, other):
+        if not isinstance(x, (Tensor, float, int, complex)):
+            raise TypeError("where() received an invalid combination of arguments - got ("
+                            + ", ".join([type(y).__name__ for y in (condition, input, other) if y is not None])
+                            + "), but expected one of:\n * (Tensor condition)\n"
+                              " * (Tensor condition, Tensor input, Tensor other, *, Tensor out = None)\n"
+                              " * (Tensor condition, Number self, Tensor other)\n"
+                              " * (Tensor condition, Tensor input, Number other)\n"
+                              " * (Tensor condition, Number self, Number other)\n")
+    if c.dt != BOOL and c.dt != UINT8:
+        raise RuntimeError("where expected condition to be a boolean tensor, but got a tensor with dtype "
+                           f"{_core.SCALAR_TYPE_NAMES[c.dt]}")
+    dt = result_dtype((input, other))
+    a = to_dtype(shallow(<Tensor> input), dt) if isinstance(input, Tensor) else scalar_of(input, dt)
+    b = to_dtype(shallow(<Tensor> other), dt) if isinstance(other, Tensor) else scalar_of(other, dt)
+    for x in (c, a, b):
+        dev = (<Tensor> x).dev or dev
+    shape = broadcast_of((c, a, b))
+    nd = <int> len(shape)
+    for i in range(nd):
+        sizes[i] = shape[i]
+    r = new_tensor(nd, sizes, dt, dev)
+    if dev:
+        _core.backend_of(r.dev).where(r, *[on_device(<Tensor> x, r) for x in (c, a, b)])
+    else:
+        where_into(r, c, a, b)
+    if isinstance(input, Tensor):
+        ta = <Tensor> input
+    if isinstance(other, Tensor):
+        tb = <Tensor> other
+    attach(r, "WhereBackward0", (ta, tb), _where_backward, (c,), ((tuple(a.shape), tuple(b.shape)), (
+        ta.dt if ta is not None else dt, tb.dt if tb is not None else dt)))
+    return finish_out("where", out, r)
+
+
+cdef object on_device(Tensor x, Tensor like):
+    """An operand of a device kernel: expanded, or a number if it is a 0-dim tensor of the CPU."""
+    if x.dev == like.dev:
+        return expand_to(x, like.nd, like.sizes)
+    if x.nd:
+        raise RuntimeError(f"Expected all tensors to be on the same device, but found at least two devices, "
+                           f"{like.device} and {x.device}!")
+    return x.item()
+
+
+def where_method(self, condition, other):
+    """self.where(condition, other)"""
+    return where(condition, self, other)
+
+
+def _masked_fill_backward(node, Tensor g):
+    mask, = node.saved()
+    value = None
+    if node.needs(1):
+        value = to_dtype(where(mask, g, zeros_of((), g.dt, g.dev)).sum(), node.args[0])
+    return masked_fill(g, mask, 0) if node.needs(0) else None, value
+
+
+cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
+    cdef bint recorded
+    cdef Tensor out, v
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int i
+    need_host("masked_fill", self)
+    need_host("masked_fill", mask)
+    shape = broadcast_of((self, mask))
+    if mask.dt != BOOL:
+        raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype "
+                           + "unsigned char" if mask.dt == UINT8 else
+                           f"masked_fill_ only supports boolean masks, but got mask with dtype {c_name(mask.dt)}")
+    if isinstance(value, Tensor):
+        if (<Tensor> value).nd:
+            raise RuntimeError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+                               f"{(<Tensor> value).nd} dimension(s).")
+        need_host("masked_fill", <Tensor> value)
+        v = to_dtype(shallow(<Tensor> value), self.dt)
+    elif isinstance(value, (float, int, complex)):
+        if isinstance(value, float) and self.dt < HALF and value != value:
+            raise RuntimeError(f"value cannot be converted to type {c_name(self.dt)} without overflow")
+        v = scalar_of(value, self.dt)
+    else:
+        raise TypeError(f"masked_fill(): argument 'value' (position 2) must be Tensor, not {type(value).__name__}")
+    if inplace:
+        if shape != tuple(self.shape):
+            raise RuntimeError(f"output with shape {shape_text(self)} doesn't match the broadcast shape {list(shape)}")
+        out = start_write(self, True, (value,), &recorded)
+        where_into(out, mask, v, out)
+    else:
+        recorded = False
+        for i in range(<int> len(shape)):
+            sizes[i] = shape[i]
+        out = new_tensor(<int> len(shape), sizes, self.dt, 0)
+        where_into(out, mask, v, self)
+    given = value if isinstance(value, Tensor) else None
+    node_inputs = (self, given)
+    if not inplace and shape != tuple(self.shape):     # the gradient is summed to self's shape by the expansion
+        node_inputs = (self.expand(shape), given) if any_needs_grad((self, given)) else node_inputs
+    return end_write(out, inplace, recorded, "MaskedFillBackward0" if given is None else "MaskedFillBackward1",
+                     node_inputs if given is not None else (node_inputs[0],),
+                     _masked_fill_backward if given is not None else _masked_fill_number_backward, (mask,),
+                     ((<Tensor> given).dt if given is not None else 0,))
+
+
+def _masked_fill_number_backward(node, Tensor g):
+    mask, = node.saved()
+    return masked_fill(g, mask, 0)
+
+
+cdef str c_name(int dt):
+    return ("bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", "c10::Half", "c10::BFloat16", "float",
+            "double", "c10::complex<float>", "c10::complex<double>")[dt]
+
+
+def masked_fill(Tensor input not None, Tensor mask not None, value):
+    """A copy of `input` with `value` where `mask` is true."""
+    return fill_masked(input, mask, value, False)
+
+
+def masked_fill_(Tensor input not None, Tensor mask not None, value):
+    """masked_fill in place."""
+    return fill_masked(input, mask, value, True)
+
+
+def _masked_select_backward(node, Tensor g):
+    mask, = node.saved()
+    shape, own = node.args
+    return sum_to(masked_scatter(zeros_of(shape, g.dt, g.dev), mask, g), own)
+
+
+def masked_select(Tensor input not None, Tensor mask not None, *, out=None):
+    """The elements of `input` where `mask` is true (both broadcast), in a 1-dim tensor."""
+    cdef Tensor r
+    if mask.dt != BOOL:
+        raise RuntimeError("masked_select: expected BoolTensor for mask")
+    need_host("masked_select", input)
+    need_host("masked_select", mask)
+    shape = broadcast_of((input, mask))
+    r = compress(expand_shape(input, shape), expand_shape(mask, shape))
+    attach(r, "MaskedSelectBackward0", (input,), _masked_select_backward, (mask,), (shape, tuple(input.shape)))
+    return finish_out("masked_select", out, r)
+
+
+def _masked_scatter_backward(node, Tensor g):
+    mask, = node.saved()
+    shape = node.args[0]
+    source = None
+    if node.needs(1):
+        chosen = masked_select(g, mask)
+        source = place_flat(chosen, shape)
+    return masked_fill(g, mask, 0) if node.needs(0) else None, source
+
+
+cdef Tensor place_flat(Tensor g, object shape):
+    """`g` followed by zeros, in `shape`."""
+    cdef Py_ssize_t n = 1
+    for k in shape:
+        n *= k
+    return _move.cat((g, zeros_of((n - g.count,), g.dt, g.dev))).reshape(shape)
+
+
+cdef Tensor scatter_masked(Tensor self, Tensor mask, Tensor source, bint inplace):
+    cdef bint recorded
+    cdef Tensor out, m, s, work
+    if mask.dt != BOOL:
+        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {c_name(mask.dt)}")
+    if self.dt != source.dt:
+        raise RuntimeError("masked_scatter: expected self and source to have same dtypes but got"
+                           f"{_core.SCALAR_TYPE_NAMES[self.dt]} and {_core.SCALAR_TYPE_NAMES[source.dt]}")
+    need_host("masked_scatter", self)
+    shape = broadcast_of((self, mask))
+    base = self
+    if not inplace and shape != tuple(self.shape):
+        base = self.expand(shape)
+    out = start_write(<Tensor> base, inplace, (source,), &recorded)
+    m, s = plain(expand_shape(mask, shape)), plain(source)
+    if cg_count_mask(m.count, data_of(m)) > s.count:
+        raise RuntimeError("Number of elements of source < number of ones in mask")
+    work = plain(out)
+    cg_expands[log2_size(out.dt)](m.count, data_of(work), data_of(s), data_of(m))
+    if work is not out:
+        copy_into(out, work)
+    return end_write(out, inplace, recorded, "MaskedScatterBackward0", (base, source), _masked_scatter_backward,
+                     (mask,), (source.shape,))
+
+
+def masked_scatter(Tensor input not None, Tensor mask not None, Tensor source not None):
+    """A copy of `input` whose elements where `mask` is true are those of `source`, in order."""
+    return scatter_masked(input, mask, source, False)
+
+
+def masked_scatter_(Tensor input not None, Tensor mask not None, Tensor source not None):
+    """masked_scatter in place."""
+    return scatter_masked(input, mask, source, True)
+
+
+cdef Tensor as_mask(Tensor t):
+    return t if t.dt <= UINT8 else <Tensor> _ops.call(_not_equal, (t, 0))
+
+
+def nonzero(Tensor input not None, *, bint as_tuple=False, out=None):
+    """The indices of the elements that are not zero: int64 (n, ndim), or one 1-dim tensor per dimension."""
+    cdef Tensor mask, flat, r
+    cdef int i
+    cdef Py_ssize_t[2] sizes
+    cdef Py_ssize_t[2] strides
+    need_host("nonzero", input)
+    mask = as_mask(shallow(input))
+    flat = mask_positions(mask)
+    if as_tuple:
+        if mask.nd == 0:
+            flat = new_tensor(1, flat.sizes, INT64, 0)
+            fill(flat, 0)
+            return (flat,)
+        return tuple([unravel_one(flat, mask, i) for i in range(mask.nd)])
+    # PyTorch's layout: each dimension's indices lie together.
+    sizes[0], sizes[1] = mask.nd, flat.count
+    r = new_tensor(2, sizes, INT64, 0)
+    for i in range(mask.nd):
+        memcpy(r.storage.ptr + i * flat.count * 8, data_of(unravel_one(flat, mask, i)), flat.count * 8)
+    sizes[0], sizes[1] = flat.count, mask.nd
+    strides[0], strides[1] = 1, flat.count if flat.count else 1
+    return finish_out("nonzero", out, raw_view(r, 2, sizes, strides, 0))
+
+
+def argwhere(Tensor input not None):
+    """nonzero(input): the indices of the elements that are not zero, (n, ndim)."""
+    return nonzero(input)
+
+
+FUNCTIONS = {
+    "where": where, "masked_fill": masked_fill, "masked_select": masked_select, "masked_scatter": masked_scatter,
+    "nonzero": nonzero, "argwhere": argwhere,
+}
+METHODS = {**FUNCTIONS, "where": where_method, "masked_fill_": masked_fill_, "masked_scatter_": masked_scatter_}

@@ -1,0 +1,367 @@
+"""Max and average pooling over one, two and three dimensions, adaptive or by kernel, on the CPU.
+
+A plane (a channel of an image) is one job; threads share out planes.  The maximum keeps where it was found, so its
+gradient is a scatter and its second derivative a gather at the same places.  Half works in float, integers in int64.
+"""
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t
+
+from cygrad import _core
+from cygrad._core cimport (
+    BOOL, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, itemsize_of)
+from cygrad._operators.family cimport as_float, back_to, need_real_cpu, shaped, wants
+from cygrad._ops cimport num_threads
+
+cdef extern from "_kernels/pool.h" nogil:
+    ctypedef struct cg_pool:
+        Py_ssize_t size[3]
+        Py_ssize_t out[3]
+        Py_ssize_t kernel[3]
+        Py_ssize_t stride[3]
+        Py_ssize_t pad[3]
+        Py_ssize_t dilation[3]
+        int count_padding
+        Py_ssize_t divisor
+        int adaptive
+    void cg_max_pool_f32(const cg_pool*, const float*, float*, int64_t*)
+    void cg_max_pool_f64(const cg_pool*, const double*, double*, int64_t*)
+    void cg_max_pool_i64(const cg_pool*, const int64_t*, int64_t*, int64_t*)
+    void cg_unpool_f32(Py_ssize_t, Py_ssize_t, const float*, const int64_t*, float*)
+    void cg_unpool_f64(Py_ssize_t, Py_ssize_t, const double*, const int64_t*, double*)
+    void cg_avg_pool_f32(const cg_pool*, float*, float*, int)
+    void cg_avg_pool_f64(const cg_pool*, double*, double*, int)
+    void cg_avg_pool_i64(const cg_pool*, int64_t*, int64_t*, int)
+
+cdef enum:
+    GRAIN = 32768               # elements of the larger side below which one thread is enough
+
+
+cdef class Pool:
+    """The windows of a pooling, and the shapes on both sides of it."""
+    cdef cg_pool c
+    cdef Py_ssize_t planes, inside, outside
+    cdef int nd
+    cdef tuple x_shape, y_shape
+
+
+cdef void max_plane(int dt, const cg_pool* p, const char* x, char* y, int64_t* at) noexcept nogil:
+    if dt == FLOAT:
+        cg_max_pool_f32(p, <const float*> x, <float*> y, at)
+    elif dt == DOUBLE:
+        cg_max_pool_f64(p, <const double*> x, <double*> y, at)
+    else:
+        cg_max_pool_i64(p, <const int64_t*> x, <int64_t*> y, at)
+
+
+cdef void average_plane(int dt, const cg_pool* p, char* x, char* y, bint backward) noexcept nogil:
+    if dt == FLOAT:
+        cg_avg_pool_f32(p, <float*> x, <float*> y, backward)
+    elif dt == DOUBLE:
+        cg_avg_pool_f64(p, <double*> x, <double*> y, backward)
+    else:
+        cg_avg_pool_i64(p, <int64_t*> x, <int64_t*> y, backward)
+
+
+cdef void scatter_plane(int dt, Py_ssize_t n, Py_ssize_t size, const char* g, const int64_t* at,
+                        char* x) noexcept nogil:
+    if dt == FLOAT:
+        cg_unpool_f32(n, size, <const float*> g, at, <float*> x)
+    else:
+        cg_unpool_f64(n, size, <const double*> g, at, <double*> x)
+
+
+cdef enum:
+    MAXIMUM, SCATTER, AVERAGE, SPREAD
+
+
+cdef void plane(int what, int dt, const cg_pool* p, Py_ssize_t inside, Py_ssize_t outside, char* x, char* y,
+                int64_t* at, Py_ssize_t i) noexcept nogil:
+    cdef Py_ssize_t size = itemsize_of(dt)
+    if what == MAXIMUM:
+        max_plane(dt, p, x + i * inside * size, y + i * outside * size, at + i * outside)
+    elif what == SCATTER:
+        scatter_plane(dt, outside, inside, y + i * outside * size, at + i * outside, x + i * inside * size)
+    else:
+        average_plane(dt, p, x + i * inside * size, y + i * outside * size, what == SPREAD)
+
+
+cdef void all_planes(int what, int dt, Pool pool, Tensor x, Tensor y, Tensor at):
+    cdef const cg_pool* p = &pool.c
+    cdef Py_ssize_t planes = pool.planes, inside = pool.inside, outside = pool.outside, i
+    cdef char* px = data_of(x)
+    cdef char* py = data_of(y)
+    cdef int64_t* pat = NULL if at is None else <int64_t*> data_of(at)
+    cdef int nt = num_threads()
+    if nt == 1 or planes == 1 or planes * (inside if inside > outside else outside) < GRAIN:
+        for i in range(planes):
+            plane(what, dt, p, inside, outside, px, py, pat, i)
+        return
+    with nogil:
+        for i in prange(planes, num_threads=nt, schedule="static"):
+            plane(what, dt, p, inside, outside, px, py, pat, i)
+
+
+cdef int working_dtype(int dt) noexcept:
+    return FLOAT if dt == HALF or dt == BFLOAT16 else INT64 if dt < HALF else dt
+
+
+# ------------------------------------------------------------------ arguments
+
+cdef str number_word(int n):
+    return ("one int", "a tuple of two ints", "a tuple of three ints")[n - 1]
+
+
+cdef tuple listed(str function, str name, object value, int nd):
+    if isinstance(value, int):
+        return (value,) * nd
+    value = tuple(value)
+    if len(value) == 1:
+        return value * nd
+    if len(value) != nd:
+        if nd == 1 and function == "max_pool1d":
+            raise RuntimeError(f"max_pool1d() {name} must be an int, list of ints or tuple of ints of size 1 but got "
+                               f"size {len(value)}")
+        if nd == 1:
+            raise RuntimeError(f"{function}() argument '{name}' should contain one int (got {len(value)})")
+        start = "must either be omitted, a single int, or" if name == "stride" else "must either be a single int, or" \
+            if name == "kernel_size" else "must be either be a single int, or"
+        raise RuntimeError(f"{function}: {name} {start} {number_word(nd)}")
+    return value
+
+
+cdef str by(values):
+    return "x".join([str(v) for v in values])
+
+
+cdef Pool make_pool(str function, Tensor x, kernel, stride, padding, dilation, bint ceil_mode, bint is_max):
+    """The windows, after PyTorch's checks of the arguments."""
+    cdef Pool pool = Pool.__new__(Pool)
+    cdef int nd, i, j
+    cdef Py_ssize_t k, s, p, d, n, out
+    # One kernel size for all dimensions leaves their number to the name of the function.
+    nd = int(function[len(function) - 2])
+    pool.nd = nd
+    kernel = listed(function, "kernel_size", kernel, nd)
+    stride = kernel if stride is None or (isinstance(stride, (tuple, list)) and not len(stride)) \
+        else listed(function, "stride", stride, nd)
+    padding, dilation = listed(function, "padding", padding, nd), listed(function, "dilation", dilation, nd)
+    if x.nd != nd + 1 and x.nd != nd + 2:
+        if nd == 1 and is_max:
+            raise RuntimeError("max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size "
+                               f"for input, but got:{list(x.shape)}")
+        if nd == 1:
+            raise RuntimeError(f"Expected 2 to 3 dimensions, but got {x.nd}-dimensional tensor for argument #1 'self' "
+                               f"(while checking arguments for {function})")
+        raise RuntimeError(f"non-empty {nd + 1}D or {nd + 2}D (batch mode) tensor expected for input")
+    for i in range(nd):
+        k, s, p, d = kernel[i], stride[i], padding[i], dilation[i]
+        if nd == 1 and is_max:
+            for name, value in (("kernel_size", k), ("stride", s)):
+                if value <= 0:
+                    raise RuntimeError(f"max_pool1d() {name} must be greater than zero, but got {value}")
+            if p < 0:
+                raise RuntimeError(f"max_pool1d() padding must be non-negative, but got {p}")
+            if p > k // 2:
+                raise RuntimeError("max_pool1d() padding should be at most half of kernel size, but got "
+                                   f"padding={p} and kernel_size={k}")
+            if d <= 0:
+                raise RuntimeError(f"max_pool1d() dilation must be greater than zero, but got {d}")
+        if s == 0:
+            raise RuntimeError("stride should not be zero")
+        if k <= 0 or s < 0:
+            raise RuntimeError(f"{'kernel size' if k <= 0 else 'stride'} should be greater than zero, but got "
+                               + " ".join([f"{'k' if k <= 0 else 'd'}{a}: {v}" for a, v in zip(
+                                   "TTHW"[4 - nd:], kernel if k <= 0 else stride)]))
+        if d <= 0:
+            raise RuntimeError("dilation should be greater than zero, but got " + " ".join(
+                [f"dilation{a}: {v}" for a, v in zip("THW"[3 - nd:], dilation)]))
+        if p < 0:
+            raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
+        if p > ((k - 1) * d + 1) // 2:
+            raise RuntimeError("pad should be at most half of effective kernel size, but got "
+                               f"pad={p}, kernel_size={k} and dilation={d}")
+    for i in range(1 if x.nd == nd + 2 else 0, x.nd):
+        if x.sizes[i] == 0:
+            raise RuntimeError(f"Expected {nd + 1}D or {nd + 2}D (batch mode) tensor with optional 0 dim batch size "
+                               f"for input, but got:{list(x.shape)}")
+    for i in range(3):
+        j = i - (3 - nd)
+        pool.c.size[i] = x.sizes[x.nd - nd + j] if j >= 0 else 1
+        pool.c.kernel[i] = kernel[j] if j >= 0 else 1
+        pool.c.stride[i] = stride[j] if j >= 0 else 1
+        pool.c.pad[i] = padding[j] if j >= 0 else 0
+        pool.c.dilation[i] = dilation[j] if j >= 0 else 1
+        k, s, p, d, n = pool.c.kernel[i], pool.c.stride[i], pool.c.pad[i], pool.c.dilation[i], pool.c.size[i]
+        out = n + 2 * p - d * (k - 1) - 1
+        if out < 0:
+            out = -((-out + s - 1) // s) if not ceil_mode else -(-out // s)
+        else:
+            out = (out + (s - 1 if ceil_mode else 0)) // s
+        out += 1
+        if ceil_mode and (out - 1) * s >= n + p:        # the last window must start inside
+            out -= 1
+        pool.c.out[i] = out
+    for i in range(3 - nd, 3):
+        if pool.c.out[i] < 1:
+            if nd == 1 and is_max:
+                raise RuntimeError(f"max_pool1d() Invalid computed output size: {pool.c.out[2]}")
+            first = 3 - nd if nd > 1 else 1
+            channels = x.sizes[x.nd - nd - 1]
+            raise RuntimeError(f"Given input size: ({channels}x{by([pool.c.size[j] for j in range(first, 3)])}). "
+                               f"Calculated output size: ({channels}x{by([pool.c.out[j] for j in range(first, 3)])}). "
+                               "Output size is too small")
+    return complete(pool, x)
+
+
+cdef Pool complete(Pool pool, Tensor x):
+    cdef int i
+    pool.planes = pool.inside = pool.outside = 1
+    for i in range(x.nd - pool.nd):
+        pool.planes *= x.sizes[i]
+    for i in range(3):
+        pool.inside *= pool.c.size[i]
+        pool.outside *= pool.c.out[i]
+    pool.x_shape = tuple(x.shape)
+    pool.y_shape = pool.x_shape[:x.nd - pool.nd] + tuple([pool.c.out[i] for i in range(3 - pool.nd, 3)])
+    return pool
+
+
+cdef Pool make_adaptive(str function, Tensor x, out_size):
+    cdef Pool pool = Pool.__new__(Pool)
+    cdef int nd = int(function[len(function) - 2]), i, j
+    cdef bint average = "avg" in function
+    if isinstance(out_size, int):
+        out_size = (out_size,) * nd
+    if len(out_size) != nd:
+        raise RuntimeError(f"{function}: output_size must be {nd}")
+    if x.nd != nd + 1 and x.nd != nd + 2:
+        if nd == 1:
+            raise RuntimeError(f"Expected 2 to 3 dimensions, but got {x.nd}-dimensional tensor for argument #1 'self' "
+                               f"(while checking arguments for {function})")
+        raise RuntimeError(f"{function}(): Expected {nd + 1}D or {nd + 2}D tensor, but got{'' if average else ':'} "
+                           f"{list(x.shape)}")
+    for i in range(1 if x.nd == nd + 2 else 0, x.nd):
+        if x.sizes[i] == 0:
+            raise RuntimeError(f"{function}(): Expected input to have non-zero size for non-batch dimensions, but "
+                               f"input has sizes {list(x.shape)} with dimension {i} being empty")
+    out_size = tuple([x.sizes[x.nd - nd + i] if n is None else n for i, n in enumerate(out_size)])
+    if average and min(out_size) < 0:
+        raise RuntimeError(f"{function}: elements of output_size must be greater than or equal to 0 but received "
+                           f"{{{', '.join([str(n) for n in out_size])}}}")
+    pool.nd = nd
+    pool.c.adaptive = 1
+    for i in range(3):
+        j = i - (3 - nd)
+        pool.c.size[i] = x.sizes[x.nd - nd + j] if j >= 0 else 1
+        pool.c.out[i] = out_size[j] if j >= 0 else 1
+        pool.c.kernel[i] = pool.c.stride[i] = pool.c.dilation[i] = 1
+    return complete(pool, x)
+
+
+# ------------------------------------------------------------------ maximum
+
+cdef Tensor flat_planes(Tensor t, Pool pool):
+    return <Tensor> t.reshape((pool.planes, -1))
+
+
+cdef Tensor scatter(Tensor g, Tensor at, Pool pool):
+    """The gradient of the maximum: g at the places `at`, zero elsewhere."""
+    cdef int dt = working_dtype(g.dt)
+    cdef Tensor x = shaped(pool.x_shape, dt)
+    all_planes(SCATTER, dt, pool, x, as_float(g, dt), at)
+    return attach(back_to(x, g.dt), "MaxPoolBackwardBackward0", (g,), _scatter_backward, (at,), (pool,))
+
+
+def _scatter_backward(node, Tensor g):
+    cdef Pool pool = node.args[0]
+    at = node.saved()[0]
+    return flat_planes(g, pool).gather(1, flat_planes(<Tensor> at, pool)).reshape(pool.y_shape)
+
+
+def _max_backward(node, g, _=None):
+    if g is None:
+        return None
+    return scatter(<Tensor> g, <Tensor> node.saved()[0], <Pool> node.args[0])
+
+
+cdef tuple run_max(str function, str name, Tensor x, Pool pool):
+    cdef int dt = working_dtype(x.dt)
+    cdef Tensor y, at
+    need_real_cpu(function, x)
+    if x.dt == BOOL:
+        raise NotImplementedError(f'"{function}" not implemented for \'Bool\'')
+    y, at = shaped(pool.y_shape, dt), shaped(pool.y_shape, INT64)
+    if y.count:
+        all_planes(MAXIMUM, dt, pool, as_float(x, dt), y, at)
+    y = back_to(y, x.dt)
+    if wants(x):
+        attach(y, name, (x,), _max_backward, (at,), (pool,))
+    return y, at
+
+
+def max_pool(Tensor x not None, kernel, stride, padding, dilation, bint ceil_mode, int nd):
+    """The maximum over windows of the last `nd` dimensions, and where in its plane it is (int64)."""
+    function = f"max_pool{nd}d"
+    name = "SqueezeBackward1" if nd == 1 else f"MaxPool{nd}DWithIndicesBackward0"
+    return run_max(function, name, x, make_pool(function, x, kernel, stride, padding, dilation, ceil_mode, True))
+
+
+def adaptive_max_pool(Tensor x not None, out_size, int nd):
+    """The maximum over out_size equal parts of the last `nd` dimensions, and where in its plane it is."""
+    function = f"adaptive_max_pool{nd}d"
+    name = "SqueezeBackward1" if nd == 1 else f"AdaptiveMaxPool{nd}DBackward0"
+    return run_max(function, name, x, make_adaptive(function, x, out_size))
+
+
+# ------------------------------------------------------------------ average
+
+cdef Tensor average(Tensor x, Pool pool, str name):
+    cdef int dt = working_dtype(x.dt)
+    cdef Tensor y = shaped(pool.y_shape, dt)
+    if y.count:
+        all_planes(AVERAGE, dt, pool, as_float(x, dt), y, None)
+    return attach(back_to(y, x.dt), name, (x,), _average_backward, None, (pool,))
+
+
+cdef Tensor spread(Tensor g, Pool pool):
+    cdef int dt = working_dtype(g.dt)
+    cdef Tensor x = shaped(pool.x_shape, dt)
+    all_planes(SPREAD, dt, pool, x, as_float(g, dt), None)
+    return attach(back_to(x, g.dt), "AvgPoolBackwardBackward0", (g,), _spread_backward, None, (pool,))
+
+
+def _average_backward(node, Tensor g):
+    return spread(g, <Pool> node.args[0])
+
+
+def _spread_backward(node, Tensor g):
+    return average(g, <Pool> node.args[0], "AvgPoolBackward0")
+
+
+def avg_pool(Tensor x not None, kernel, stride, padding, bint ceil_mode, bint count_include_pad, divisor_override,
+             int nd):
+    """The average over windows of the last `nd` dimensions."""
+    cdef str function = f"avg_pool{nd}d"
+    cdef Pool pool
+    need_real_cpu(function, x)
+    pool = make_pool(function, x, kernel, stride, padding, 1, ceil_mode, False)
+    if divisor_override is not None:
+        if divisor_override == 0:
+            raise RuntimeError("divisor must be not zero")
+        pool.c.divisor = divisor_override
+    pool.c.count_padding = count_include_pad
+    if x.dt == BOOL:
+        raise NotImplementedError(f'"{function}" not implemented for \'Bool\'')
+    return average(x, pool, "SqueezeBackward1" if nd == 1 else f"AvgPool{nd}DBackward0")
+
+
+def adaptive_avg_pool(Tensor x not None, out_size, int nd):
+    """The average over out_size equal parts of the last `nd` dimensions."""
+    cdef str function = f"adaptive_avg_pool{nd}d"
+    cdef Pool pool = make_adaptive(function, x, out_size)
+    need_real_cpu(function, x)
+    if x.dt < HALF:
+        raise NotImplementedError(f'"{function}" not implemented for \'{_core.SCALAR_TYPE_NAMES[x.dt]}\'')
+    one = pool.outside == 1
+    return average(x, pool, "SqueezeBackward1" if nd == 1 else "MeanBackward1" if one
+                   else f"AdaptiveAvgPool{nd}DBackward0")

@@ -1,0 +1,617 @@
+"""Order: sort, topk, kthvalue, median, mode, quantile, unique, searchsorted, histc, bincount.
+
+Every line along a dimension is turned into unsigned keys in the dtype's own order (`_kernels/sort.h`), sorted by radix or
+searched by selection, and the values are taken from the input by position.  All sorts are stable; among equal elements
+topk, kthvalue and median choose the first.
+"""
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memset
+
+from cygrad._core cimport (
+    any_needs_grad,
+    BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, Tensor, data_of, default_dtype_code, itemsize_of,
+    new_tensor, raw_view, refuse_complex, shallow, wrap_dim)
+from cygrad._ops cimport GRAIN, fill, num_threads, to_dtype
+from cygrad._operators.index cimport index_select
+from cygrad._walk cimport (
+    finish_out, need_host, plain, select_of, shape_text, slice_of, unsqueeze_one, zeros_of)
+from cygrad import _core, _ops
+from cygrad._operators import gather as _gather, masked as _masked
+from cygrad.return_types import named
+
+cdef extern from "_kernels/sort.h" nogil:
+    int cg_lines(int op, int dt, int itemsize, Py_ssize_t lo, Py_ssize_t hi, Py_ssize_t n, Py_ssize_t k, Py_ssize_t nth,
+                 Py_ssize_t inner, const char* inp, char* values, int64_t* index, int descending)
+    void cg_keys_u64(int dt, Py_ssize_t n, const char* inp, Py_ssize_t stride, int descending, uint64_t* key)
+    Py_ssize_t cg_runs(int dt, Py_ssize_t n, const uint64_t* key, int64_t* group)
+    int cg_compare_rows(Py_ssize_t m, const uint64_t* a, const uint64_t* b)
+    void cg_sort_rows(Py_ssize_t n, Py_ssize_t m, const uint64_t* key, int64_t* at, int64_t* work)
+    Py_ssize_t cg_bound(Py_ssize_t n, const uint64_t* key, const int64_t* sorter, uint64_t v, int right)
+
+cdef enum:
+    SORT = 0
+    TOP = 1
+    KTH = 2
+    MEDIAN = 3
+    NANMEDIAN = 4
+    MODE = 5
+
+
+def call(str op, *operands):
+    """An elementwise operator of the table."""
+    return _ops.call(_ops.OPS[op], operands)
+
+
+# ------------------------------------------------------------------ lines
+
+cdef int run_lines(int op, Tensor x, int dim, Py_ssize_t k, Py_ssize_t nth, Tensor values, Tensor index,
+                   bint descending) except -1:
+    """Works on each line of contiguous `x` along `dim`; results have k elements per line."""
+    if x.dt >= CFLOAT:
+        raise RuntimeError(" Sort does not support complex dtypes on CPU")
+    cdef Py_ssize_t n = x.sizes[dim] if x.nd else 1, inner = 1, lines, share
+    cdef int i, t, parts = 1, item = itemsize_of(x.dt), dt = x.dt, failed = 0
+    cdef char* v = NULL
+    cdef char* source = data_of(x)
+    cdef int64_t* at = <int64_t*> index.storage.ptr
+    if x.count == 0:
+        return 0
+    if n >= <Py_ssize_t> 1 << 32:
+        raise RuntimeError("sorting along a dimension of 2**32 or more elements is not supported")
+    for i in range(dim + 1, x.nd):
+        inner *= x.sizes[i]
+    lines = x.count // n
+    if values is not None:
+        v = values.storage.ptr
+    if num_threads() > 1 and x.count >= GRAIN // 4:
+        parts = <int> min(<Py_ssize_t> num_threads(), lines)
+    share = (lines + parts - 1) // parts
+    if parts == 1:
+        with nogil:
+            failed = cg_lines(op, dt, item, 0, lines, n, k, nth, inner, source, v, at, descending)
+    else:
+        for t in prange(parts, schedule="static", num_threads=parts, nogil=True):
+            failed |= cg_lines(op, dt, item, t * share, min(lines, (t + 1) * share), n, k, nth, inner, source, v, at,
+                               descending)
+    if failed:
+        raise MemoryError()
+    return 0
+
+
+cdef Tensor like_with(Tensor x, int dim, Py_ssize_t k, int dt):
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int i
+    for i in range(x.nd):
+        sizes[i] = x.sizes[i]
+    if x.nd:
+        sizes[dim] = k
+    return new_tensor(x.nd, sizes, dt, 0)
+
+
+cdef Tensor without_dim(Tensor t, int dim):
+    """Drops a dimension of size 1 of a fresh tensor."""
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int i
+    if t.nd == 0:
+        return t
+    for i in range(t.nd - 1):
+        sizes[i] = t.sizes[i if i < dim else i + 1]
+    return reshaped(t, t.nd - 1, sizes)
+
+
+cdef Tensor reshaped(Tensor t, int nd, const Py_ssize_t* sizes):
+    """A contiguous tensor's elements in another shape, without history."""
+    cdef Py_ssize_t[MAX_DIMS] strides
+    cdef Py_ssize_t step = 1
+    cdef int i
+    for i in range(nd - 1, -1, -1):
+        strides[i] = step
+        step *= sizes[i] if sizes[i] else 1
+    return raw_view(t, nd, sizes, strides, t.offset)
+
+
+def _choice_backward(node, Tensor g, _=None):
+    """For results that are chosen elements, each at most once: the gradient goes back to where they came from."""
+    index, = node.saved()
+    shape, dim, dropped = node.args
+    if dropped and len(shape):
+        g, index = unsqueeze_one(g, dim), unsqueeze_one(index, dim)
+    return _gather.scatter_add(zeros_of(shape, g.dt, g.dev), dim, index, g)
+
+
+cdef object chosen(str op, str node, Tensor x, Tensor values, Tensor index, int dim, bint dropped):
+    """Records values chosen along `dim` and names the pair."""
+    if any_needs_grad((x,)):
+        _core.record((values, index), node, (x,), _choice_backward, (index,), (tuple(x.shape), dim, dropped))
+    return named(op, ("values", "indices"), (values, index))
+
+
+cdef object finish_pair(str op, object out, object result):
+    if out is None:
+        return result
+    pair = finish_out(op, out[0], <Tensor> result[0]), finish_out(op, out[1], <Tensor> result[1])
+    return named(op + "_out", ("values", "indices"), pair)
+
+
+cdef int check_nonempty(str name, Tensor x, int dim) except -1:
+    if x.nd and x.sizes[dim] == 0:
+        raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+    return 0
+
+
+# ------------------------------------------------------------------ sort and topk
+
+def sort(Tensor input not None, dim=-1, bint descending=False, stable=None, *, out=None):
+    """(values, indices) in order along `dim`; stable always, NaN counts as the largest."""
+    cdef int d = wrap_dim(dim, input.nd)
+    cdef Tensor x, values, index
+    need_host("sort", input)
+    x = plain(input)
+    values = like_with(x, d, x.sizes[d] if x.nd else 1, x.dt)
+    index = like_with(x, d, x.sizes[d] if x.nd else 1, INT64)
+    run_lines(SORT, x, d, x.sizes[d] if x.nd else 1, 0, values, index, descending)
+    return finish_pair("sort", out, chosen(
+        "sort", "SortBackward0" if stable is None else "SortBackward1", input, values, index, d, False))
+
+
+def argsort(Tensor input not None, dim=-1, bint descending=False, bint stable=False):
+    """The indices that sort `input` along `dim`."""
+    cdef int d = wrap_dim(dim, input.nd)
+    cdef Tensor x, index
+    need_host("argsort", input)
+    x = plain(input)
+    index = like_with(x, d, x.sizes[d] if x.nd else 1, INT64)
+    run_lines(SORT, x, d, x.sizes[d] if x.nd else 1, 0, None, index, descending)
+    return index
+
+
+def msort(Tensor input not None, *, out=None):
+    """`input` sorted along its first dimension."""
+    return finish_out("msort", out, sort(input, 0)[0])
+
+
+def topk(Tensor input not None, Py_ssize_t k, dim=-1, bint largest=True, bint sorted=True, *, out=None):
+    """The k largest (or smallest) elements along `dim` in order, and their indices."""
+    cdef int d = wrap_dim(dim, input.nd)
+    cdef Tensor x, values, index
+    need_host("topk", input)
+    if input.dt == BOOL:
+        raise NotImplementedError("\"topk_cpu\" not implemented for 'Bool'")
+    if k < 0 or k > (input.sizes[d] if input.nd else 1):
+        raise RuntimeError("selected index k out of range")
+    x = plain(input)
+    values, index = like_with(x, d, k, x.dt), like_with(x, d, k, INT64)
+    if values.count:
+        run_lines(TOP, x, d, k if x.nd else 1, k if x.nd else 1, values, index, largest)
+    return finish_pair("topk", out, chosen("topk", "TopkBackward0", input, values, index, d, False))
+
+
+# ------------------------------------------------------------------ one element per line
+
+cdef object choose_one(str op, str node, int kind, Tensor input, dim, Py_ssize_t nth, bint keepdim, object out):
+    cdef int d = wrap_dim(dim, input.nd)
+    cdef Tensor x, values, index
+    need_host(op, input)
+    check_nonempty(op, input, d)
+    x = plain(input)
+    values, index = like_with(x, d, 1, x.dt), like_with(x, d, 1, INT64)
+    run_lines(kind, x, d, 1, nth, values, index, False)
+    if not keepdim:
+        values, index = without_dim(values, d), without_dim(index, d)
+    return finish_pair(op, out, chosen(op, node, input, values, index, d, not keepdim))
+
+
+def kthvalue(Tensor input not None, Py_ssize_t k, dim=-1, bint keepdim=False, *, out=None):
+    """The k-th smallest element (k from 1) along `dim`, and its index."""
+    cdef int d = wrap_dim(dim, input.nd)
+    check_nonempty("kthvalue", input, d)
+    if k < 1 or k > (input.sizes[d] if input.nd else 1):
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}")
+    if input.dt == BOOL:
+        raise NotImplementedError("\"kthvalue_cpu\" not implemented for 'Bool'")
+    return choose_one("kthvalue", "KthvalueBackward0", KTH, input, dim, k - 1, keepdim, out)
+
+
+def mode(Tensor input not None, dim=-1, bint keepdim=False, *, out=None):
+    """The most frequent element along `dim` (the smallest of several), and the last index it is at."""
+    return choose_one("mode", "ModeBackward0", MODE, input, dim, 0, keepdim, out)
+
+
+def _even_backward(node, Tensor g):
+    """The gradient is shared by all elements that equal the result."""
+    cdef Tensor x, result
+    x, result = node.saved()
+    hits = call("eq", x, result)
+    if result.dt >= HALF and bool(call("ne", result, result).item()):
+        hits = call("ne", x, x)
+    hits = to_dtype(<Tensor> hits, g.dt)
+    return call("mul", hits, call("div", g, hits.sum()))
+
+
+cdef object whole_median(str op, str node, int kind, Tensor input):
+    cdef Tensor x, values, index
+    cdef Py_ssize_t n
+    need_host(op, input)
+    if input.dt == BOOL:
+        raise NotImplementedError("\"median_cpu\" not implemented for 'Bool'")
+    values = new_tensor(0, NULL, input.dt, 0)
+    if input.count == 0:
+        fill(values, float("nan") if input.dt >= HALF else -1 << 63 if input.dt == INT64 else 0)
+        return values
+    n = input.count
+    x = reshaped(plain(input), 1, &n)
+    index = new_tensor(0, NULL, INT64, 0)
+    run_lines(kind, x, 0, 1, 0, values, index, False)
+    if any_needs_grad((input,)):
+        _core.record(values, node, (input,), _even_backward, (input, values))
+    return values
+
+
+def median(Tensor input not None, dim=None, bint keepdim=False, *, out=None):
+    """The median of all elements, or (values, indices) along `dim`: the lower one of two; NaN if there is a NaN."""
+    if dim is None:
+        return finish_out("median", out, whole_median("median", "MedianBackward0", MEDIAN, input))
+    if input.dt == BOOL:
+        raise NotImplementedError("\"median_out\" not implemented for 'Bool'")
+    return choose_one("median", "MedianBackward1", MEDIAN, input, dim, 0, keepdim, out)
+
+
+def nanmedian(Tensor input not None, dim=None, bint keepdim=False, *, out=None):
+    """median without the NaNs."""
+    if dim is None:
+        return finish_out("nanmedian", out, whole_median("nanmedian", "NanmedianBackward0", NANMEDIAN, input))
+    if input.dt == BOOL:
+        raise NotImplementedError("\"nanmedian_out\" not implemented for 'Bool'")
+    return choose_one("nanmedian", "NanmedianBackward1", NANMEDIAN, input, dim, 0, keepdim, out)
+
+
+# ------------------------------------------------------------------ quantile
+
+def _quantile(str name, Tensor x, q, dim, bint keepdim, str interpolation, bint skip_nan, out):
+    cdef int d, nd = x.nd
+    cdef Py_ssize_t n
+    cdef Tensor qt
+    if not isinstance(q, Tensor):
+        if not 0 <= q <= 1:
+            raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q:g}")
+        qt = <Tensor> _ops.full((), q, x.dt, 0)
+    else:
+        qt = <Tensor> q
+    if x.count == 0:
+        raise RuntimeError("quantile() input tensor must be non-empty")
+    if qt.nd > 1:
+        raise RuntimeError("quantile() q must be a scalar or 1D tensor")
+    if x.dt != FLOAT and x.dt != DOUBLE:
+        raise RuntimeError("quantile() input tensor must be either float or double dtype")
+    if x.dt != qt.dt:
+        raise RuntimeError("quantile() q tensor must be same dtype as the input tensor")
+    if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
+        raise RuntimeError("quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but "
+                           f"got {interpolation}")
+    if isinstance(q, Tensor) and not bool(call("logical_and", call("ge", qt, 0), call("le", qt, 1)).all().item()):
+        raise RuntimeError("quantile() q values must be in the range [0, 1]")
+    d = 0 if dim is None else wrap_dim(dim, nd)
+    # The line is the last dimension from here on.
+    flat = x.reshape((-1,)) if dim is None or nd == 0 else x.permute([i for i in range(nd) if i != d] + [d])
+    ordered = sort(flat, -1)[0]
+    n = (<Tensor> ordered).sizes[(<Tensor> ordered).nd - 1]
+    lines = tuple(ordered.shape)[:(<Tensor> ordered).nd - 1]
+    flat_q = qt.reshape((-1,))
+    m = qt.count
+    if skip_nan:
+        good = to_dtype(<Tensor> call("logical_not", call("isnan", shallow(<Tensor> ordered))), x.dt)
+        last = call("maximum", call("sub", good.sum(-1, keepdim=True), 1), zeros_of((), x.dt, 0))
+        ranks = call("mul", flat_q, last)
+    else:
+        ranks = call("mul", flat_q, n - 1).expand(lines + (m,))
+        # A line with a NaN (which is sorted to the end) is NaN at every rank.
+        bad = call("isnan", slice_last(shallow(<Tensor> ordered), n - 1))
+        ranks = _masked.where(bad, _ops.full((), n - 1, x.dt, 0), ranks)
+    if interpolation == "nearest":
+        ranks = call("round", ranks)
+    elif interpolation == "lower":
+        ranks = call("floor", ranks)
+    elif interpolation == "higher":
+        ranks = call("ceil", ranks)
+    below = to_dtype(<Tensor> ranks, INT64)
+    result = _gather.gather(ordered, -1, below)
+    if interpolation in ("linear", "midpoint"):
+        weights = _ops.full(ranks.shape, 0.5, x.dt, 0) if interpolation == "midpoint" else call("sub", ranks, below)
+        if interpolation == "midpoint":
+            weights = _masked.where(call("eq", ranks, below), 0.0, weights)
+        above = to_dtype(<Tensor> call("ceil", ranks), INT64)
+        result = call("lerp", result, _gather.gather(ordered, -1, above), weights)
+    # from (lines, m) to (m, lines), with the dimension put back where it is kept
+    result = result.permute([len(lines)] + list(range(len(lines))))
+    if keepdim and nd:
+        result = result.reshape((m,) + (1,) * nd) if dim is None else unsqueeze_one(<Tensor> result, d + 1)
+    if qt.nd == 0:
+        result = select_of(<Tensor> result, 0, 0)
+    return finish_out(name, out, <Tensor> result)
+
+
+cdef Tensor slice_last(Tensor t, Py_ssize_t i):
+    return slice_of(t, t.nd - 1, i, 1, 1)
+
+
+def quantile(Tensor input not None, q, dim=None, bint keepdim=False, *, str interpolation="linear", out=None):
+    """The q-th quantiles along `dim` (of all elements if None): q a number or a 1-dim tensor, which leads the shape."""
+    return _quantile("quantile", input, q, dim, keepdim, interpolation, False, out)
+
+
+def nanquantile(Tensor input not None, q, dim=None, bint keepdim=False, *, str interpolation="linear", out=None):
+    """quantile without the NaNs."""
+    return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True, out)
+
+
+# ------------------------------------------------------------------ unique
+
+cdef Tensor keys_of(Tensor x):
+    """64-bit keys of contiguous elements (in an int64 tensor)."""
+    refuse_complex("unique", x)
+    cdef Tensor k = new_tensor(x.nd, x.sizes, INT64, 0)
+    cg_keys_u64(x.dt, x.count, data_of(x), 1, False, <uint64_t*> k.storage.ptr)
+    return k
+
+
+cdef object unique_result(object values, Tensor order, Tensor group, Py_ssize_t groups, object inverse_shape,
+                          bint inverse, bint counts):
+    """Inverse and counts from the run number of each element in order (order None: as they stand)."""
+    cdef Tensor inv = new_tensor(1, &group.count, INT64, 0), number = new_tensor(1, &groups, INT64, 0)
+    cdef int64_t* g = <int64_t*> group.storage.ptr
+    cdef int64_t* at = <int64_t*> order.storage.ptr if order is not None else NULL
+    cdef int64_t* to = <int64_t*> inv.storage.ptr
+    cdef int64_t* n = <int64_t*> number.storage.ptr
+    cdef Py_ssize_t i
+    memset(n, 0, groups * 8)
+    for i in range(group.count):
+        to[at[i] if at != NULL else i] = g[i]
+        n[g[i]] += 1
+    if not inverse and not counts:
+        return values
+    result = (values,)
+    if inverse:
+        result += (inv.reshape(inverse_shape),)
+    if counts:
+        result += (number,)
+    return result
+
+
+def _no_unique_backward(node, *grads):
+    raise RuntimeError(f"the derivative for '{node.args[0]}' is not implemented.")
+
+
+cdef Tensor first_of_runs(Tensor group, Py_ssize_t groups):
+    """The position at which each run begins."""
+    cdef Tensor first = new_tensor(1, &groups, INT64, 0)
+    cdef int64_t* g = <int64_t*> group.storage.ptr
+    cdef int64_t* f = <int64_t*> first.storage.ptr
+    cdef Py_ssize_t i
+    for i in range(group.count - 1, -1, -1):
+        f[g[i]] = i
+    return first
+
+
+cdef object unique_flat(str node, str name, Tensor input, bint sorts, bint inverse, bint counts):
+    cdef Py_ssize_t n = input.count, groups
+    cdef Tensor x = reshaped(plain(input), 1, &n), order = None, group, values, keys
+    cdef Tensor ordered = x
+    if sorts:
+        ordered, order = sort(shallow(x), 0)
+    keys = keys_of(ordered)
+    group = new_tensor(1, &n, INT64, 0)
+    groups = cg_runs(x.dt, n, <uint64_t*> keys.storage.ptr, <int64_t*> group.storage.ptr)
+    values = index_select(shallow(ordered), 0, first_of_runs(group, groups))
+    _core.record(values, node, (input,), _no_unique_backward, None, (name,))
+    return unique_result(values, order, group, groups, tuple(input.shape), inverse, counts)
+
+
+cdef object unique_rows(str node, str name, Tensor input, dim, bint sorts, bint inverse, bint counts):
+    cdef int d = wrap_dim(dim, input.nd), i
+    cdef Py_ssize_t n = input.sizes[d], m, groups = 0, row
+    cdef Tensor keys, order, work, group, values, first
+    cdef uint64_t* key
+    cdef int64_t* at
+    cdef int64_t* g
+    for i in range(input.nd):
+        if i != d and input.sizes[i] == 0:
+            raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
+    m = input.count // n if n else 0
+    moved = shallow(input)
+    keys = keys_of(plain(moved.transpose(0, d)))
+    order, work = new_tensor(1, &n, INT64, 0), new_tensor(1, &n, INT64, 0)
+    group = new_tensor(1, &n, INT64, 0)
+    key, at, g = <uint64_t*> keys.storage.ptr, <int64_t*> order.storage.ptr, <int64_t*> group.storage.ptr
+    if sorts:
+        cg_sort_rows(n, m, key, at, <int64_t*> work.storage.ptr)
+    else:
+        for row in range(n):
+            at[row] = row
+    for row in range(n):
+        groups += row == 0 or cg_compare_rows(m, key + at[row] * m, key + at[row - 1] * m) != 0
+        g[row] = groups - 1
+    first = index_select(order, 0, first_of_runs(group, groups))
+    values = index_select(shallow(input), d, first)
+    _core.record(values, node, (input,), _no_unique_backward, None, (name,))
+    return unique_result(values, order, group, groups, (n,), inverse, counts)
+
+
+def unique(Tensor input not None, bint sorted=True, bint return_inverse=False, bint return_counts=False, dim=None):
+    """The distinct elements (slices along `dim`) in order, and on request where each went and how many there were."""
+    need_host("unique", input)
+    if dim is None:
+        return unique_flat("Unique2Backward0", "_unique2", input, True, return_inverse, return_counts)
+    return unique_rows("UniqueDimBackward0", "unique_dim", input, dim, True, return_inverse, return_counts)
+
+
+def unique_consecutive(Tensor input not None, bint return_inverse=False, bint return_counts=False, dim=None):
+    """The first element (slice along `dim`) of each run of equal ones; inverse and counts on request."""
+    need_host("unique_consecutive", input)
+    if dim is None:
+        return unique_flat("UniqueConsecutiveBackward0", "unique_consecutive", input, False, return_inverse,
+                           return_counts)
+    return unique_rows("UniqueConsecutiveBackward0", "unique_consecutive", input, dim, False, return_inverse,
+                       return_counts)
+
+
+# ------------------------------------------------------------------ searching
+
+cdef Tensor search(Tensor bounds, Tensor values, bint right, Tensor sorter, int dt):
+    """For each value the place in its line of sorted `bounds` (one line, or as many as the values have)."""
+    cdef Tensor a = plain(bounds), v = plain(values), result, order = None
+    cdef int common = _ops.promote_types(a.dtype, v.dtype).code
+    cdef Py_ssize_t n, per, j
+    cdef Tensor ka = keys_of(to_dtype(shallow(a), common)), kv = keys_of(to_dtype(shallow(v), common))
+    cdef uint64_t* at = <uint64_t*> ka.storage.ptr
+    cdef uint64_t* x = <uint64_t*> kv.storage.ptr
+    cdef int64_t* to
+    cdef int64_t* by = NULL
+    result = new_tensor(v.nd, v.sizes, INT64, 0)
+    to = <int64_t*> result.storage.ptr
+    n = a.sizes[a.nd - 1] if a.nd else 1
+    per = v.count if a.nd == 1 else (v.sizes[v.nd - 1] if v.nd else 1)
+    if sorter is not None:
+        order = plain(sorter)
+        by = <int64_t*> data_of(order)
+    with nogil:
+        for j in range(v.count):
+            to[j] = cg_bound(n, at + (j // per) * n, by + (j // per) * n if by != NULL else NULL, x[j], right)
+    return to_dtype(result, dt)
+
+
+def searchsorted(Tensor sorted_sequence not None, input, *, bint out_int32=False, bint right=False, side=None,
+                 sorter=None, out=None):
+    """Where each value belongs in the sorted last dimension; right: behind equal elements."""
+    cdef Tensor a = sorted_sequence, v
+    need_host("searchsorted", a)
+    if side is not None:
+        if side not in ("left", "right"):
+            raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
+        if side == "left" and right:
+            raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while "
+                               "right was True")
+        right = side == "right"
+    if isinstance(input, Tensor):
+        v = <Tensor> input
+        need_host("searchsorted", v)
+    else:
+        v = <Tensor> _ops.full((), input, a.dt if a.dt >= HALF or isinstance(input, int) else default_dtype_code(), 0)
+    if sorter is not None:
+        if tuple(sorter.shape) != tuple(a.shape):
+            raise RuntimeError("torch.searchsorted(): boundary and sorter must have the same size, but got boundary "
+                               f"tensor {shape_text(a)}and got sorter tensor {shape_text(<Tensor?> sorter)}")
+        if (<Tensor?> sorter).dt != INT64:
+            raise RuntimeError("torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
+                               f"{_core.SCALAR_TYPE_NAMES[(<Tensor> sorter).dt]}")
+    if a.nd == 0:
+        raise RuntimeError("torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is "
+                           "1, but we got boundaries tensor dim(0) and input value's dim("
+                           f"{v.nd}) numel({v.count})")
+    if a.nd != 1:
+        if not isinstance(input, Tensor):
+            raise RuntimeError("torch.searchsorted(): input value can be a scalar only when boundaries tensor "
+                               f"dimension is 1, but we got boundaries tensor dim({a.nd}) and input value's dim(0) "
+                               "numel(1)")
+        if a.nd != v.nd or tuple(a.shape)[:a.nd - 1] != tuple(v.shape)[:v.nd - 1]:
+            raise RuntimeError("torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
+                               "dimensions of boundaries tensor and input value tensor must match, but we got "
+                               f"boundaries tensor {shape_text(a)} and input value tensor {shape_text(v)}")
+    return finish_out("searchsorted", out, search(a, v, right, <Tensor> sorter, INT32 if out_int32 else INT64))
+
+
+def bucketize(input, Tensor boundaries not None, *, bint out_int32=False, bint right=False, out=None):
+    """The number of the bucket between sorted boundaries that each value falls in."""
+    if boundaries.nd != 1:
+        raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.nd})")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
+
+
+# ------------------------------------------------------------------ counting
+
+def bincount(Tensor input not None, weights=None, Py_ssize_t minlength=0):
+    """How often each value of a 1-dim tensor of integers >= 0 occurs, or the sum of the weights where it does."""
+    cdef Tensor x, r, w
+    cdef Py_ssize_t n = minlength, i
+    cdef int64_t* at
+    cdef int64_t* counts
+    need_host("bincount", input)
+    if input.dt == BOOL or input.dt >= HALF:
+        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[input.dt]}'")
+    if minlength < 0:
+        raise RuntimeError("minlength should be >= 0")
+    if input.nd == 1 and input.count == 0:
+        return zeros_of((minlength,), INT64, 0)
+    x = plain(to_dtype(shallow(input), INT64))
+    at = <int64_t*> data_of(x)
+    for i in range(x.count):
+        if at[i] < 0:
+            break
+        if at[i] >= n:
+            n = at[i] + 1
+    else:
+        i = x.count
+    if x.nd != 1 or i < x.count:
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if weights is None:
+        r = zeros_of((n,), INT64, 0)
+        counts = <int64_t*> r.storage.ptr
+        for i in range(x.count):
+            counts[at[i]] += 1
+        return r
+    w = <Tensor?> weights
+    if w.nd != 1 or w.count != x.count:
+        raise RuntimeError("weights should be 1-d and have the same length as input")
+    dt = FLOAT if w.dt == FLOAT else DOUBLE
+    return _gather.index_add_(zeros_of((n,), dt, 0), 0, x, to_dtype(shallow(w), dt))
+
+
+ctypedef fused real:
+    float
+    double
+
+
+cdef void count_bins(const real* x, Py_ssize_t n, real* counts, Py_ssize_t bins, real low, real high) noexcept nogil:
+    cdef Py_ssize_t i, b
+    for i in range(n):
+        if x[i] >= low and x[i] <= high:
+            b = <Py_ssize_t> ((x[i] - low) * bins / (high - low))
+            counts[b if b < bins else bins - 1] += 1
+
+
+def histc(Tensor input not None, Py_ssize_t bins=100, min=0, max=0, *, out=None):
+    """Counts of the elements in equal bins between min and max (both 0: the data's own range); NaN is not counted."""
+    cdef Tensor x, r
+    cdef double low = min, high = max
+    need_host("histc", input)
+    if input.dt != FLOAT and input.dt != DOUBLE:
+        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[input.dt]}'")
+    if bins <= 0:
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+    if low > high:
+        raise RuntimeError("torch.histc: max must be larger than min")
+    x = plain(shallow(input))
+    if low == high and x.count:
+        flat = sort(x.reshape((-1,)), 0)[0]
+        low, high = flat[0].item(), flat[x.count - 1].item()
+        if high != high:
+            low = high
+    if low == high:
+        low, high = low - 1, high + 1
+    if not (-1e308 * 10 < low <= high < 1e308 * 10):
+        raise RuntimeError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
+    r = zeros_of((bins,), x.dt, 0)
+    if x.dt == FLOAT:
+        count_bins(<const float*> data_of(x), x.count, <float*> r.storage.ptr, bins, <float> low, <float> high)
+    else:
+        count_bins(<const double*> data_of(x), x.count, <double*> r.storage.ptr, bins, low, high)
+    return finish_out("histc", out, r)
+
+
+FUNCTIONS = {
+    "sort": sort, "argsort": argsort, "msort": msort, "topk": topk, "kthvalue": kthvalue, "mode": mode,
+    "median": median, "nanmedian": nanmedian, "quantile": quantile, "nanquantile": nanquantile, "unique": unique,
+    "unique_consecutive": unique_consecutive, "searchsorted": searchsorted, "bucketize": bucketize,
+    "bincount": bincount, "histc": histc,
+}
+METHODS = {name: FUNCTIONS[name] for name in FUNCTIONS if name not in ("searchsorted", "bucketize")}
