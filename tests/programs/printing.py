@@ -46,7 +46,7 @@ print(torch.arange(8).view(2, 1, 2, 2))
 
 x = torch.ones(2, requires_grad=True)
 print(x)
-print(x * 2, x.sum(), x.exp().log(), x[0], x[None], x.view(1, 2), x.clone(), x.detach(), sep="\n")
+print(x * 2, x.sum(), x.exp(), x[0], x[None], x.view(1, 2), x.clone(), x.detach(), sep="\n")
 print(torch.ones(2, dtype=torch.float64, requires_grad=True))
 print(torch.ones(2, dtype=torch.float64, requires_grad=True) / 3)
 print(torch.nn.Parameter(torch.ones(2, 2)))
