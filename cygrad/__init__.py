@@ -14,7 +14,7 @@ import os as _os
 import sys as _sys
 
 from . import _core, _dispatch, _ops
-from ._as_torch import standins as _standins
+from ._as_torch import standins as _absent  # modules of names that are not here
 from ._core import (
     DTYPES as _DTYPES,
     Size,

@@ -3,7 +3,7 @@
 import math
 import warnings
 
-from cygrad._as_torch.standins import Member, stand_in
+from cygrad._standins import Member, stand_in
 from cygrad._core import DTYPES, Tensor
 
 _UNEXPLAINED = (
