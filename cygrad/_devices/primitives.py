@@ -10,8 +10,8 @@ primitive gets tensors and fills tensors: bytes in, bytes out.  Unless its text 
 * nothing is recorded, no version counter moves, nothing is returned;
 * what does not depend on the data has been checked; indices out of range are for the primitive to find.
 
-Devices: `_kernels` by way of `cpu.py` (the CPU), `cygrad/cl` (OpenCL), `meta.py` (shapes without memory).  A device that
-lacks a primitive raises NotImplementedError with its name (`lacking`).
+Devices: `_kernels` by way of `cpu.py` (the CPU), `cygrad/cl` (OpenCL), `meta.py` (shapes without memory).  A device
+that lacks a primitive raises NotImplementedError with its name (`lacking`).
 """
 
 import inspect
@@ -43,8 +43,10 @@ def fill(dst, value):
 
 
 def elementwise(name, out, operands, params, compute):
-    """Row `name` (or a gradient such as "sigmoid.da") in dtype code `compute`, stored as out's dtype.  Operands have
-    out's shape and any dtype, or are Python numbers; `params` are the row's, None for a default.  `out` may be strided."""
+    """Row `name` (or a gradient such as "sigmoid.da") in dtype code `compute`, stored as out's dtype.
+
+    Operands have out's shape and any dtype, or are Python numbers; `params` are the row's, None for a default.  `out`
+    may be strided."""
 
 
 def where(out, cond, a, b):
@@ -77,7 +79,7 @@ def dot(out, a, b):
 
 
 def linear(out, x, weight, bias):
-    """out (rows, n), of any shape with as many elements, = x (rows, k) @ weight (n, k).T + bias (n) or None; k may be 0.
+    """out = x (rows, k) @ weight (n, k).T + bias (n), which may be None; out has rows * n elements; k may be 0.
     float32, float64 or complex."""
 
 
