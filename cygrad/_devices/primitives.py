@@ -14,7 +14,7 @@ Devices: `_kernels` by way of `cpu.py` (the CPU), `cygrad/cl` (OpenCL), `meta.py
 that lacks a primitive raises NotImplementedError with its name (`lacking`).
 """
 
-import inspect
+import types
 
 # ------------------------------------------------------------------ memory
 
@@ -92,7 +92,7 @@ def column_sum(out, x):
 NAMES = tuple(
     name
     for name, f in globals().items()
-    if inspect.isfunction(f) and f.__module__ == __name__ and not name.startswith("_")
+    if isinstance(f, types.FunctionType)
 )
 
 

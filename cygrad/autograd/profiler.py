@@ -45,6 +45,8 @@ class _Event:
 class Recorder:
     """Writes events down, in the order in which they start."""
 
+    operator_name = staticmethod(_operator_names.operator_name)
+
     def __init__(self, record_shapes, profile_memory, with_stack, with_flops):
         self.record_shapes, self.profile_memory = record_shapes, profile_memory
         self.with_stack, self.with_flops = with_stack, with_flops
