@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 import cygrad
+from cygrad.nn.parameter import clear_grad
 
 try:
     from cygrad._optim import dense as _compiled
@@ -245,14 +246,7 @@ class Optimizer:
         """Drop the gradients of all parameters, or fill them with zeros."""
         for group in self.param_groups:
             for p in group["params"]:
-                if set_to_none:
-                    p.grad = None
-                elif p.grad is not None:
-                    if p.grad.grad_fn is not None:
-                        p.grad.detach_()
-                    else:
-                        p.grad.requires_grad_(False)
-                    p.grad.zero_()
+                clear_grad(p, set_to_none)
 
     def step(self, closure=None):
         """Do one step of optimization; `closure` evaluates the model again and returns the loss."""
