@@ -505,7 +505,7 @@ cdef class AutogradMeta:
 
 cdef object _legacy_constructor = None      # torch.Tensor(2, 3)
 cdef object _as_tensor = None
-cdef object _as_strided_gradient = None, _contiguous_clone = None, _view_region = None
+cdef object _as_strided_gradient = None, _clone_laid_out = None, _view_region = None
 
 
 def set_constructors(legacy, as_tensor):
@@ -514,10 +514,10 @@ def set_constructors(legacy, as_tensor):
     _legacy_constructor, _as_tensor = legacy, as_tensor
 
 
-def set_view_functions(as_strided_gradient, contiguous_clone, view_region):
+def set_view_functions(as_strided_gradient, clone_laid_out, view_region):
     """The operators by which gradients go through views."""
-    global _as_strided_gradient, _contiguous_clone, _view_region
-    _as_strided_gradient, _contiguous_clone, _view_region = as_strided_gradient, contiguous_clone, view_region
+    global _as_strided_gradient, _clone_laid_out, _view_region
+    _as_strided_gradient, _clone_laid_out, _view_region = as_strided_gradient, clone_laid_out, view_region
 
 
 @cython.freelist(512)
@@ -1038,6 +1038,7 @@ cdef Tensor new_view(Tensor base, int ndim, const Py_ssize_t* shape, const Py_ss
         meta.base = base
     if not cg_grad_mode:
         meta.creation = IN_NO_GRAD
+        t.needs_grad = meta.base.needs_grad and meta.base.history is not None
     meta.base_version = base.storage.version
     t.meta = meta
     return t
@@ -1286,7 +1287,10 @@ cdef class SavedTensor:
         if self.node is None or not cg_grad_mode:
             return t
         t = shallow(t)                      # an output gets its place in the graph back
-        set_history(t, self.node, self.output_nr)
+        if _writing is not None and _writing.writer is self.node:
+            set_history(t, view_node(t, _writing, 0, _writing.base_shape, _writing.base_stride, _writing.view_offset), 0)
+        else:
+            set_history(t, self.node, self.output_nr)
         return t
 
 
@@ -1578,23 +1582,34 @@ def _as_strided_backward(Node node, Tensor g):
     return _as_strided_gradient(g, shape, stride, view_shape, view_stride, offset)
 
 
+cdef Node view_node(Tensor t, Node base, int base_nr, base_shape, base_stride, Py_ssize_t offset):
+    """The history of `t` as a strided region of output `base_nr` of the node `base`."""
+    cdef FunctionNode node = <FunctionNode> cg_tp_new(node_type("AsStridedBackward0", FunctionNode), ())
+    node.nexts, node.nrs[0] = (base,), base_nr
+    node.function = _as_strided_backward
+    node.args = (base_shape, base_stride, make_size(t.nd, t.sizes), tuple(t.stride()), offset)
+    return node
+
+
 cdef Node current_grad_fn(Tensor t):
     """grad_fn, made anew where `t` is a view whose base got another history since."""
     cdef AutogradMeta meta = t.meta
-    cdef FunctionNode node
-    cdef Node before
+    cdef Node node, before
     cdef int before_nr
     if meta is None or meta.base is None or meta.base_version == t.storage.version:
         return t.history
     cdef Tensor base = meta.base
     if base.history is None:        # nothing recorded on the base: the view's own history stands
         return t.history
+    if meta.creation == IN_NO_GRAD:
+        raise RuntimeError(
+            "A view was created in no_grad mode and its base or another view of its base has been modified inplace "
+            "with grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can "
+            "clarify your code by moving both the view and the inplace either both inside the no_grad block (if you "
+            "don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked).")
     need_same_dtype(t, base)
-    node = <FunctionNode> cg_tp_new(node_type("AsStridedBackward0", FunctionNode), ())
-    node.connect((base,))
-    node.function = _as_strided_backward
-    node.args = (make_size(base.nd, base.sizes), tuple(base.stride()),
-                 make_size(t.nd, t.sizes), tuple(t.stride()), t.offset - base.offset)
+    node = view_node(t, gradient_edge(base), base.output_nr, make_size(base.nd, base.sizes), tuple(base.stride()),
+                     t.offset - base.offset)
     before, before_nr = t.history, t.output_nr
     set_history(t, node, 0)
     move_retained(t, before, before_nr)
@@ -1666,19 +1681,29 @@ cdef object bump(Tensor t):
     t.storage.version += 1
 
 
+cdef CopySlices _writing = None             # the one whose writer is running its gradient
+
+
 cdef class CopySlices(Node):
     """What the base of a view gets when the view is written in place.
 
     The gradient of the base flows on with the written region cut out; the region's part goes through the node of the
-    operation that wrote it, whose first input is the region as it was.
+    operation that wrote it, whose first input is the region as it was.  The region is known by its place in memory, so
+    the gradient is laid out as the base was.
     """
     cdef object apply(self, list grads):
         g = grads[0]
         if self.writer is None:
             raise RuntimeError(FREED_MESSAGE)
-        base_grad = _contiguous_clone(g)
+        self.base_shape = g.shape
+        base_grad = _clone_laid_out(g, self.base_stride)
         region = _view_region(base_grad, self.shape, self.stride, self.view_offset)
-        inner = self.writer.apply([region.clone()])
+        global _writing
+        outer, _writing = _writing, self    # what the writer saved of its output is then a view of our output
+        try:
+            inner = self.writer.apply([region.clone()])
+        finally:
+            _writing = outer
         if isinstance(inner, Tensor) or inner is None:
             inner = (inner,)
         first = inner[0] if len(inner) else None
@@ -1729,7 +1754,7 @@ cdef object rebase(Tensor t, Node node):
     copy.nrs[0] = base.output_nr
     copy.nexts = (base_edge, *node.nexts[1:])
     copy.writer = node
-    copy.shape, copy.stride = make_size(t.nd, t.sizes), tuple(t.stride())
+    copy.shape, copy.stride, copy.base_stride = make_size(t.nd, t.sizes), tuple(t.stride()), tuple(base.stride())
     copy.view_offset = t.offset - base.offset
     before, before_nr = base.history, base.output_nr
     set_history(base, copy, 0)
