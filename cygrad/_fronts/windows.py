@@ -4,6 +4,7 @@ import math
 
 from cygrad import _core, _ops
 from cygrad._creation import factories as _creation, sequences as _sequences
+from cygrad._fronts import elementwise as _elementwise
 from cygrad._kernels.random import C_NAMES
 
 
