@@ -28,7 +28,7 @@ from ._core import (
     set_default_device,
     set_default_dtype,
 )
-from ._devices import hollow as _hollow
+from ._devices import meta as _meta
 from ._files import moved as _moved
 from ._fronts import elementwise as _elementwise
 from ._kernels import blas as _blas
@@ -46,7 +46,7 @@ complex32, cfloat, cdouble, chalf = _core.complex32, complex64, complex128, _cor
 short, int, long = int16, int32, int64  # noqa: F821
 
 _blas.load()
-_core.set_backends(lambda: _importlib.import_module(".cl", __name__), _hollow.BACKENDS)
+_core.set_backends(lambda: _importlib.import_module(".cl", __name__), _meta.BACKENDS)
 
 
 def _stay_at_one_thread():

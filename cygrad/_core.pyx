@@ -175,7 +175,7 @@ def set_default_dtype(d):
 
 # ------------------------------------------------------------------ devices
 # A device is a small int: 0 the CPU, 1 + i the i-th OpenCL device spelled "opencl", 17 + i the same spelled "cuda";
-# then those without memory of their own (_devices/hollow.py): META has shapes alone, SPARSE is where sparse ones are.
+# then those without memory of their own (_devices/meta.py): META has shapes alone, SPARSE is where sparse ones are.
 
 cdef enum:
     CUDA = 16

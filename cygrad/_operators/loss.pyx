@@ -14,8 +14,8 @@ from cygrad._operators import composite as _composite
 from cygrad._core cimport (
     UINT8, INT32, INT64, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, attach, data_of, grad_enabled, itemsize_of,
     new_tensor, wrap_dim)
-from cygrad._operators.family cimport (
-    as_float, back_to, like, need_floating, need_real_cpu, plain, vector, wants, working_dtype)
+from cygrad._kernels.copies cimport as_float, back_to, like, plain, vector, working_dtype
+from cygrad._operators.family cimport need_floating, need_real_cpu, wants
 from cygrad._ops cimport num_threads
 
 cdef extern from "_kernels/norm.h" nogil:

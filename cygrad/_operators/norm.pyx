@@ -11,7 +11,8 @@ from libc.string cimport memcpy, memset
 
 from cygrad._core cimport FLOAT, Tensor, attach, data_of, grad_enabled, itemsize_of
 from cygrad._operators import composite as _composite
-from cygrad._operators.family cimport as_float, back_to, like, need_real_cpu, need_floating, vector, working_dtype
+from cygrad._kernels.copies cimport as_float, back_to, like, vector, working_dtype
+from cygrad._operators.family cimport need_real_cpu, need_floating
 from cygrad._ops cimport copy_into, num_threads
 
 cdef extern from "_kernels/norm.h" nogil:

@@ -143,6 +143,7 @@ cdef class Device:
     cdef dict kept                  # handle -> pyopencl buffer, where pyopencl makes them
     cdef dict elementwise_kernels   # row name -> {signature: Kernel}
     cdef dict reduction_kernels
+    cdef dict kernels               # (program's key, kernel's name) -> Kernel
     cdef void** staged              # host copies that queued writes still read
     cdef int n_staged
     cdef Py_ssize_t staged_bytes, staged_ever
@@ -156,7 +157,7 @@ cdef class Device:
         self.context_handle = <void*> <size_t> context.int_ptr
         self.bins = <Block**> calloc(N_BINS, sizeof(Block*))
         self.staged = <void**> malloc(1024 * sizeof(void*))
-        self.kept, self.elementwise_kernels, self.reduction_kernels = {}, {}, {}
+        self.kept, self.elementwise_kernels, self.reduction_kernels, self.kernels = {}, {}, {}, {}
 
     def __repr__(self):
         return f"opencl:{self.index} ({self.handle.name})"
@@ -431,6 +432,128 @@ cdef Kernel make_kernel(Device device, tuple key, str name, make):
     return k
 
 
+def kernel(Device device not None, tuple key, str name, make):
+    """Kernel `name` of the program known as `key`; make() gives the program's source where it is not there yet."""
+    found = device.kernels.get((key, name))
+    if found is None:
+        found = device.kernels[key, name] = make_kernel(device, key, name, lambda: (make(),))
+    return found
+
+
+def run(Device device not None, Kernel kernel not None, tuple sizes, tuple local, *args):
+    """Launches a kernel over up to three dimensions of work-items in groups of `local`, both innermost first.
+
+    Arguments: a Tensor (two arguments: its memory, and its offset in elements as a long), a Buffer, None (a null
+    buffer), an int (long), a float (float), a pair (dtype code, number), bytes (a struct by value), or an instance of
+    `Local` (so many bytes of local memory).  This is the launch for kernels that work long: a few microseconds.
+    """
+    cdef size_t[3] counts
+    cdef size_t[3] groups
+    cdef Args a
+    cdef unsigned int n = 0
+    cdef int i, dims = <int> len(sizes), code = 0
+    cdef void* handle
+    if _forked:
+        check_fork()
+    for i in range(dims):
+        if sizes[i] == 0:
+            return
+        groups[i] = local[i]
+        counts[i] = (<size_t> sizes[i] + groups[i] - 1) // groups[i] * groups[i]
+    if cl_set_arg == NULL:
+        run_pyopencl(device, kernel, tuple([counts[i] for i in range(dims)]), local, args)
+        return
+    for x in args:
+        a.n = 0
+        if isinstance(x, Tensor):
+            handle = buffer_of(<Tensor> x).handle
+            code = cl_set_arg(kernel.handle, n, sizeof(void*), &handle)
+            n += 1
+            add_long(&a, (<Tensor> x).offset)
+        elif isinstance(x, Buffer):
+            add_buffer(&a, <Buffer> x)
+            a.size[0] = sizeof(void*)
+        elif x is None:
+            handle = NULL
+            code = cl_set_arg(kernel.handle, n, sizeof(void*), &handle)
+            n += 1
+            continue
+        elif isinstance(x, bytes):
+            code = cl_set_arg(kernel.handle, n, len(x), <const char*> (<bytes> x))
+            if code:
+                failed(code, f"clSetKernelArg({n}) of {kernel.kernel.function_name}")
+            n += 1
+            continue
+        elif isinstance(x, Local):
+            code = cl_set_arg(kernel.handle, n, x.nbytes, NULL)
+            n += 1
+            continue
+        elif isinstance(x, tuple):
+            add_number(&a, x[0], x[1])
+        elif isinstance(x, float):
+            add_number(&a, FLOAT, x)
+        else:
+            add_long(&a, x)
+        code = code or cl_set_arg(kernel.handle, n, a.size[0], a.value[0])
+        if code:
+            failed(code, f"clSetKernelArg({n}) of {kernel.kernel.function_name}")
+        n += 1
+    code = cl_enqueue(device.queue_handle, kernel.handle, dims, NULL, counts, groups, 0, NULL, NULL)
+    if code:
+        failed(code, f"clEnqueueNDRangeKernel of {kernel.kernel.function_name}")
+    flush_sometimes(device)
+
+
+class Local:
+    """An argument of `run`: so many bytes of local memory."""
+
+    __slots__ = ("nbytes",)
+
+    def __init__(self, nbytes):
+        self.nbytes = nbytes
+
+
+cdef object run_pyopencl(Device device, Kernel kernel, tuple counts, tuple local, tuple args):
+    cdef Args a
+    from cygrad.cl import _device
+    cl = _device.pyopencl()
+    given = []
+    for x in args:
+        a.n = 0
+        if isinstance(x, Tensor):
+            given.append(device.kept[<size_t> buffer_of(<Tensor> x).handle])
+            add_long(&a, (<Tensor> x).offset)
+        elif isinstance(x, Buffer):
+            given.append(device.kept[<size_t> (<Buffer> x).handle])
+            continue
+        elif x is None or isinstance(x, bytes):
+            given.append(x)
+            continue
+        elif isinstance(x, Local):
+            given.append(cl.LocalMemory(x.nbytes))
+            continue
+        elif isinstance(x, tuple):
+            add_number(&a, x[0], x[1])
+        elif isinstance(x, float):
+            add_number(&a, FLOAT, x)
+        else:
+            add_long(&a, x)
+        given.append(a.value[0][:a.size[0]])
+    for i, x in enumerate(given):
+        kernel.kernel.set_arg(i, x)
+    cl.enqueue_nd_range_kernel(device.queue, kernel.kernel, counts, local)
+
+
+cdef int flush_sometimes(Device device) except -1:
+    """Some drivers hold launches back until asked."""
+    if not device.cpu:
+        device.unflushed += 1
+        if device.unflushed >= 8:
+            device.unflushed = 0
+            cl_flush(device.queue_handle)
+    return 0
+
+
 cdef struct Args:
     int n
     int size[MAX_ARGS]              # 0: a buffer
@@ -482,12 +605,7 @@ cdef int launch(Device device, Kernel k, Args* a, size_t gx, size_t gy, size_t l
     code = cl_enqueue(device.queue_handle, k.handle, 2 if gy > 1 else 1, NULL, sizes, locals, 0, NULL, NULL)
     if code:
         failed(code, f"clEnqueueNDRangeKernel of {k.kernel.function_name}")
-    if not device.cpu:              # some drivers hold launches back until asked
-        device.unflushed += 1
-        if device.unflushed >= 8:
-            device.unflushed = 0
-            cl_flush(device.queue_handle)
-    return 0
+    return flush_sometimes(device)
 
 
 cdef int launch_pyopencl(Device device, Kernel k, Args* a, size_t gx, size_t gy, size_t local) except -1:
