@@ -43,7 +43,10 @@ def check(folder, monkeypatch, capsys, **sources):
             ["cygrad/left/part.py:2: cygrad.left.part imports cygrad.high: high lies above left"],
         ),
         (
-            {"_core.pyx": '"""from cygrad import right"""\nfrom cygrad.left.part cimport (\n    f, g)', "left/part.pyx": ""},
+            {
+                "_core.pyx": '"""from cygrad import right"""\nfrom cygrad.left.part cimport (\n    f, g)',
+                "left/part.pyx": "",
+            },
             ["cygrad/_core.pyx:2: cygrad._core imports cygrad.left.part: left lies above _core"],
         ),
         (
