@@ -61,6 +61,10 @@ def check(folder, monkeypatch, capsys, **sources):
             {"left/a.py": "from . import b", "left/b.py": "def f():\n    import cygrad.left.a"},
             ["circle of 2: cygrad.left.a cygrad.left.b"],
         ),
+        (
+            {"left/__init__.py": "import importlib\nhigh = importlib.import_module('cygrad.high')"},
+            ["cygrad/left/__init__.py:2: cygrad.left imports cygrad.high: high lies above left"],
+        ),
         ({"more.py": ""}, ["cygrad.more: no layer of pyproject.toml has it"]),
     ],
 )

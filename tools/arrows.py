@@ -50,6 +50,10 @@ def statements(path):
                 yield node.lineno, "." * node.level + (node.module or ""), [a.name for a in node.names]
             elif isinstance(node, ast.Import):
                 yield from ((node.lineno, alias.name, []) for alias in node.names)
+            elif isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "import_module":
+                name = node.args[0]
+                if isinstance(name, ast.Constant) and name.value.startswith("cygrad."):
+                    yield node.lineno, name.value, []
         return
     text = TEXT.sub(lambda match: "\n" * match[0].count("\n"), text)
     for match in FROM.finditer(text):
