@@ -304,7 +304,7 @@ cdef object _hollow_backends = None     # of devices without memory, by their nu
 
 
 def set_backends(opencl, hollow):
-    """What runs operators on devices other than the CPU: a function that gives OpenCL's module, and a dict by number."""
+    """What runs operators on devices other than the CPU: one gives the module of OpenCL, the other is a dict."""
     global _find_backend, _hollow_backends
     _find_backend, _hollow_backends = opencl, hollow
 

@@ -534,7 +534,8 @@ def add_autocast_depth(int step):
 def set_recorder(recorder):
     """Makes `recorder.enter(name, args)` and `recorder.leave(event)` be called around operators of this thread.
 
-    `recorder.operator_name` gives the name for that of a public function, or None.  None as recorder ends that.  Returns the former one.
+    `recorder.operator_name` gives the name for that of a public function, or None for one that is not reported.  None
+    as recorder ends that.  Returns the former one.
     """
     global cg_interposers
     before = None if cg_state.recorder == NULL else <object> cg_state.recorder

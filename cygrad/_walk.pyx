@@ -1,7 +1,7 @@
 """Walks over strided operands, views by one step, and the frame of operators that write: what data movement shares.
 
-* A walk visits up to four operands together; one of them may be a table of byte offsets (`_kernels/index.h`).  It is cut over
-  threads along a dimension in which no two positions share an element, so results do not depend on their number.
+* A walk visits up to four operands together; one of them may be a table of byte offsets (`_kernels/index.h`).  It is
+  cut over threads along a dimension in which no two positions share an element, so their number changes no result.
 * `start_write` and `end_write` frame an operator that overwrites part of a tensor, out of place and in place.
 """
 from cython.parallel cimport prange

@@ -1,9 +1,8 @@
 """The generator of random numbers that functions use when they are given none: `torch.random`."""
 
 import contextlib
-import importlib
 
-from cygrad._core import device
+from cygrad._core import backend, device
 from cygrad._operators.draws import Generator, default_generator
 
 __all__ = ["set_rng_state", "get_rng_state", "manual_seed", "seed", "initial_seed", "fork_rng"]
@@ -45,9 +44,8 @@ def fork_rng(
         yield
         return
     if devices and (device_type or "cuda") == "cuda":
-        cuda = importlib.import_module("cygrad.cuda")
         for index in devices:
-            cuda._code(index)
+            backend("cuda").device_code("cuda", index if isinstance(index, int) else device(index).index)
     state = get_rng_state()
     try:
         yield

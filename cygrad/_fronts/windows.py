@@ -4,6 +4,7 @@ import math
 
 from cygrad import _core, _ops
 from cygrad._creation import factories as _creation, sequences as _sequences
+from cygrad._fronts import elementwise as _elementwise
 from cygrad._kernels.random import C_NAMES
 
 
@@ -126,11 +127,9 @@ def kaiser_window(
     """I0(beta sqrt(1 - (2 i / (N - 1) - 1)^2)) / I0(beta), with I0 the modified Bessel function."""
 
     def shape(x, steps):
-        from cygrad import special
-
         x = x.mul_(2 / steps).sub_(1)
-        top = special.i0((1 - x * x).clamp_(min=0).sqrt_() * beta)
-        return top / special.i0(_creation.tensor(beta, dtype=x.dtype))
+        top = _elementwise.SPECIAL["i0"]((1 - x * x).clamp_(min=0).sqrt_() * beta)
+        return top / _elementwise.SPECIAL["i0"](_creation.tensor(beta, dtype=x.dtype))
 
     return _window(
         "kaiser_window", window_length, periodic, shape, dtype, layout, device, requires_grad

@@ -568,7 +568,7 @@ def log_normal_(Tensor self not None, mean=1, std=2, *, generator=None):
 
 
 def standard_gamma(input, generator=None):
-    """Gamma numbers of scale 1, one for each shape parameter in `input`; differentiable once (see _operators/gamma.pyx)."""
+    """Gamma numbers of scale 1, one for each shape parameter in `input`; differentiable once (see `gamma.pyx`)."""
     cdef Tensor t = real_argument("_standard_gamma", "input", input), r, alpha
     alpha = contiguous(shallow(t))
     r = make(t.nd, t.sizes, t.dt, 0)

@@ -2,7 +2,8 @@
 """Softmax, the losses of classes, squared error and embedding on the CPU.
 
 Each is one fused kernel forward and one backward.  Where the backward pass is itself recorded (create_graph) the
-gradient is composed of differentiable operators instead: those formulas are in `_operators/composite.py`.  Half works in float.
+gradient is composed of differentiable operators instead: those formulas are in `_operators/composite.py`.  Half works
+in float.
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t

@@ -1,9 +1,9 @@
 """Layer, group and batch normalisation on the CPU.
 
 Each is one fused kernel forward and one backward.  Where the backward pass is itself recorded (create_graph) the
-gradient is composed of differentiable operators instead: those formulas are in `_operators/composite.py`, with the plain forms
-that the tests hold the kernels against.  Half works in float.  Sums are cut at fixed places, never by the number of
-threads, so that results are the same bits for any.
+gradient is composed of differentiable operators instead: those formulas are in `_operators/composite.py`, with the
+plain forms that the tests hold the kernels against.  Half works in float.  Sums are cut at fixed places, never by the
+number of threads, so that results are the same bits for any.
 """
 from cython.parallel cimport prange
 from libc.math cimport sqrt
@@ -346,7 +346,7 @@ def _batch_norm_backward(node, Tensor g):
     x, w, mean, rstd = node.saved()
     if grad_enabled():
         return _composite.batch_norm_gradient(x, w, mean, rstd, training, eps, g,
-                                               [node.needs(i) for i in range(3)])
+                                              [node.needs(i) for i in range(3)])
     dt = mean.dt
     channels = x.sizes[1]
     n = x.count / channels if channels else 1

@@ -1,8 +1,8 @@
 """Order: sort, topk, kthvalue, median, mode, quantile, unique, searchsorted, histc, bincount.
 
-Every line along a dimension is turned into unsigned keys in the dtype's own order (`_kernels/sort.h`), sorted by radix or
-searched by selection, and the values are taken from the input by position.  All sorts are stable; among equal elements
-topk, kthvalue and median choose the first.
+Every line along a dimension is turned into unsigned keys in the dtype's own order (`_kernels/sort.h`), sorted by
+radix or searched by selection, and the values are taken from the input by position.  All sorts are stable; among equal
+elements topk, kthvalue and median choose the first.
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint64_t

@@ -8,6 +8,7 @@ passes over what lies between, and needs gradients that are differentiable thems
 from typing import NamedTuple
 
 from .._core import Tensor
+from ._grad import grad
 from .grad_mode import enable_grad
 from .graph import leads_outside
 
@@ -78,8 +79,6 @@ def make_dual(tensor, tangent, *, level=None):
 
 def unpack_dual(tensor, *, level=None):
     """(primal, tangent) of a tensor; the tangent is None without a level, or if no dual of it leads to the tensor."""
-    from . import grad
-
     if not isinstance(tensor, Tensor):
         raise TypeError(
             f"_unpack_dual(): argument 'dual' (position 1) must be Tensor, not {type(tensor).__name__}"

@@ -8,6 +8,8 @@ from itertools import chain
 from typing import Any
 
 import cygrad
+from cygrad import _dispatch
+from cygrad.nn._hooks import add_hook
 from cygrad.nn.parameter import clear_grad
 
 try:
@@ -38,21 +40,26 @@ class _RequiredParameter:
 required = _RequiredParameter()
 
 
-def _add_hook(hooks: OrderedDict, hook, prepend: bool = False):
-    """Put `hook` into `hooks` and return the handle whose `remove()` takes it out."""
-    from cygrad.nn._hooks import add_hook
-
-    return add_hook(hooks, hook, prepend)
-
-
 def register_optimizer_step_pre_hook(hook):
     """Call `hook(optimizer, args, kwargs)` before `step` of every optimizer; returns a handle."""
-    return _add_hook(_global_pre_hooks, hook)
+    return add_hook(_global_pre_hooks, hook)
 
 
 def register_optimizer_step_post_hook(hook):
     """Call `hook(optimizer, args, kwargs)` after `step` of every optimizer; returns a handle."""
-    return _add_hook(_global_post_hooks, hook)
+    return add_hook(_global_post_hooks, hook)
+
+
+def _recorded(step, optimizer, args, kwargs):
+    """The result of `step`, which is an event where the thread is profiled."""
+    recorder = _dispatch.get_recorder()
+    if recorder is None:
+        return step(*args, **kwargs)
+    event = recorder.enter(f"Optimizer.step#{type(optimizer).__name__}.step", (), user=True)
+    try:
+        return step(*args, **kwargs)
+    finally:
+        recorder.leave(event)
 
 
 def _with_hooks(step):
@@ -65,9 +72,9 @@ def _with_hooks(step):
             pre, post = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         except AttributeError:  # made without Optimizer.__init__, to wrap another optimizer
             return step(self, *args, **kwargs)
-        if not (pre or post or _global_pre_hooks or _global_post_hooks):
-            return step(self, *args, **kwargs)
         args = (self, *args)
+        if not (pre or post or _global_pre_hooks or _global_post_hooks):
+            return _recorded(step, self, args, kwargs)
         for hook in chain(_global_pre_hooks.values(), pre.values()):
             result = hook(self, args, kwargs)
             if result is not None:
@@ -77,7 +84,7 @@ def _with_hooks(step):
                         f"but got {result}."
                     )
                 args, kwargs = result
-        out = step(*args, **kwargs)
+        out = _recorded(step, self, args, kwargs)
         for hook in chain(post.values(), _global_post_hooks.values()):
             hook(self, args, kwargs)
         return out
@@ -157,27 +164,27 @@ class Optimizer:
 
         Returns a handle with `remove()`.
         """
-        return _add_hook(self._optimizer_step_pre_hooks, hook)
+        return add_hook(self._optimizer_step_pre_hooks, hook)
 
     def register_step_post_hook(self, hook):
         """Call `hook(optimizer, args, kwargs)` after each step; returns a handle."""
-        return _add_hook(self._optimizer_step_post_hooks, hook)
+        return add_hook(self._optimizer_step_post_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook, prepend: bool = False):
         """Call `hook(optimizer)` before `state_dict` is made; returns a handle."""
-        return _add_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
     def register_state_dict_post_hook(self, hook, prepend: bool = False):
         """Call `hook(optimizer, state_dict)`, which may return another one; returns a handle."""
-        return _add_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook, prepend: bool = False):
         """Call `hook(optimizer, state_dict)`, which may return another one, before loading."""
-        return _add_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook, prepend: bool = False):
         """Call `hook(optimizer)` after a state was loaded; returns a handle."""
-        return _add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+        return add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
     def state_dict(self) -> dict[str, Any]:
         """The state as {"state": {number of parameter: dict}, "param_groups": list of dicts}.
