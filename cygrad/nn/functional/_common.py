@@ -1,11 +1,10 @@
-"""What the parts of nn.functional share: arguments, names in messages, kernels that may exist."""
+"""What the parts of nn.functional share: arguments, names in messages, reductions."""
 
 import functools
 import warnings
 
 import cygrad
 from cygrad import Tensor, _core
-from cygrad._fronts import nn as _nn
 
 _SCALAR_NAMES = {
     "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
@@ -40,25 +39,6 @@ def require_floating(input, kernel):
         )
 
 
-def fused(composite):
-    """``composite``, or the compiled function of the same name where `cygrad._fronts.nn` has one.
-
-    It takes the same positional arguments. The composite stays reachable as ``__wrapped__``: it
-    is the oracle in the tests.
-    """
-    compiled = getattr(_nn, composite.__name__.lstrip("_"), None)
-    if compiled is None:
-        return composite
-
-    def function(*args):
-        return compiled(*args)
-
-    function.__name__ = composite.__name__
-    function.__doc__ = composite.__doc__
-    function.__wrapped__ = composite
-    return function
-
-
 def one_step(name, inputs=2):
     """Decorates a loss that is composed here and one node ``name`` in PyTorch's graph: it shows as one."""
 
@@ -74,14 +54,6 @@ def one_step(name, inputs=2):
         return function
 
     return decorate
-
-
-def in_place(input, function, *args):
-    """Write ``function(input, *args)`` into ``input``.
-
-    The function sees a copy, so that what it saves for the backward pass stays as it was.
-    """
-    return input.copy_(function(input.clone(), *args))
 
 
 def ints(value, count):

@@ -5,7 +5,7 @@ import warnings
 
 import cygrad
 
-from ._common import c_name, fused, is_tensor
+from ._common import c_name, is_tensor
 from .activation import softmax
 from .dropout import dropout
 from .padding import pad
@@ -36,7 +36,6 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     return _scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale)
 
 
-@fused
 def _scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale):
     scores = (query * scale).matmul(key.transpose(-2, -1))
     if is_causal:
