@@ -1,6 +1,6 @@
 """torch.__future__: how modules are converted and loaded; PyTorch's defaults are all there is."""
 
-from ._as_torch.standins import _call
+from ._standins import refusing
 
 _WHY = "modules are converted in place"
 
@@ -15,5 +15,5 @@ def get_swap_module_params_on_conversion():
     return False
 
 
-set_overwrite_module_params_on_conversion = _call("__future__.set_overwrite_module_params_on_conversion", _WHY)
-set_swap_module_params_on_conversion = _call("__future__.set_swap_module_params_on_conversion", _WHY)
+set_overwrite_module_params_on_conversion = refusing("__future__.set_overwrite_module_params_on_conversion", _WHY)
+set_swap_module_params_on_conversion = refusing("__future__.set_swap_module_params_on_conversion", _WHY)

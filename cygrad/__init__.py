@@ -14,7 +14,7 @@ import os as _os
 import sys as _sys
 
 from . import _core, _dispatch, _ops
-from ._as_torch import standins as _standins
+from ._as_torch import standins as _absent  # modules of names that are not here
 from ._core import (
     DTYPES as _DTYPES,
     Size,
@@ -28,6 +28,7 @@ from ._core import (
     set_default_device,
     set_default_dtype,
 )
+from ._devices import meta as _meta
 from ._files import moved as _moved
 from ._fronts import elementwise as _elementwise
 from ._kernels import blas as _blas
@@ -45,6 +46,7 @@ complex32, cfloat, cdouble, chalf = _core.complex32, complex64, complex128, _cor
 short, int, long = int16, int32, int64  # noqa: F821
 
 _blas.load()
+_core.set_backends(lambda: _importlib.import_module(".cl", __name__), _meta.BACKENDS)
 
 
 def _stay_at_one_thread():

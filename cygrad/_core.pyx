@@ -175,7 +175,7 @@ def set_default_dtype(d):
 
 # ------------------------------------------------------------------ devices
 # A device is a small int: 0 the CPU, 1 + i the i-th OpenCL device spelled "opencl", 17 + i the same spelled "cuda";
-# then those without memory of their own (_devices/hollow.py): META has shapes alone, SPARSE is where sparse ones are.
+# then those without memory of their own (_devices/meta.py): META has shapes alone, SPARSE is where sparse ones are.
 
 cdef enum:
     CUDA = 16
@@ -241,8 +241,7 @@ cdef class device:
 
 def tensor_of_array(x):
     """A tensor of an object that has __array__."""
-    import cygrad
-    return cygrad.as_tensor(x)
+    return _as_tensor(x)
 
 
 def shell(cls, tuple size, dtype d not None):
@@ -300,14 +299,21 @@ cdef int as_device_code(object d, int default) except -1:
 
 
 cdef object _backend = None
+cdef object _find_backend = None        # imports the module of OpenCL devices
+cdef object _hollow_backends = None     # of devices without memory, by their numbers
+
+
+def set_backends(opencl, hollow):
+    """What runs operators on devices other than the CPU: a function that gives OpenCL's module, and a dict by number."""
+    global _find_backend, _hollow_backends
+    _find_backend, _hollow_backends = opencl, hollow
 
 
 def backend(kind="opencl"):
     """The module that runs operators on OpenCL devices, imported at the first use of such a device."""
     global _backend
     if _backend is None:
-        from cygrad import cl
-        _backend = cl
+        _backend = _find_backend()
     return _backend
 
 
@@ -315,8 +321,7 @@ def backend_of(int dev):
     """The module that runs operators on a device other than the CPU."""
     if dev < META:
         return backend()
-    from cygrad._devices import hollow as _hollow
-    return _hollow.BACKENDS[dev]
+    return _hollow_backends[dev]
 
 
 def get_default_device():
@@ -498,12 +503,21 @@ cdef class AutogradMeta:
     pass
 
 
-cdef object _legacy_constructor = None      # torch.Tensor(2, 3); set by the creation functions
+cdef object _legacy_constructor = None      # torch.Tensor(2, 3)
+cdef object _as_tensor = None
+cdef object _as_strided_gradient = None, _contiguous_clone = None, _view_region = None
 
 
-def set_legacy_constructor(function):
-    global _legacy_constructor
-    _legacy_constructor = function
+def set_constructors(legacy, as_tensor):
+    """The creation functions that the core calls."""
+    global _legacy_constructor, _as_tensor
+    _legacy_constructor, _as_tensor = legacy, as_tensor
+
+
+def set_view_functions(as_strided_gradient, contiguous_clone, view_region):
+    """The operators by which gradients go through views."""
+    global _as_strided_gradient, _contiguous_clone, _view_region
+    _as_strided_gradient, _contiguous_clone, _view_region = as_strided_gradient, contiguous_clone, view_region
 
 
 @cython.freelist(512)
@@ -1561,8 +1575,7 @@ cdef bint grad_required(Tensor t):
 
 def _as_strided_backward(Node node, Tensor g):
     shape, stride, view_shape, view_stride, offset = (<FunctionNode> node).args
-    from cygrad._operators import shape as _shape
-    return _shape.as_strided_gradient(g, shape, stride, view_shape, view_stride, offset)
+    return _as_strided_gradient(g, shape, stride, view_shape, view_stride, offset)
 
 
 cdef Node current_grad_fn(Tensor t):
@@ -1660,12 +1673,11 @@ cdef class CopySlices(Node):
     operation that wrote it, whose first input is the region as it was.
     """
     cdef object apply(self, list grads):
-        from cygrad._operators import shape as _shape
         g = grads[0]
         if self.writer is None:
             raise RuntimeError(FREED_MESSAGE)
-        base_grad = _shape.contiguous_clone(g)
-        region = _shape.view_region(base_grad, self.shape, self.stride, self.view_offset)
+        base_grad = _contiguous_clone(g)
+        region = _view_region(base_grad, self.shape, self.stride, self.view_offset)
         inner = self.writer.apply([region.clone()])
         if isinstance(inner, Tensor) or inner is None:
             inner = (inner,)

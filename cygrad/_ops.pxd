@@ -74,3 +74,4 @@ cdef void store_param(int dt, const cg_param* p, int kind, char* to) noexcept no
 cdef int warn_of_parts(int of, int to) except -1
 cdef object broadcast_shapes_of(tuple tensors)
 cdef Tensor expand_to(Tensor t, int nd, const Py_ssize_t* sizes)
+cdef object different_devices(str name, int a, int b)

@@ -1,7 +1,7 @@
 """Small types without tensors in them: layouts, memory formats, the limits of dtypes."""
 
 from cygrad import _core
-from cygrad._as_torch.standins import Member
+from cygrad._standins import Member
 
 dtype = _core.dtype
 

@@ -2,12 +2,20 @@
 
 import inspect
 
-from ._as_torch import standins as _standins
+from . import _standins
 from .autograd.function import Function
 from .autograd.grad_mode import no_grad
 from .ops import _namespace
 
-_standins.fill(globals())
+globals().update(
+    _standins.made(
+        "library",
+        "there are no operators but cygrad's own",
+        """Library(); custom_op; define; get_ctx; impl; impl_abstract; infer_schema; opcheck; register_autocast;
+        register_autograd; register_fake; register_kernel; register_vmap; register_torch_dispatch; triton_op;
+        wrap_triton; CustomOpDef(); fallthrough_kernel; get_kernel""",
+    )
+)
 _defined = {}
 
 
@@ -35,7 +43,7 @@ class CustomOpDef:
 
     def register_kernel(self, device_types, fn=None, /):
         """Not in cygrad: the function of the operator runs on every device."""
-        raise _standins._error("library.CustomOpDef.register_kernel", "an operator has one function")
+        raise _standins.error("library.CustomOpDef.register_kernel", "an operator has one function")
 
     def __repr__(self):
         return f"<CustomOpDef({self._qualname})>"

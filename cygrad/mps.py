@@ -1,10 +1,10 @@
 """torch.mps: Apple's GPUs, of which there are none; as in a PyTorch that was built without them."""
 
-from ._as_torch.standins import _answer
+from ._standins import answer
 
-is_available = _answer(False)
-device_count = _answer(0)
-manual_seed = _answer(None)
+is_available = answer(False)
+device_count = answer(0)
+manual_seed = answer(None)
 
 
 def _missing(task):

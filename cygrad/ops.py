@@ -2,7 +2,7 @@
 
 import functools
 
-from ._as_torch.standins import _error
+from ._standins import error
 
 _WHY = "the inner operators are not there; call the function of torch that uses it"
 
@@ -14,7 +14,7 @@ class OpOverload:
         self._op, self._overloadname = op, overload
 
     def __call__(self, *args, **kwargs):
-        raise _error(f"ops.{self._op}.{self._overloadname}", _WHY)
+        raise error(f"ops.{self._op}.{self._overloadname}", _WHY)
 
     def __repr__(self):
         return f"<OpOverload(op='{self._op}', overload='{self._overloadname}')>"
@@ -37,7 +37,7 @@ class OpOverloadPacket:
         return form
 
     def __call__(self, *args, **kwargs):
-        raise _error(f"ops.{self._op}", _WHY)
+        raise error(f"ops.{self._op}", _WHY)
 
     def __repr__(self):
         return f"<OpOverloadPacket(op='{self._op}')>"
@@ -68,7 +68,7 @@ loaded_libraries = set()
 
 def load_library(path):
     """Not in cygrad: there is no C++ interface."""
-    raise _error("ops.load_library", "there is no C++ interface")
+    raise error("ops.load_library", "there is no C++ interface")
 
 
 @functools.cache

@@ -1,12 +1,12 @@
 """torch.xpu: Intel's GPUs, of which there are none; as in a PyTorch that was built without them."""
 
-from ._as_torch.standins import _answer
+from ._standins import answer
 
-is_available = _answer(False)
-device_count = _answer(0)
-is_initialized = _answer(False)
-empty_cache = manual_seed = manual_seed_all = _answer(None)
-memory_allocated = max_memory_allocated = memory_reserved = max_memory_reserved = _answer(0)
+is_available = answer(False)
+device_count = answer(0)
+is_initialized = answer(False)
+empty_cache = manual_seed = manual_seed_all = answer(None)
+memory_allocated = max_memory_allocated = memory_reserved = max_memory_reserved = answer(0)
 
 
 def _missing(*args, **kwargs):

@@ -569,7 +569,7 @@ def test_damaged_files():
         (lambda: torch.Generator, "cygrad._draws"),
         (lambda: torch.arange(4.0).max(0), "cygrad._return_types"),
         (lambda: torch.eye(2).to_sparse(), "cygrad._sparse"),
-        (lambda: torch.per_tensor_affine, "cygrad._standins"),
+        (lambda: torch.per_tensor_affine, "cygrad._as_torch.standins"),
         (lambda: torch.typename, "cygrad._misc"),
         (lambda: torch.from_dlpack, "cygrad._dlpack"),
         (lambda: torch.is_tensor, "cygrad._creation"),
@@ -582,6 +582,7 @@ def test_plain_pickles_name_modules_where_they_once_stood(make, old):
     present = MOVED.get(old) or {
         "cygrad._creation": "cygrad._creation.factories",
         "cygrad._as_torch": "cygrad._as_torch.names",
+        "cygrad._as_torch.standins": "cygrad._standins",
     }.get(old)
     now = pickle.dumps(make(), protocol=0)  # the protocol that stores names as lines of text
     then = now.replace(f"c{present}\n".encode(), f"c{old}\n".encode())

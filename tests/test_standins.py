@@ -21,7 +21,7 @@ def test_module(name):
     for part in name.split("."):
         found = getattr(found, part)
     assert found is module
-    for line in _standins._entries()[name][1]:
+    for line in _standins._entries()[name][1].split(";"):
         attribute = line.split("=")[0].strip().lstrip("@.").partition("(")[0].strip()
         if attribute:
             getattr(module, attribute)

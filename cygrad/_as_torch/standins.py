@@ -4,23 +4,15 @@ Programs import torch.distributed to ask whether it is available, compare with `
 decorate with `torch._dynamo.disable`. That works: a stand-in can be imported, named, subclassed and compared with.
 Whatever would need the real thing raises NotImplementedError, which names it and says why it is not there.
 
-One line of `TABLE` per name, of these forms:
-
-    name                raises when it is called
-    name = False        a function that returns the value
-    @name               a decorator that returns what it decorates, with arguments or without
-    Name()              a class that cannot be instantiated; Name(A, B) has members A and B
-    Name(Exception)     an exception
-    .name = value       an attribute
-    = module            all names of another module
+`TABLE` has a paragraph per module, [its name] why it is not there: its names, in the forms that `_standins.made` reads.
 """
 
-import builtins
 import functools
-import importlib
 import importlib.machinery
 import sys
-import types
+
+from cygrad import _standins
+from cygrad._standins import Member  # noqa: F401  pickles of earlier versions name it here
 
 TABLE = """
 [_C] PyTorch's C++ is not there: _get_tracing_state = None; @_jit_set_autocast_mode; _has_mkldnn = False;
@@ -203,9 +195,6 @@ TABLE = """
 [fx.passes] programs are not traced:
 [fx.passes.shape_prop] programs are not traced: ShapeProp(); TensorMetadata()
 [fx.proxy] programs are not traced: Proxy(); GraphAppendingTracer(); TraceError(ValueError)
-[library] there are no operators but cygrad's own: Library(); custom_op; define; get_ctx; impl; impl_abstract;
-    infer_schema; opcheck; register_autocast; register_autograd; register_fake; register_kernel; register_vmap;
-    register_torch_dispatch; triton_op; wrap_triton; CustomOpDef(); fallthrough_kernel; get_kernel
 [monitor] there is no monitoring: Event(); Stat(); log_event
 [mtia] there is no MTIA: is_available = False; device_count = 0; is_initialized = False; synchronize; current_device
 [nested] nested tensors are not there: nested_tensor; as_nested_tensor; to_padded_tensor; nested_tensor_from_jagged;
@@ -245,125 +234,13 @@ TABLE = """
 
 @functools.cache
 def _entries():
-    """{module: (why it is not there, [its lines of the table])}."""
+    """{module: (why it is not there, its names in the table)}."""
     entries = {}
     for block in TABLE.strip().split("\n["):
         head, _, rest = block.removeprefix("[").partition("]")
         why, _, names = rest.partition(":")
-        entries[head] = why.strip(), [name for n in names.split(";") if (name := " ".join(n.split()))]
+        entries[head] = why.strip(), names
     return entries
-
-
-class _Kind(type):
-    """Classes that can be named, subclassed and compared with, but not instantiated."""
-
-    def __call__(cls, *args, **kwargs):
-        raise _error(cls._stand_in, cls._why)
-
-    def __getattr__(cls, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise AttributeError(f"type object '{cls.__name__}' has no attribute '{name}': " + str(
-            _error(cls._stand_in, cls._why)
-        ))
-
-
-class Member:
-    """A constant of a class that stands in for an enumeration."""
-
-    def __init__(self, name):
-        self._name = name
-
-    def __repr__(self):
-        return self._name
-
-
-def _error(name, why):
-    return NotImplementedError(f"torch.{name} is not in cygrad: {why}")
-
-
-def _call(name, why):
-    def function(*args, **kwargs):
-        raise _error(name, why)
-
-    return function
-
-
-def _answer(value):
-    return lambda *args, **kwargs: value
-
-
-def _decorator(*args, **kwargs):
-    """Returns what it decorates."""
-    if len(args) == 1 and not kwargs and callable(args[0]):
-        return args[0]
-    return lambda function: function
-
-
-def _class(name, module, inside, why):
-    members = [member.strip() for member in inside.split(",") if member.strip()]
-    if len(members) == 1 and members[0].endswith(("Error", "Exception")):
-        return type(name, (getattr(builtins, members[0]),), {})
-    full = f"{module}.{name}"
-    body = {m: Member(f"{name}.{m}") for m in members}
-    return _Kind(name, (), body | {"_stand_in": full, "_why": why})
-
-
-def _value(text):
-    import ast  # of use only where a stand-in is
-
-    if text.startswith("torch."):
-        return functools.reduce(getattr, text.split(".")[1:], importlib.import_module(__package__))
-    if text.startswith("Settings("):
-        call = ast.parse(text, mode="eval").body
-        return types.SimpleNamespace(**{k.arg: ast.literal_eval(k.value) for k in call.keywords})
-    return ast.literal_eval(text)
-
-
-def stand_in(name, why):
-    """What stands in for torch.NAME, or for the class torch.NAME()."""
-    module, _, last = name.removesuffix("()").rpartition(".")
-    made = _class(last, module, "", why) if name.endswith("()") else _call(name, why)
-    made.__module__, made.__qualname__, made.__name__ = f"{__package__}.{module}", last, last
-    return made
-
-
-def _fill(names, module, why, lines):
-    """Puts what the lines of one module stand for into a dict."""
-    for line in lines:
-        name, _, value = (part.strip() for part in line.partition("="))
-        if not name:
-            same = vars(importlib.import_module(f"{__package__}.{value}"))
-            names.update({n: v for n, v in same.items() if not n.startswith("__")})
-            continue
-        if name[0] == ".":
-            names[name[1:]] = _value(value)
-            continue
-        if name[0] == "@":
-            name, made = name[1:], types.FunctionType(_decorator.__code__, globals(), name[1:])
-        elif "(" in name:
-            name, _, inside = name.partition("(")
-            made = _class(name, module, inside.rstrip(")"), why)
-        else:
-            made = _answer(_value(value)) if value else _call(f"{module}.{name}", why)
-        made.__module__, made.__qualname__, made.__name__ = names["__name__"], name, name
-        names[name] = made
-
-
-def fill(names):
-    """Puts the stand-ins for a module into its names; returns the module's name and why it is not there."""
-    name = names["__name__"].removeprefix("cygrad.")
-    why, lines = _entries()[name]
-    _fill(names, name, why, lines)
-    return name, why
-
-
-def submodule(package, name):
-    """The module `name` of a package of cygrad; AttributeError if there is neither one nor a stand-in for it."""
-    package = package.partition(".")[2] if package.startswith(("cygrad.", "torch.")) else package
-    if not name.startswith("__") and f"{package}.{name}" in _entries():
-        return importlib.import_module(f"{__package__}.{package}.{name}")
-    raise AttributeError(f"module 'torch.{package}' has no attribute '{name}': cygrad does not have it")
 
 
 class Loader:
@@ -375,11 +252,11 @@ class Loader:
 
     @staticmethod
     def exec_module(module):
-        names = vars(module)
-        name, why = fill(names)
-        names["__doc__"] = f"Stand-in for torch.{name}: {why or 'its settings change nothing'}."
-
-        names["__getattr__"] = lambda attribute: submodule(name, attribute)
+        name = module.__name__.removeprefix("cygrad.")
+        why, names = _entries()[name]
+        vars(module).update(_standins.made(name, why, names))
+        module.__doc__ = f"Stand-in for torch.{name}: {why or 'its settings change nothing'}."
+        module.__getattr__ = functools.partial(_standins.submodule, name)
 
 
 class Finder:

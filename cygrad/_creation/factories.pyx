@@ -874,7 +874,7 @@ def _legacy_constructor(Tensor self, tuple args):
     assign(self, legacy_data(args, default_dtype_code()))
 
 
-_core.set_legacy_constructor(_legacy_constructor)
+_core.set_constructors(_legacy_constructor, as_tensor)
 
 
 def new(Tensor self not None, *args):

@@ -15,7 +15,6 @@ MOVED = {
     "cygrad._misc": "cygrad._fronts.misc",
     "cygrad._return_types": "cygrad.return_types",
     "cygrad._sparse": "cygrad.sparse._tensors",
-    "cygrad._standins": "cygrad._as_torch.standins",
     "cygrad._to_sparse": "cygrad.sparse._making",
 }
 

@@ -9,12 +9,6 @@ import cygrad
 # ---------------------------------------------------------------- losses
 
 
-def _log_softmax(x, dim):
-    from cygrad._operators import loss as _loss
-
-    return _loss.log_softmax(x, dim)
-
-
 def _one_hot(target, weight, classes, axis, ignore_index, like):
     """weight[target] at the target's class along `axis`, zero elsewhere and where the target is ignored."""
     counts = target != ignore_index
@@ -43,23 +37,21 @@ def nll_gradient(shape, target, weight, g, ignore_index, reduction, divisor):
     return -hot * _spread(g, axis, reduction, divisor)
 
 
-def cross_entropy_gradient(x, target, weight, g, ignore_index, reduction, divisor):
+def cross_entropy_gradient(x, log_softmax, target, weight, g, ignore_index, reduction, divisor):
     axis = x.dim() - 1
     target = target.reshape(x.shape[:axis])
     if reduction == 0:
         g = g.reshape(target.shape)
     hot, value = _one_hot(target, weight, x.shape[axis], axis, ignore_index, x.detach())
-    p = _log_softmax(x, axis).exp()
+    p = log_softmax(x, axis).exp()
     return (p * value.unsqueeze(axis) - hot) * _spread(g, axis, reduction, divisor)
 
 
-def cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing):
+def cross_entropy(x, log_softmax, nll_loss, target, weight, ignore_index, reduction, label_smoothing):
     """Class indices; more dimensions than two, or label smoothing."""
-    from cygrad._operators import loss as _loss
-
     axis = 0 if x.dim() == 1 else 1
-    logp = _log_softmax(x, axis)
-    loss = _loss.nll_loss(logp, target, weight, ignore_index, reduction)
+    logp = log_softmax(x, axis)
+    loss = nll_loss(logp, target, weight, ignore_index, reduction)
     if not label_smoothing:
         return loss
     classes = x.shape[axis]
@@ -84,13 +76,13 @@ def cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing):
     return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes)
 
 
-def soft_cross_entropy(x, target, weight, reduction, label_smoothing):
+def soft_cross_entropy(x, log_softmax, target, weight, reduction, label_smoothing):
     """Class probabilities of the shape of x."""
     axis = 0 if x.dim() == 1 else 1
     classes = x.shape[axis]
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / classes
-    loss = _log_softmax(x, axis) * target
+    loss = log_softmax(x, axis) * target
     if weight is not None:
         loss = loss * weight.view([classes if i == axis else 1 for i in range(x.dim())])
     if reduction == 1:

@@ -25,8 +25,9 @@ from cygrad import _core
 from cygrad._operators import complex as _complex
 from cygrad._core cimport (
     INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, grad_enabled, is_complex_code, itemsize_of)
-from cygrad._operators.family cimport as_float, back_to, need_real_cpu, shaped, vector, wants
-from cygrad._operators.matmul cimport Matrix, parallel_gemm
+from cygrad._kernels.copies cimport as_float, back_to, shaped, vector
+from cygrad._operators.family cimport need_real_cpu, wants
+from cygrad._kernels.matmul cimport Matrix, parallel_gemm
 from cygrad._ops cimport num_threads
 
 cdef extern from "_kernels/conv.h" nogil:

@@ -2,7 +2,7 @@
 from cython.parallel cimport prange
 
 from cygrad._core cimport FLOAT, Tensor, data_of
-from cygrad._operators.family cimport plain, shaped
+from cygrad._kernels.copies cimport plain, shaped
 from cygrad._ops cimport GRAIN, num_threads
 
 cdef extern from "_kernels/distance.h" nogil:

@@ -1,8 +1,8 @@
-"""What the compiled families share: checks of arguments, working copies, and the `out=` argument."""
+"""What the compiled operators share: checks of arguments, and the `out=` argument."""
 from cygrad import _core
-from cygrad._core cimport CFLOAT, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, grad_enabled, grad_required, new_tensor
+from cygrad._core cimport CFLOAT, HALF, Tensor, grad_enabled, grad_required
 from cygrad._core cimport refuse_complex
-from cygrad._ops cimport copy_into
+from cygrad._ops cimport copy_into, different_devices
 
 C_TYPE_NAMES = ("bool", "unsigned char", "signed char", "short int", "int", "long int", "c10::Half", "c10::BFloat16",
                 "float", "double", "c10::complex<float>", "c10::complex<double>")
@@ -20,6 +20,14 @@ cdef int need_cpu(str name, Tensor a, Tensor b=None, Tensor c=None) except -1:
     raise NotImplementedError(f"{name} on device '{t.device}' is not implemented yet")
 
 
+cdef int one_device(str name, Tensor a, Tensor b=None, Tensor c=None) except -1:
+    """The device code of the operands, which are all on one device."""
+    cdef int dev = a.dev
+    if (b is None or b.dev == dev) and (c is None or c.dev == dev):
+        return dev
+    raise different_devices(name, dev, b.dev if b is not None and b.dev != dev else c.dev)
+
+
 cdef int need_real_cpu(str name, Tensor a, Tensor b=None, Tensor c=None) except -1:
     """need_cpu, of real numbers."""
     need_cpu(name, a, b, c)
@@ -31,59 +39,8 @@ cdef int need_real_cpu(str name, Tensor a, Tensor b=None, Tensor c=None) except 
     return 0
 
 
-cdef Tensor plain(Tensor t):
-    """The elements of `t` in row-major order, outside the graph."""
-    cdef Tensor r
-    if t.contiguous:
-        return t
-    r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
-    copy_into(r, t)
-    return r
-
-
-cdef Tensor as_float(Tensor t, int dt):
-    """`t` in another dtype, contiguous, outside the graph; `t` itself where it is that already."""
-    cdef Tensor r
-    if t.dt == dt:
-        return plain(t)
-    r = new_tensor(t.nd, t.sizes, dt, t.dev)
-    copy_into(r, t)
-    return r
-
-
 cdef bint wants(Tensor t):
     return t is not None and grad_enabled() and t.dt >= HALF and grad_required(t)
-
-
-cdef int working_dtype(Tensor t) noexcept:
-    """Half is computed in float."""
-    return FLOAT if t.dt == HALF or t.dt == BFLOAT16 else t.dt
-
-
-cdef Tensor back_to(Tensor r, int dt):
-    """A result in the dtype of the operands."""
-    cdef Tensor other
-    if r.dt == dt:
-        return r
-    other = new_tensor(r.nd, r.sizes, dt, 0)
-    copy_into(other, r)
-    return other
-
-
-cdef Tensor like(Tensor t, int dt):
-    return new_tensor(t.nd, t.sizes, dt, 0)
-
-
-cdef Tensor vector(Py_ssize_t n, int dt):
-    return new_tensor(1, &n, dt, 0)
-
-
-cdef Tensor shaped(tuple shape, int dt):
-    cdef Py_ssize_t[MAX_DIMS] sizes
-    cdef int i
-    for i in range(len(shape)):
-        sizes[i] = shape[i]
-    return new_tensor(<int> len(shape), sizes, dt, 0)
 
 
 cdef int need_floating(Tensor x, str kernel) except -1:

@@ -745,8 +745,7 @@ cpdef Tensor index_select(Tensor input, dim, Tensor index, out=None):
 def _index_select_backward(node, Tensor g):
     index, = node.saved()
     shape, dim = node.args
-    from cygrad._operators import gather as _gather
-    return _gather.index_add(zeros_of(shape, g.dt, g.dev), dim, index, g)
+    return zeros_of(shape, g.dt, g.dev).index_add(dim, index, g)
 
 
 cdef Tensor offset_table(Tensor index, Py_ssize_t size, Py_ssize_t step):

@@ -15,9 +15,9 @@ from libc.math cimport NAN, fabs, isfinite, isnan
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from cygrad._operators import matmul as _linalg  # no-cython-lint: sets OpenBLAS to one thread
+from cygrad._kernels import matmul as _matmul  # no-cython-lint: sets OpenBLAS to one thread
 from cygrad._core cimport CDOUBLE, CFLOAT, FLOAT, INT32, MAX_DIMS, Tensor, data_of, itemsize_of, new_tensor, raw_view
-from cygrad._operators.family cimport plain
+from cygrad._kernels.copies cimport plain
 from cygrad._ops cimport copy_into
 
 cdef extern from "_kernels/lapack.h" nogil:

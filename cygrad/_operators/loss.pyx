@@ -9,11 +9,12 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from cygrad import _core
+from cygrad._operators import composite as _composite
 from cygrad._core cimport (
     UINT8, INT32, INT64, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, attach, data_of, grad_enabled, itemsize_of,
     new_tensor, wrap_dim)
-from cygrad._operators.family cimport (
-    as_float, back_to, like, need_floating, need_real_cpu, plain, vector, wants, working_dtype)
+from cygrad._kernels.copies cimport as_float, back_to, like, plain, vector, working_dtype
+from cygrad._operators.family cimport need_floating, need_real_cpu, wants
 from cygrad._ops cimport num_threads
 
 cdef extern from "_kernels/norm.h" nogil:
@@ -49,11 +50,6 @@ cdef enum:
     NONE = 0
     MEAN = 1
     SUM = 2
-
-
-cdef object composite():
-    from cygrad._operators import composite as _composite
-    return _composite
 
 
 cdef int team(Py_ssize_t work) noexcept nogil:
@@ -283,7 +279,7 @@ def _cross_entropy_backward(node, Tensor g):
     ignore, reduction, divisor = node.args
     x, p, t, w = node.saved()
     if grad_enabled():
-        return composite().cross_entropy_gradient(x, t, w, g, ignore, reduction, divisor)
+        return _composite.cross_entropy_gradient(x, log_softmax, t, w, g, ignore, reduction, divisor)
     dt = p.dt
     wide = as_float(g, dt)
     dx = like(p, dt)
@@ -320,11 +316,12 @@ cpdef Tensor cross_entropy(Tensor x, Tensor target, Tensor weight=None, Py_ssize
     cdef int i, nt, dt
     cdef double divisor = 1
     if target.dt >= HALF and x.nd == target.nd and x.shape == target.shape:
-        return composite().soft_cross_entropy(x, target, weight, reduction, label_smoothing)
+        return _composite.soft_cross_entropy(x, log_softmax, target, weight, reduction, label_smoothing)
     need_floating(x, "log_softmax_lastdim_kernel_impl")
     need_real_cpu("cross_entropy", x, target, weight)
     if x.nd > 2 or label_smoothing != 0:
-        return composite().cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
+        return _composite.cross_entropy(x, log_softmax, nll_loss, target, weight, ignore_index, reduction,
+                                        label_smoothing)
     check_target(x, target, weight)
     n = x.sizes[x.nd - 1]
     t = class_indices(target, n, ignore_index)
@@ -381,7 +378,7 @@ def _nll_backward(node, Tensor g):
     ignore, reduction, divisor, shape, xdt = node.args
     t, w = node.saved()
     if grad_enabled():
-        return composite().nll_gradient(shape, t, w, g, ignore, reduction, divisor)
+        return _composite.nll_gradient(shape, t, w, g, ignore, reduction, divisor)
     dt = xdt
     if dt == HALF or dt == BFLOAT16:
         dt = FLOAT
@@ -488,7 +485,7 @@ cpdef Tensor mse_loss(Tensor x, Tensor y, int reduction=1):
         else:
             (<double*> data_of(r))[0] = total
         return attach(r, "MseLossBackward0", (x, y), _mse_backward, (x, y), (reduction,))
-    return composite().mse_loss(x, y, reduction)
+    return _composite.mse_loss(x, y, reduction)
 
 
 # ------------------------------------------------------------------ embedding
@@ -503,9 +500,9 @@ def _embedding_backward(node, Tensor g):
     rows, n, pad, by_frequency, sparse = node.args
     padding = pad
     if sparse:
-        return composite().sparse_embedding_gradient(g, index, rows, n, pad)
+        return _composite.sparse_embedding_gradient(g, index, rows, n, pad)
     if grad_enabled():
-        return composite().embedding_gradient(g, index, rows, n, pad, by_frequency)
+        return _composite.embedding_gradient(g, index, rows, n, pad, by_frequency)
     dt = working_dtype(g)
     wide = as_float(g, dt)
     two[0], two[1] = rows, n

@@ -1,69 +1,19 @@
 # cython: allow_none_for_extension_args=False
-"""Matrix products on the CPU.  (Over 800 lines: the products share the description of operands, and the batch.)
+"""Matrix products: mm, bmm, mv, dot, matmul, linear, and the sums with a product in them (addmm and its family).
 
-Design
-------
-* Float, double and complex go to OpenBLAS at one thread; a product of more than PARALLEL multiply-adds is cut into row
-  or column panels under our own OpenMP team, so one pool of threads serves the whole library (OpenBLAS's own threads
-  were slower between 128 and 512, and a second pool fights the first).  With one thread no OpenMP region is entered:
-  forked workers rely on it.
-* A transposed or sliced operand is read in place by flag and leading dimension; only what BLAS cannot say is copied.
-* A batch is a list of offsets per operand, so broadcast operands are never expanded.
-* Half and bfloat16 are widened to float and the result rounded; integers have loops of their own.
-* One graph node per call.  Where PyTorch makes several (a view around a product), the node has the name of the last
-  one, which is what printing shows.
+One graph node per call.  Where PyTorch makes several (a view around a product), the node has the name of the last one,
+which is what printing shows.
 """
-from cython.parallel cimport prange
-from libc.stdint cimport int64_t
-from libc.stdlib cimport malloc, free
-from libc.string cimport memset, memcpy
-
 from cygrad import _core
-from cygrad._operators.family import C_TYPE_NAMES
 from cygrad._core cimport (
-    BOOL, UINT8, INT8, INT16, INT32, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE, MAX_DIMS, Tensor, attach, data_of,
-    grad_enabled, grad_required, is_complex_code, itemsize_of, new_tensor, raw_view, shallow,
+    BOOL, HALF, FLOAT, CFLOAT, MAX_DIMS, Tensor, attach, grad_enabled, grad_required, is_complex_code, new_tensor,
+    raw_view, shallow,
 )
-from cygrad._operators.family cimport as_float, back_to, need_cpu, plain, wants
-from cygrad._ops cimport copy_into, expand_to, num_threads, sum_to
-
-cdef extern from "cblas.h" nogil:
-    ctypedef enum CBLAS_ORDER:
-        CblasRowMajor
-    ctypedef enum CBLAS_TRANSPOSE:
-        CblasNoTrans
-        CblasTrans
-    void scipy_cblas_sgemm(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, float, const float*, int,
-                           const float*, int, float, float*, int)
-    void scipy_cblas_dgemm(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, double, const double*, int,
-                           const double*, int, double, double*, int)
-    void scipy_cblas_cgemm(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, const void*, const void*, int,
-                           const void*, int, const void*, void*, int)
-    void scipy_cblas_zgemm(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, int, int, int, const void*, const void*, int,
-                           const void*, int, const void*, void*, int)
-    void scipy_cblas_sgemv(CBLAS_ORDER, CBLAS_TRANSPOSE, int, int, float, const float*, int, const float*, int, float,
-                           float*, int)
-    void scipy_cblas_dgemv(CBLAS_ORDER, CBLAS_TRANSPOSE, int, int, double, const double*, int, const double*, int,
-                           double, double*, int)
-    float scipy_cblas_sdot(int, const float*, int, const float*, int)
-    double scipy_cblas_ddot(int, const double*, int, const double*, int)
-    void scipy_openblas_set_num_threads(int)
-
-cdef extern from "_kernels/matmul.h" nogil:
-    void cg_gemm_u8(Py_ssize_t, Py_ssize_t, Py_ssize_t, long long, const unsigned char*, Py_ssize_t, Py_ssize_t,
-                    const unsigned char*, Py_ssize_t, Py_ssize_t, long long, unsigned char*, Py_ssize_t)
-    void cg_gemm_i8(Py_ssize_t, Py_ssize_t, Py_ssize_t, long long, const signed char*, Py_ssize_t, Py_ssize_t,
-                    const signed char*, Py_ssize_t, Py_ssize_t, long long, signed char*, Py_ssize_t)
-    void cg_gemm_i16(Py_ssize_t, Py_ssize_t, Py_ssize_t, long long, const short*, Py_ssize_t, Py_ssize_t,
-                     const short*, Py_ssize_t, Py_ssize_t, long long, short*, Py_ssize_t)
-    void cg_gemm_i32(Py_ssize_t, Py_ssize_t, Py_ssize_t, long long, const int*, Py_ssize_t, Py_ssize_t,
-                     const int*, Py_ssize_t, Py_ssize_t, long long, int*, Py_ssize_t)
-    void cg_gemm_i64(Py_ssize_t, Py_ssize_t, Py_ssize_t, long long, const int64_t*, Py_ssize_t, Py_ssize_t,
-                     const int64_t*, Py_ssize_t, Py_ssize_t, long long, int64_t*, Py_ssize_t)
-    void cg_column_sum_f32(Py_ssize_t, Py_ssize_t, const float*, float*)
-    void cg_column_sum_f64(Py_ssize_t, Py_ssize_t, const double*, double*)
-
-scipy_openblas_set_num_threads(1)
+from cygrad._kernels.copies cimport dense_copy, plain
+from cygrad._kernels.matmul cimport column_sum as sum_columns, dot as cpu_dot, gemm, gemv, linear as cpu_linear
+from cygrad._operators.family cimport one_device, wants
+from cygrad._operators.family import C_TYPE_NAMES
+from cygrad._ops cimport expand_to, sum_to
 
 
 # ------------------------------------------------------------------ C level
@@ -92,147 +42,6 @@ cdef Tensor hermitian(Tensor t):
     return conjugate(transposed(t))
 
 
-cdef bint describe(Tensor t, Matrix* m) noexcept:
-    """Whether BLAS can read the last two dimensions of `t` where they are."""
-    cdef Py_ssize_t rows = t.sizes[t.nd - 2], cols = t.sizes[t.nd - 1]
-    cdef Py_ssize_t sr = t.strides[t.nd - 2], sc = t.strides[t.nd - 1]
-    m.at = data_of(t)
-    m.transposed = False
-    if (sc == 1 or cols <= 1) and (rows <= 1 or sr >= (cols if cols > 0 else 1)):
-        m.ld = sr if rows > 1 else (cols if cols > 0 else 1)
-        return True
-    if (sr == 1 or rows <= 1) and (cols <= 1 or sc >= (rows if rows > 0 else 1)):
-        m.transposed = True
-        m.ld = sc if cols > 1 else (rows if rows > 0 else 1)
-        return True
-    return False
-
-
-cdef Tensor readable(Tensor t, Matrix* m):
-    if describe(t, m) and m.ld < 0x7fffffff:
-        return t
-    t = new_copy(t)
-    describe(t, m)
-    return t
-
-
-cdef Tensor new_copy(Tensor t):
-    cdef Tensor r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
-    copy_into(r, t)
-    return r
-
-
-cdef void gemm(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, double alpha,
-               double beta, char* c, Py_ssize_t ldc) noexcept nogil:
-    """c = alpha * a @ b + beta * c, serial."""
-    cdef Py_ssize_t ar, ac, br, bc
-    cdef float[4] single
-    cdef double[4] wide
-    if m == 0 or n == 0:
-        return
-    if dt == FLOAT:
-        scipy_cblas_sgemm(CblasRowMajor, CblasTrans if a.transposed else CblasNoTrans,
-                          CblasTrans if b.transposed else CblasNoTrans, <int> m, <int> n, <int> k, <float> alpha,
-                          <const float*> a.at, <int> a.ld, <const float*> b.at, <int> b.ld, <float> beta,
-                          <float*> c, <int> ldc)
-        return
-    if dt == DOUBLE:
-        scipy_cblas_dgemm(CblasRowMajor, CblasTrans if a.transposed else CblasNoTrans,
-                          CblasTrans if b.transposed else CblasNoTrans, <int> m, <int> n, <int> k, alpha,
-                          <const double*> a.at, <int> a.ld, <const double*> b.at, <int> b.ld, beta,
-                          <double*> c, <int> ldc)
-        return
-    if dt == CFLOAT:
-        single[0], single[1], single[2], single[3] = <float> alpha, 0, <float> beta, 0
-        scipy_cblas_cgemm(CblasRowMajor, CblasTrans if a.transposed else CblasNoTrans,
-                          CblasTrans if b.transposed else CblasNoTrans, <int> m, <int> n, <int> k, single, a.at,
-                          <int> a.ld, b.at, <int> b.ld, single + 2, c, <int> ldc)
-        return
-    if dt == CDOUBLE:
-        wide[0], wide[1], wide[2], wide[3] = alpha, 0, beta, 0
-        scipy_cblas_zgemm(CblasRowMajor, CblasTrans if a.transposed else CblasNoTrans,
-                          CblasTrans if b.transposed else CblasNoTrans, <int> m, <int> n, <int> k, wide, a.at,
-                          <int> a.ld, b.at, <int> b.ld, wide + 2, c, <int> ldc)
-        return
-    ar, ac = 1 if a.transposed else a.ld, a.ld if a.transposed else 1
-    br, bc = 1 if b.transposed else b.ld, b.ld if b.transposed else 1
-    if dt == UINT8:
-        cg_gemm_u8(m, n, k, <long long> alpha, <unsigned char*> a.at, ar, ac, <unsigned char*> b.at, br, bc,
-                   <long long> beta, <unsigned char*> c, ldc)
-    elif dt == INT8:
-        cg_gemm_i8(m, n, k, <long long> alpha, <signed char*> a.at, ar, ac, <signed char*> b.at, br, bc,
-                   <long long> beta, <signed char*> c, ldc)
-    elif dt == INT16:
-        cg_gemm_i16(m, n, k, <long long> alpha, <short*> a.at, ar, ac, <short*> b.at, br, bc,
-                    <long long> beta, <short*> c, ldc)
-    elif dt == INT32:
-        cg_gemm_i32(m, n, k, <long long> alpha, <int*> a.at, ar, ac, <int*> b.at, br, bc,
-                    <long long> beta, <int*> c, ldc)
-    else:
-        cg_gemm_i64(m, n, k, <long long> alpha, <int64_t*> a.at, ar, ac, <int64_t*> b.at, br, bc,
-                    <long long> beta, <int64_t*> c, ldc)
-
-
-cdef void panel(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, double alpha,
-                double beta, char* c, Py_ssize_t ldc, bint by_rows, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Rows or columns [lo, hi) of the product."""
-    cdef Matrix part
-    cdef Py_ssize_t size = itemsize_of(dt)
-    if hi <= lo:
-        return
-    if by_rows:
-        part = a[0]
-        part.at += (lo if a.transposed else lo * a.ld) * size
-        gemm(dt, &part, b, hi - lo, n, k, alpha, beta, c + lo * ldc * size, ldc)
-    else:
-        part = b[0]
-        part.at += (lo * b.ld if b.transposed else lo) * size
-        gemm(dt, a, &part, m, hi - lo, k, alpha, beta, c + lo * size, ldc)
-
-
-cdef void parallel_gemm(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-                        double alpha, double beta, char* c, Py_ssize_t ldc) noexcept nogil:
-    cdef int nt = num_threads(), i
-    cdef bint by_rows
-    cdef Py_ssize_t total, step
-    if nt == 1 or m * n * k < PARALLEL:
-        gemm(dt, a, b, m, n, k, alpha, beta, c, ldc)
-        return
-    by_rows = m >= n
-    total = m if by_rows else n
-    step = ((total + nt - 1) // nt + 15) // 16 * 16         # whole vectors and register blocks
-    if step >= total:
-        gemm(dt, a, b, m, n, k, alpha, beta, c, ldc)
-        return
-    for i in prange(nt, num_threads=nt, schedule="static", nogil=True):
-        panel(dt, a, b, m, n, k, alpha, beta, c, ldc, by_rows, i * step, min(total, (i + 1) * step))
-
-
-cdef void one_of_batch(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-                       double alpha, double beta, char* c, const Py_ssize_t* at, Py_ssize_t i,
-                       bint parallel) noexcept nogil:
-    cdef Matrix x = a[0], y = b[0]
-    cdef Py_ssize_t size = itemsize_of(dt)
-    x.at += at[2 * i] * size
-    y.at += at[2 * i + 1] * size
-    if parallel:
-        parallel_gemm(dt, &x, &y, m, n, k, alpha, beta, c + i * m * n * size, n)
-    else:
-        gemm(dt, &x, &y, m, n, k, alpha, beta, c + i * m * n * size, n)
-
-
-cdef void batched_gemm(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-                       double alpha, double beta, char* c, const Py_ssize_t* at, Py_ssize_t batch) noexcept nogil:
-    cdef int nt = num_threads()
-    cdef Py_ssize_t i
-    if nt > 1 and batch >= nt and batch * m * n * k >= PARALLEL:
-        for i in prange(batch, num_threads=nt, schedule="static", nogil=True):
-            one_of_batch(dt, a, b, m, n, k, alpha, beta, c, at, i, False)
-    else:
-        for i in range(batch):
-            one_of_batch(dt, a, b, m, n, k, alpha, beta, c, at, i, nt > 1)
-
-
 cdef int check_dtype(str kernel, Tensor a, Tensor b) except -1:
     if a.dt != b.dt:
         raise RuntimeError("expected m1 and m2 to have the same dtype, but got: "
@@ -245,71 +54,19 @@ cdef int check_dtype(str kernel, Tensor a, Tensor b) except -1:
 cdef Tensor product(Tensor a, Tensor b, Tensor c, double alpha, double beta):
     """alpha * a @ b + beta * c of matrices (or batches of one shape); c broadcasts and may be None.  Not recorded."""
     cdef Py_ssize_t[MAX_DIMS] sizes
-    cdef Py_ssize_t[MAX_DIMS] index
-    cdef Py_ssize_t m = a.sizes[a.nd - 2], k = a.sizes[a.nd - 1], n = b.sizes[b.nd - 1]
-    cdef Py_ssize_t batch = 1, i, oa, ob
-    cdef Py_ssize_t one[2]
-    cdef Py_ssize_t* at = one
-    cdef int nd = a.nd if a.nd > b.nd else b.nd, d, sa, sb
-    cdef int dt = a.dt
-    cdef char* to
-    cdef Matrix x, y
+    cdef int nd = a.nd if a.nd > b.nd else b.nd, d, sa = nd - a.nd, sb = nd - b.nd
     cdef Tensor out
-    if a.dt == HALF or a.dt == BFLOAT16:
-        return back_to(product(as_float(a, FLOAT), as_float(b, FLOAT), None if c is None else as_float(c, FLOAT),
-                               alpha, beta), a.dt)
-    if m > 0x7fffffff or n > 0x7fffffff or k > 0x7fffffff:
-        raise RuntimeError("cygrad: a matrix dimension above 2**31 - 1 is not supported by the BLAS interface")
-    sa, sb = nd - a.nd, nd - b.nd
     for d in range(nd - 2):
         sizes[d] = b.sizes[d - sb] if d < sa or (d >= sb and a.sizes[d - sa] == 1) else a.sizes[d - sa]
-        batch *= sizes[d]
-    sizes[nd - 2], sizes[nd - 1] = m, n
-    a, b = readable(a, &x), readable(b, &y)
-    out = new_tensor(nd, sizes, a.dt, 0)
-    if c is None or beta == 0:
-        beta = 0
-        if k == 0:
-            memset(data_of(out), 0, out.count * itemsize_of(out.dt))
-            return out
-    else:
-        copy_into(out, expand_to(c, nd, sizes))
+    sizes[nd - 2], sizes[nd - 1] = a.sizes[a.nd - 2], b.sizes[b.nd - 1]
+    out = new_tensor(nd, sizes, a.dt, a.dev)
     if out.count == 0:
         return out
-    to = data_of(out)
-    if nd == 2:
-        if m * n * k < PARALLEL:
-            gemm(dt, &x, &y, m, n, k, alpha, beta, to, n)
-        else:
-            with nogil:
-                parallel_gemm(dt, &x, &y, m, n, k, alpha, beta, to, n)
-        return out
-    at = <Py_ssize_t*> malloc(2 * batch * sizeof(Py_ssize_t))
-    if at == NULL:
-        raise MemoryError()
-    for d in range(nd - 2):
-        index[d] = 0
-    oa = ob = 0
-    for i in range(batch):
-        at[2 * i], at[2 * i + 1] = oa, ob
-        d = nd - 3
-        while d >= 0:
-            index[d] += 1
-            if d >= sa and a.sizes[d - sa] != 1:
-                oa += a.strides[d - sa]
-            if d >= sb and b.sizes[d - sb] != 1:
-                ob += b.strides[d - sb]
-            if index[d] < sizes[d]:
-                break
-            if d >= sa and a.sizes[d - sa] != 1:
-                oa -= sizes[d] * a.strides[d - sa]
-            if d >= sb and b.sizes[d - sb] != 1:
-                ob -= sizes[d] * b.strides[d - sb]
-            index[d] = 0
-            d -= 1
-    with nogil:
-        batched_gemm(dt, &x, &y, m, n, k, alpha, beta, to, at, batch)
-    free(at)
+    c = None if c is None or beta == 0 else expand_to(c, nd, sizes)
+    if out.dev:
+        _core.backend_of(out.dev).gemm(out, a, b, c, alpha, beta)
+    else:
+        gemm(out, a, b, c, alpha, beta)
     return out
 
 
@@ -350,7 +107,7 @@ cdef Tensor as_column(Tensor v):
     cdef Py_ssize_t two[2]
     cdef Py_ssize_t steps[2]
     if v.strides[0] <= 0:
-        v = new_copy(v)
+        v = dense_copy(v)
     two[0], two[1], steps[0], steps[1] = v.sizes[0], 1, v.strides[0], 1
     return raw_view(v, 2, two, steps, v.offset)
 
@@ -358,41 +115,25 @@ cdef Tensor as_column(Tensor v):
 cdef Tensor matrix_vector(Tensor a, Tensor v):
     """a (m, k) @ v (k) -> (m)."""
     cdef Tensor out
-    cdef Matrix x
-    cdef Py_ssize_t k = a.sizes[1], rows, cols
-    cdef CBLAS_TRANSPOSE flag
-    if a.dt < FLOAT or is_complex_code(a.dt):
+    if a.dt < HALF or is_complex_code(a.dt):
         return reshaped(product(a, as_column(v), None, 1, 0), 1, a.sizes)
-    out = new_tensor(1, a.sizes, a.dt, 0)
-    memset(data_of(out), 0, out.count * itemsize_of(a.dt))
-    if out.count == 0 or k == 0:
+    out = new_tensor(1, a.sizes, a.dt, a.dev)
+    if out.count == 0:
         return out
-    a = readable(a, &x)
-    if v.strides[0] <= 0:
-        v = new_copy(v)
-    rows, cols = (k, out.count) if x.transposed else (out.count, k)
-    flag = CblasTrans if x.transposed else CblasNoTrans
-    if a.dt == FLOAT:
-        scipy_cblas_sgemv(CblasRowMajor, flag, <int> rows, <int> cols, 1, <float*> x.at, <int> x.ld,
-                          <float*> data_of(v), <int> v.strides[0], 1, <float*> data_of(out), 1)
+    if out.dev:
+        _core.backend_of(out.dev).gemv(out, a, v)
     else:
-        scipy_cblas_dgemv(CblasRowMajor, flag, <int> rows, <int> cols, 1, <double*> x.at, <int> x.ld,
-                          <double*> data_of(v), <int> v.strides[0], 1, <double*> data_of(out), 1)
+        gemv(out, a, v)
     return out
 
 
 cpdef Tensor column_sum(Tensor t):
     """The sum over the first dimension of a matrix; not recorded."""
-    cdef Tensor x = plain(t), out
-    if t.dt == HALF or t.dt == BFLOAT16:
-        return back_to(column_sum(as_float(t, FLOAT)), t.dt)
-    if is_complex_code(t.dt):
+    cdef Tensor out
+    if is_complex_code(t.dt) or t.dev:
         return <Tensor> t.sum(0)
-    out = new_tensor(1, x.sizes + 1, x.dt, 0)
-    if x.dt == FLOAT:
-        cg_column_sum_f32(x.sizes[0], x.sizes[1], <float*> data_of(x), <float*> data_of(out))
-    else:
-        cg_column_sum_f64(x.sizes[0], x.sizes[1], <double*> data_of(x), <double*> data_of(out))
+    out = new_tensor(1, t.sizes + 1, t.dt, 0)
+    sum_columns(out, t)
     return out
 
 
@@ -422,7 +163,7 @@ cpdef Tensor mm(Tensor a, Tensor b):
     """The matrix product of a (n, m) and b (m, p)."""
     cdef Tensor r
     check_mm(a, b)
-    need_cpu("mm", a, b)
+    one_device("mm", a, b)
     r = product(a, b, None, 1, 0)
     cdef bint wa = wants(a), wb = wants(b)
     if wa or wb:
@@ -454,7 +195,7 @@ cpdef Tensor bmm(Tensor a, Tensor b):
     """The batch of matrix products of a (b, n, m) and b (b, m, p)."""
     cdef Tensor r
     check_bmm("bmm", a, b)
-    need_cpu("bmm", a, b)
+    one_device("bmm", a, b)
     r = product(a, b, None, 1, 0)
     cdef bint wa = wants(a), wb = wants(b)
     if wa or wb:
@@ -482,7 +223,7 @@ cpdef Tensor mv(Tensor a, Tensor v):
         raise RuntimeError(f"addmv input tensors must have the same dtype, but got {kinds[v.dt]}, {kinds[a.dt]}, and "
                            f"{kinds[v.dt]}")
     check_dtype("addmv_impl_cpu", a, v)
-    need_cpu("mv", a, v)
+    one_device("mv", a, v)
     r = matrix_vector(a, v)
     cdef bint wa = wants(a), wv = wants(v)
     if wa or wv:
@@ -507,19 +248,13 @@ cdef Tensor dot_product(Tensor a, Tensor b, str name):
         raise RuntimeError(f"inconsistent tensor size, expected tensor [{a.count}] and src [{b.count}] to have the "
                            f"same number of elements, but got {a.count} and {b.count} elements respectively")
     check_dtype("dot", a, b)
-    need_cpu("dot", a, b)
+    one_device("dot", a, b)
     if FLOAT <= a.dt < CFLOAT:
-        a2 = a if a.strides[0] > 0 else new_copy(a)
-        b2 = b if b.strides[0] > 0 else new_copy(b)
-        r = new_tensor(0, NULL, a.dt, 0)
-        if a.dt == FLOAT:
-            (<float*> data_of(r))[0] = scipy_cblas_sdot(
-                <int> a.count, <float*> data_of(<Tensor> a2), <int> (<Tensor> a2).strides[0],
-                <float*> data_of(<Tensor> b2), <int> (<Tensor> b2).strides[0])
+        r = new_tensor(0, NULL, a.dt, a.dev)
+        if r.dev:
+            _core.backend_of(r.dev).dot(r, a, b)
         else:
-            (<double*> data_of(r))[0] = scipy_cblas_ddot(
-                <int> a.count, <double*> data_of(<Tensor> a2), <int> (<Tensor> a2).strides[0],
-                <double*> data_of(<Tensor> b2), <int> (<Tensor> b2).strides[0])
+            cpu_dot(r, a, b)
     else:
         r = reshaped(product(transposed(as_column(shallow(a))), as_column(b), None, 1, 0), 0, NULL)
     cdef bint wa = wants(a), wb = wants(b)
@@ -588,7 +323,7 @@ cpdef Tensor matmul(Tensor a, Tensor b):
         return dot(a, b)
     if a.nd == 2 and b.nd == 1:
         return mv(a, b)
-    need_cpu("matmul", a, b)
+    one_device("matmul", a, b)
     x, y = a, b
     if a.nd == 1:                   # a row (1, k); its strides are free
         sizes[0], sizes[1], strides[0], strides[1] = 1, a.sizes[0], a.sizes[0], a.strides[0]
@@ -670,37 +405,27 @@ def _linear_backward(node, Tensor g):
 cpdef Tensor linear(Tensor input, Tensor weight, Tensor bias=None):
     """input (..., k) @ weight (n, k).T + bias (n)."""
     cdef Py_ssize_t[MAX_DIMS] sizes
-    cdef Py_ssize_t rows, n, k, i, size
-    cdef Matrix a, b
+    cdef Py_ssize_t n, k, i
     cdef Tensor x = input, w = weight, out
-    cdef char* to
     cdef str name
-    if weight.nd != 2 or input.nd == 0 or input.dev != 0 or input.dt < FLOAT or weight.dt != input.dt or (
+    if weight.nd != 2 or input.nd == 0 or input.dt < FLOAT or weight.dt != input.dt or (
             bias is not None and (bias.nd != 1 or bias.sizes[0] != weight.sizes[0] or bias.dt != input.dt)):
         return unusual_linear(input, weight, bias)
-    need_cpu("linear", weight, bias)
+    one_device("linear", weight, bias)
     n, k = w.sizes[0], w.sizes[1]
     if input.nd != 2:
         x = as_rows(input)
-    rows = x.sizes[0]
     if x.sizes[1] != k:
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({by(x)} and {k}x{n})")
-    x, w = readable(x, &a), readable(w, &b)
-    b.transposed = not b.transposed
     for i in range(input.nd - 1):
         sizes[i] = input.sizes[i]
     sizes[input.nd - 1] = n
-    out = new_tensor(input.nd, sizes, x.dt, 0)
-    to = data_of(out)
-    size = n * itemsize_of(x.dt)
-    if bias is not None:
-        w = plain(bias)
-        for i in range(rows):
-            memcpy(to + i * size, data_of(w), size)
-    elif k == 0:
-        memset(to, 0, rows * size)
-    if k and out.count:
-        parallel_gemm(x.dt, &a, &b, rows, n, k, 1, 0 if bias is None else 1, to, n)
+    out = new_tensor(input.nd, sizes, x.dt, x.dev)
+    if out.dev:
+        if out.count:
+            _core.backend_of(out.dev).linear(out, x, w, bias)
+    else:
+        cpu_linear(out, x, w, bias)
     cdef bint wx = wants(input), ww = wants(weight), wb = wants(bias)
     if wx or ww or wb:
         if bias is None:
@@ -794,7 +519,7 @@ cpdef Tensor addmm(Tensor c, Tensor a, Tensor b, double beta, double alpha):
         raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {kinds[a.dt]} and {kinds[b.dt]}")
     check_mm(a, b)
     check_expand(c, (a.sizes[0], b.sizes[1]))
-    need_cpu("addmm", c, a, b)
+    one_device("addmm", c, a, b)
     r = product(a, b, c, alpha, beta)
     return attach(r, "AddmmBackward0", (c, a, b), _addmm_backward,
                   (a if wants(b) else None, b if wants(a) else None), (alpha, beta, tuple(c.shape), "addmm"))
@@ -806,7 +531,7 @@ cpdef Tensor baddbmm(Tensor c, Tensor a, Tensor b, double beta, double alpha):
     check_bmm("baddbmm", a, b)
     check_expand(c, (a.sizes[0], a.sizes[1], b.sizes[2]))
     check_self_dtype(c, a)
-    need_cpu("baddbmm", c, a, b)
+    one_device("baddbmm", c, a, b)
     r = product(a, b, c, alpha, beta)
     return attach(r, "BaddbmmBackward0", (c, a, b), _addmm_backward,
                   (a if wants(b) else None, b if wants(a) else None), (alpha, beta, tuple(c.shape), "baddbmm"))
@@ -819,7 +544,7 @@ cpdef Tensor addbmm(Tensor c, Tensor a, Tensor b, double beta, double alpha):
     check_bmm("addbmm", a, b)
     check_expand(c, (a.sizes[1], b.sizes[2]))
     check_self_dtype(c, a)
-    need_cpu("addbmm", c, a, b)
+    one_device("addbmm", c, a, b)
     # The batch is a longer inner dimension: [a_0 a_1 ...] @ [b_0; b_1; ...].
     sizes[0], sizes[1] = a.sizes[1], a.sizes[0] * a.sizes[2]
     rows = reshaped(plain(<Tensor> shallow(a).transpose(0, 1)), 2, sizes)
@@ -852,13 +577,13 @@ cpdef Tensor addmv(Tensor c, Tensor a, Tensor v, double beta, double alpha):
         raise RuntimeError(f"addmv input tensors must have the same dtype, but got {kinds[c.dt]}, {kinds[a.dt]}, and "
                            f"{kinds[v.dt]}")
     check_dtype("addmv_impl_cpu", a, v)
-    need_cpu("addmv", c, a, v)
+    one_device("addmv", c, a, v)
     size[0] = a.sizes[0]
     cdef Tensor start = None
     if beta != 0:
         start = expand_to(shallow(c), 1, size)
         size[0] = a.sizes[0]
-        start = as_column(new_copy(start))
+        start = as_column(dense_copy(start))
     r = reshaped(product(a, as_column(v), start, alpha, beta), 1, size)
     return attach(r, "AddmvBackward0", (c, a, v), _addmv_backward,
                   (a if wants(v) else None, v if wants(a) else None), (alpha, beta, tuple(c.shape)))

@@ -10,7 +10,9 @@ from libc.math cimport sqrt
 from libc.string cimport memcpy, memset
 
 from cygrad._core cimport FLOAT, Tensor, attach, data_of, grad_enabled, itemsize_of
-from cygrad._operators.family cimport as_float, back_to, like, need_real_cpu, need_floating, vector, working_dtype
+from cygrad._operators import composite as _composite
+from cygrad._kernels.copies cimport as_float, back_to, like, vector, working_dtype
+from cygrad._operators.family cimport need_real_cpu, need_floating
 from cygrad._ops cimport copy_into, num_threads
 
 cdef extern from "_kernels/norm.h" nogil:
@@ -50,11 +52,6 @@ cdef extern from "_kernels/norm.h" nogil:
 cdef enum:
     GRAIN = 16384           # elements below which one thread is enough
     ROW_BLOCKS = 16         # partial sums of the gradients of weight and bias
-
-
-cdef object composite():
-    from cygrad._operators import composite as _composite
-    return _composite
 
 
 cdef int team(Py_ssize_t work) noexcept nogil:
@@ -154,7 +151,7 @@ def _layer_norm_backward(node, Tensor g):
     n, eps, shape = node.args
     x, w, mean, rstd = node.saved()
     if grad_enabled():
-        return composite().layer_norm_gradient(x, shape, w, eps, g, [node.needs(i) for i in range(3)])
+        return _composite.layer_norm_gradient(x, shape, w, eps, g, [node.needs(i) for i in range(3)])
     dt = mean.dt
     rows = mean.count
     wide, gw = as_float(x, dt), as_float(g, dt)
@@ -216,7 +213,7 @@ def _group_norm_backward(node, Tensor g):
     groups, eps, span = node.args
     x, w, mean, rstd = node.saved()
     if grad_enabled():
-        return composite().group_norm_gradient(x, groups, w, eps, g, [node.needs(i) for i in range(3)])
+        return _composite.group_norm_gradient(x, groups, w, eps, g, [node.needs(i) for i in range(3)])
     dt = mean.dt
     channels = x.sizes[1]
     wide, gw = as_float(x, dt), as_float(g, dt)
@@ -348,7 +345,7 @@ def _batch_norm_backward(node, Tensor g):
     training, eps = node.args
     x, w, mean, rstd = node.saved()
     if grad_enabled():
-        return composite().batch_norm_gradient(x, w, mean, rstd, training, eps, g,
+        return _composite.batch_norm_gradient(x, w, mean, rstd, training, eps, g,
                                                [node.needs(i) for i in range(3)])
     dt = mean.dt
     channels = x.sizes[1]

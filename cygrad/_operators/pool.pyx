@@ -9,7 +9,8 @@ from libc.stdint cimport int64_t
 from cygrad import _core
 from cygrad._core cimport (
     BOOL, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, itemsize_of)
-from cygrad._operators.family cimport as_float, back_to, need_real_cpu, shaped, wants
+from cygrad._kernels.copies cimport as_float, back_to, shaped
+from cygrad._operators.family cimport need_real_cpu, wants
 from cygrad._ops cimport num_threads
 
 cdef extern from "_kernels/pool.h" nogil:

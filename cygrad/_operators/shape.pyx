@@ -6,6 +6,8 @@ from cygrad._core cimport (
 from cygrad._ops cimport contiguous
 from cygrad._walk cimport select_of, slice_of
 from cygrad import _core, _ops
+from cygrad._creation import sequences as _sequences
+from cygrad._operators import move as _move
 
 
 # ------------------------------------------------------------------ arguments
@@ -218,14 +220,9 @@ def as_strided_gradient(g, shape, stride, view_shape, view_stride, offset):
     reach = 1 + offset + sum([(n - 1) * s for n, s in zip(view_shape, view_stride)])
     flat = g.new_zeros((max(extent, reach),))
     if g.numel():
-        where = as_strided(_ops_arange(max(extent, reach)), view_shape, view_stride, offset).reshape(-1)
+        where = as_strided(_sequences.arange(max(extent, reach)), view_shape, view_stride, offset).reshape(-1)
         flat = flat.index_add(0, where.to(g.device), g.reshape(-1))
     return as_strided(flat, shape, stride, 0) if numel else g.new_zeros(shape)
-
-
-cdef object _ops_arange(Py_ssize_t n):
-    import cygrad
-    return cygrad.arange(n)
 
 
 def contiguous_clone(Tensor g not None):
@@ -236,6 +233,9 @@ def contiguous_clone(Tensor g not None):
 def view_region(Tensor base not None, shape, stride, offset):
     """The region of a contiguous tensor that a view at `offset` from its base has."""
     return as_strided(base, shape, stride, base.offset + offset)
+
+
+_core.set_view_functions(as_strided_gradient, contiguous_clone, view_region)
 
 
 def _permute_backward(node, g):
@@ -535,10 +535,9 @@ def unflatten(input, dim, sizes):
 
 
 def _unbind_backward(node, *grads):
-    import cygrad
     dim, = node.args
     some = next(g for g in grads if g is not None)
-    return cygrad.stack([some.new_zeros(some.shape) if g is None else g for g in grads], dim)
+    return _move.stack([some.new_zeros(some.shape) if g is None else g for g in grads], dim)
 
 
 def unbind(input, dim=0):
@@ -565,7 +564,6 @@ cdef object multiple_views(tuple outs, Tensor t, str name, function, tuple args,
 
 
 def _split_backward(node, *grads):
-    import cygrad
     shape, dim, sizes = node.args
     some = next(g for g in grads if g is not None)
     parts = []
@@ -575,7 +573,7 @@ def _split_backward(node, *grads):
             part[dim] = n
             g = some.new_zeros(part)
         parts.append(g)
-    return cygrad.cat(parts, dim)
+    return _move.cat(parts, dim)
 
 
 def split(tensor, split_size_or_sections, dim=0):

@@ -45,6 +45,8 @@ class _Event:
 class Recorder:
     """Writes events down, in the order in which they start."""
 
+    operator_name = staticmethod(_operator_names.operator_name)
+
     def __init__(self, record_shapes, profile_memory, with_stack, with_flops):
         self.record_shapes, self.profile_memory = record_shapes, profile_memory
         self.with_stack, self.with_flops = with_stack, with_flops
@@ -264,16 +266,8 @@ class profile:
         """The events, not summed up, as `EventList.table` prints them."""
         events = self._finished()
         events._with_shapes = self.record_shapes
-        return events.table(
-            sort_by=sort_by,
-            row_limit=row_limit,
-            max_src_column_width=max_src_column_width,
-            max_name_column_width=max_name_column_width,
-            max_shapes_column_width=max_shapes_column_width,
-            header=header,
-            top_level_events_only=top_level_events_only,
-            time_unit=time_unit,
-        )
+        return events.table(sort_by, row_limit, max_src_column_width, max_name_column_width,
+                            max_shapes_column_width, header, top_level_events_only, time_unit)  # fmt: skip
 
     def export_chrome_trace(self, path):
         """Writes the events as the JSON that chrome://tracing reads."""

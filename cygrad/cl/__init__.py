@@ -16,6 +16,7 @@ from cygrad.cl._launch import (
     where,
 )
 
+from .._devices import primitives
 from . import _launch
 
 __all__ = [
@@ -118,3 +119,6 @@ def empty_cache():
     """Gives the unused blocks of all devices back to their drivers."""
     for device in _launch.opened():
         device.empty_cache()
+
+
+__getattr__ = primitives.lacking("OpenCL")

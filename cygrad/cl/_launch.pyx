@@ -24,6 +24,7 @@ from cygrad._core cimport (
     device_object, same_shape)
 from cygrad._ops cimport copy_into
 from cygrad._table import rows as _table
+from cygrad.cl import _device, _program, _source
 
 import gc
 import os
@@ -81,18 +82,13 @@ class OutOfMemoryError(RuntimeError):
     """The device's memory (or the limit set on it) is used up."""
 
 
-def _after_fork():
+def _after_fork():      # of a process that had used OpenCL, whose drivers hang in a child
     global _forked
     _forked = bool(_devices)
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def forked():
-    """Whether this process was forked from one that had used OpenCL, whose drivers hang in a child."""
-    return _forked
 
 
 def check_fork():
@@ -103,7 +99,6 @@ def check_fork():
 
 cdef int failed(int code, str function) except -1:
     """Raises what an OpenCL error code says."""
-    from cygrad.cl import _device
     name = _device.pyopencl().status_code.to_string(code, "UNKNOWN ERROR %d")
     text = f"OpenCL error: {name} ({code}) in {function}"
     if code in (-4, -5, -6):        # MEM_OBJECT_ALLOCATION_FAILURE, OUT_OF_RESOURCES, OUT_OF_HOST_MEMORY
@@ -148,6 +143,7 @@ cdef class Device:
     cdef dict kept                  # handle -> pyopencl buffer, where pyopencl makes them
     cdef dict elementwise_kernels   # row name -> {signature: Kernel}
     cdef dict reduction_kernels
+    cdef dict kernels               # (program's key, kernel's name) -> Kernel
     cdef void** staged              # host copies that queued writes still read
     cdef int n_staged
     cdef Py_ssize_t staged_bytes, staged_ever
@@ -161,7 +157,7 @@ cdef class Device:
         self.context_handle = <void*> <size_t> context.int_ptr
         self.bins = <Block**> calloc(N_BINS, sizeof(Block*))
         self.staged = <void**> malloc(1024 * sizeof(void*))
-        self.kept, self.elementwise_kernels, self.reduction_kernels = {}, {}, {}
+        self.kept, self.elementwise_kernels, self.reduction_kernels, self.kernels = {}, {}, {}, {}
 
     def __repr__(self):
         return f"opencl:{self.index} ({self.handle.name})"
@@ -190,7 +186,6 @@ cdef class Device:
         if cl_set_arg != NULL:
             handle = cl_create(self.context_handle, 1, nbytes, NULL, &code)
             return handle if code == 0 else NULL
-        from cygrad.cl import _device
         cl = _device.pyopencl()
         try:
             buffer = cl.Buffer(self.context, cl.mem_flags.READ_WRITE, nbytes)
@@ -275,7 +270,6 @@ cdef class Device:
         cdef void* copy
         cdef int code
         if cl_set_arg == NULL:
-            from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, self.kept[<size_t> buffer.handle], <char[:nbytes]> <char*> host,
                                             dst_offset=offset)
             return 0
@@ -305,7 +299,6 @@ cdef class Device:
         cdef Py_ssize_t ever = self.staged_ever
         check_fork()
         if cl_set_arg == NULL:
-            from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, <char[:nbytes]> host, self.kept[<size_t> buffer.handle],
                                             src_offset=offset)
             return 0
@@ -320,7 +313,6 @@ cdef class Device:
         cdef int code
         check_fork()
         if cl_set_arg == NULL:
-            from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, self.kept[<size_t> to.handle], self.kept[<size_t> of.handle],
                                             byte_count=nbytes, src_offset=of_offset, dst_offset=to_offset)
             return 0
@@ -381,11 +373,16 @@ cdef Device device_of(int dev):
 
 
 cdef Device open_code(int dev):
-    from cygrad.cl import _device
-    while len(_devices) < 32:
-        _devices.append(None)
-    device = _device.open_device((dev - 1) % 16)
-    _devices[dev - 1] = device
+    cdef int index = (dev - 1) % 16
+    check_fork()
+    parts = _device.opened(index)
+    if not _devices:
+        found = _device.addresses(FUNCTIONS)
+        if found is not None:           # without them pyopencl is called
+            bind(found)
+        _devices.extend([None] * 32)
+    device = Device(index, **parts)
+    _devices[index] = _devices[index + 16] = device     # "opencl:i" and "cuda:i"
     return <Device> device
 
 
@@ -429,11 +426,132 @@ cdef class Kernel:
 
 
 cdef Kernel make_kernel(Device device, tuple key, str name, make):
-    from cygrad.cl import _program
     cdef Kernel k = Kernel.__new__(Kernel)
     k.kernel = _program.program(device, key, make).kernel(name)
     k.handle = <void*> <size_t> k.kernel.int_ptr
     return k
+
+
+def kernel(Device device not None, tuple key, str name, make):
+    """Kernel `name` of the program known as `key`; make() gives the program's source where it is not there yet."""
+    found = device.kernels.get((key, name))
+    if found is None:
+        found = device.kernels[key, name] = make_kernel(device, key, name, lambda: (make(),))
+    return found
+
+
+def run(Device device not None, Kernel kernel not None, tuple sizes, tuple local, *args):
+    """Launches a kernel over up to three dimensions of work-items in groups of `local`, both innermost first.
+
+    Arguments: a Tensor (two arguments: its memory, and its offset in elements as a long), a Buffer, None (a null
+    buffer), an int (long), a float (float), a pair (dtype code, number), bytes (a struct by value), or an instance of
+    `Local` (so many bytes of local memory).  This is the launch for kernels that work long: a few microseconds.
+    """
+    cdef size_t[3] counts
+    cdef size_t[3] groups
+    cdef Args a
+    cdef unsigned int n = 0
+    cdef int i, dims = <int> len(sizes), code = 0
+    cdef void* handle
+    if _forked:
+        check_fork()
+    for i in range(dims):
+        if sizes[i] == 0:
+            return
+        groups[i] = local[i]
+        counts[i] = (<size_t> sizes[i] + groups[i] - 1) // groups[i] * groups[i]
+    if cl_set_arg == NULL:
+        run_pyopencl(device, kernel, tuple([counts[i] for i in range(dims)]), local, args)
+        return
+    for x in args:
+        a.n = 0
+        if isinstance(x, Tensor):
+            handle = buffer_of(<Tensor> x).handle
+            code = cl_set_arg(kernel.handle, n, sizeof(void*), &handle)
+            n += 1
+            add_long(&a, (<Tensor> x).offset)
+        elif isinstance(x, Buffer):
+            add_buffer(&a, <Buffer> x)
+            a.size[0] = sizeof(void*)
+        elif x is None:
+            handle = NULL
+            code = cl_set_arg(kernel.handle, n, sizeof(void*), &handle)
+            n += 1
+            continue
+        elif isinstance(x, bytes):
+            code = cl_set_arg(kernel.handle, n, len(x), <const char*> (<bytes> x))
+            if code:
+                failed(code, f"clSetKernelArg({n}) of {kernel.kernel.function_name}")
+            n += 1
+            continue
+        elif isinstance(x, Local):
+            code = cl_set_arg(kernel.handle, n, x.nbytes, NULL)
+            n += 1
+            continue
+        elif isinstance(x, tuple):
+            add_number(&a, x[0], x[1])
+        elif isinstance(x, float):
+            add_number(&a, FLOAT, x)
+        else:
+            add_long(&a, x)
+        code = code or cl_set_arg(kernel.handle, n, a.size[0], a.value[0])
+        if code:
+            failed(code, f"clSetKernelArg({n}) of {kernel.kernel.function_name}")
+        n += 1
+    code = cl_enqueue(device.queue_handle, kernel.handle, dims, NULL, counts, groups, 0, NULL, NULL)
+    if code:
+        failed(code, f"clEnqueueNDRangeKernel of {kernel.kernel.function_name}")
+    flush_sometimes(device)
+
+
+class Local:
+    """An argument of `run`: so many bytes of local memory."""
+
+    __slots__ = ("nbytes",)
+
+    def __init__(self, nbytes):
+        self.nbytes = nbytes
+
+
+cdef object run_pyopencl(Device device, Kernel kernel, tuple counts, tuple local, tuple args):
+    cdef Args a
+    from cygrad.cl import _device
+    cl = _device.pyopencl()
+    given = []
+    for x in args:
+        a.n = 0
+        if isinstance(x, Tensor):
+            given.append(device.kept[<size_t> buffer_of(<Tensor> x).handle])
+            add_long(&a, (<Tensor> x).offset)
+        elif isinstance(x, Buffer):
+            given.append(device.kept[<size_t> (<Buffer> x).handle])
+            continue
+        elif x is None or isinstance(x, bytes):
+            given.append(x)
+            continue
+        elif isinstance(x, Local):
+            given.append(cl.LocalMemory(x.nbytes))
+            continue
+        elif isinstance(x, tuple):
+            add_number(&a, x[0], x[1])
+        elif isinstance(x, float):
+            add_number(&a, FLOAT, x)
+        else:
+            add_long(&a, x)
+        given.append(a.value[0][:a.size[0]])
+    for i, x in enumerate(given):
+        kernel.kernel.set_arg(i, x)
+    cl.enqueue_nd_range_kernel(device.queue, kernel.kernel, counts, local)
+
+
+cdef int flush_sometimes(Device device) except -1:
+    """Some drivers hold launches back until asked."""
+    if not device.cpu:
+        device.unflushed += 1
+        if device.unflushed >= 8:
+            device.unflushed = 0
+            cl_flush(device.queue_handle)
+    return 0
 
 
 cdef struct Args:
@@ -487,17 +605,11 @@ cdef int launch(Device device, Kernel k, Args* a, size_t gx, size_t gy, size_t l
     code = cl_enqueue(device.queue_handle, k.handle, 2 if gy > 1 else 1, NULL, sizes, locals, 0, NULL, NULL)
     if code:
         failed(code, f"clEnqueueNDRangeKernel of {k.kernel.function_name}")
-    if not device.cpu:              # some drivers hold launches back until asked
-        device.unflushed += 1
-        if device.unflushed >= 8:
-            device.unflushed = 0
-            cl_flush(device.queue_handle)
-    return 0
+    return flush_sometimes(device)
 
 
 cdef int launch_pyopencl(Device device, Kernel k, Args* a, size_t gx, size_t gy, size_t local) except -1:
     cdef int i
-    from cygrad.cl import _device
     for i in range(a.n):
         if a.size[i]:
             k.kernel.set_arg(i, a.value[i][:a.size[i]])
@@ -690,7 +802,6 @@ cdef inline int way_of(Py_ssize_t stride) noexcept:
 
 cdef Kernel elementwise_kernel(Device device, str name, Tensor out, list operands, int compute, int rank, bint wide,
                                Space* p, unsigned long long key):
-    from cygrad.cl import _source
     cdef int k = 0
     if rank > MAX_RANK:
         raise RuntimeError(f"{name}: the operands' strides need {rank + 1} dimensions on an OpenCL device, at most "
@@ -852,7 +963,6 @@ def reduce(str name, Tensor out not None, Tensor x not None, tuple dims, list pa
     Sums accumulate in float64 where the device has it, else blockwise in float32; integers in int64.  The order of
     the additions depends on the shape alone.
     """
-    from cygrad.cl import _source
     cdef Device device = device_of(x.dev)
     cdef Space kept, reduced
     cdef Args a
@@ -971,7 +1081,6 @@ def arg_reduce(str name, Tensor values, Tensor indices not None, Tensor x not No
     """The place (int64, into `indices`) and, if `values` is a tensor, the value of the greatest ("argmax") or least
     ("argmin") element of x along `dim`, or of all of x in its logical order (dim None).  The first of equal ones; NaN
     counts as the greatest and the least.  Results are contiguous."""
-    from cygrad.cl import _source
     cdef Device device = device_of(x.dev)
     cdef Space kept, reduced
     cdef Args a

@@ -2,7 +2,8 @@
 
 import contextlib
 
-from .._as_torch.standins import _answer
+from .. import _standins
+from .._standins import answer
 from . import amp
 
 __all__ = [
@@ -10,10 +11,10 @@ __all__ = [
     "is_initialized", "set_device", "stream", "synchronize",
 ]  # fmt: skip
 
-is_available = is_initialized = _answer(True)
-device_count = _answer(1)
-current_device = _answer("cpu")
-set_device = synchronize = _answer(None)
+is_available = is_initialized = answer(True)
+device_count = answer(1)
+current_device = answer("cpu")
+set_device = synchronize = answer(None)
 
 
 class Stream:
@@ -49,7 +50,7 @@ class Event:
 
 
 _only = Stream()
-current_stream = _answer(_only)
+current_stream = answer(_only)
 
 
 class StreamContext(contextlib.nullcontext):
@@ -62,6 +63,4 @@ def stream(stream):
 
 
 def __getattr__(name):
-    from .._as_torch.standins import submodule
-
-    return submodule(__name__, name)
+    return _standins.submodule(__name__, name)

@@ -3,11 +3,9 @@
 # ruff: noqa: F401
 
 import collections
-import importlib
 import warnings
 
-from .. import _core
-from .._as_torch import standins as _standins
+from .. import _core, _standins
 from .._fronts import legacy as _legacy
 
 device_type = "cuda"
@@ -305,6 +303,4 @@ def __getattr__(name):
         return OutOfMemoryError
     if name in ("CUDAGraph", "graph", "make_graphed_callables", "graph_pool_handle"):
         return getattr(_standins.submodule(__name__, "graphs"), name)
-    if name == "amp":
-        return importlib.import_module(".amp", __name__)
     return _standins.submodule(__name__, name)

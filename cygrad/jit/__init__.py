@@ -9,7 +9,7 @@ import typing
 import warnings
 from typing import Final  # noqa: F401
 
-from .._as_torch.standins import stand_in
+from .._standins import stand_in
 from ..futures import Future  # noqa: F401
 from . import annotations
 

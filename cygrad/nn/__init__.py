@@ -2,6 +2,7 @@
 
 # ruff: noqa: F401, F403
 
+from .. import _standins
 from .parameter import (
     Buffer,
     Parameter,
@@ -37,6 +38,4 @@ def factory_kwargs(kwargs):
 
 def __getattr__(name):
     """The parts of torch.nn that are only stand-ins here: torch.nn.quantized, ..."""
-    from .._as_torch.standins import submodule
-
-    return submodule(__name__, name)
+    return _standins.submodule(__name__, name)

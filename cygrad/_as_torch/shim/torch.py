@@ -6,7 +6,7 @@ from pathlib import Path
 try:
     import cygrad
 except ImportError:
-    sys.path.append(str(Path(__file__).parents[2]))
+    sys.path.append(str(Path(__file__).parents[3]))
     import cygrad
 
 cygrad.install_as_torch()

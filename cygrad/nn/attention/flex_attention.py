@@ -9,7 +9,7 @@ import math
 
 import cygrad
 
-from ..._as_torch.standins import stand_in
+from ..._standins import stand_in
 from .. import functional as F
 
 _DEFAULT_SPARSE_BLOCK_SIZE = 128

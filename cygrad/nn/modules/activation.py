@@ -119,13 +119,10 @@ class Hardtanh(Module):
                 stacklevel=2,
             )
             max_val = max_value
-        self.min_val = min_val
-        self.max_val = max_val
+        if max_val <= min_val:
+            raise AssertionError(f"max_val ({max_val}) must be greater than min_val ({min_val})")
+        self.min_val, self.max_val = min_val, max_val
         self.inplace = inplace
-        if self.max_val <= self.min_val:
-            raise AssertionError(
-                f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})"
-            )
 
     def forward(self, input):
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
@@ -290,10 +287,9 @@ class Softmax2d(Module):
     """Softmax over the channels of (N, C, H, W) or (C, H, W)."""
 
     def forward(self, input):
-        if input.dim() not in (3, 4):
-            raise ValueError(
-                f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead"
-            )
+        n = input.dim()
+        if n not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {n}D instead")
         return F.softmax(input, -3, _stacklevel=5)
 
 

@@ -10,7 +10,7 @@ from cygrad import nn
 from ..ops import StochasticDepth
 from ..ops.misc import Conv2dNormActivation, SqueezeExcitation
 from ._api import builder, weights_enum
-from ._utils import _make_divisible, init_convolutions
+from ._utils import _make_divisible, by_outputs, init_layers
 
 
 class MBConvConfig:
@@ -185,7 +185,7 @@ class EfficientNet(nn.Module):
         self.classifier = nn.Sequential(
             nn.Dropout(p=dropout, inplace=True), nn.Linear(last_out, num_classes)
         )
-        init_convolutions(self, _uniform_by_outputs)
+        init_layers(self, conv=by_outputs, linear=_uniform_by_outputs)
 
     def forward(self, x):
         return self.classifier(cygrad.flatten(self.avgpool(self.features(x)), 1))

@@ -5,7 +5,7 @@ import textwrap
 import time
 import timeit
 
-from ...._as_torch.standins import stand_in
+from ...._standins import stand_in
 from .common import Measurement, TaskSpec, set_torch_threads
 
 _WHY = "there is no Callgrind"

@@ -1,13 +1,17 @@
-"""Devices without memory of their own, by the interface that `cl` has for those with memory.
+"""Devices without memory of their own.
 
-On `meta` every operator gives its result's shape and dtype and computes nothing; `nn.Module.to_empty` gives memory.
-A sparse tensor is, to kernels for strided tensors, on a device where none of them runs.
+On `meta` every operator gives its result's shape and dtype: its primitives fill nothing.  `nn.Module.to_empty` gives
+memory.  A sparse tensor is, to operators on strided tensors, on a device where none of them runs.
 """
 
 from cygrad._core import HOLLOW
 
+from . import primitives
+
 
 class _Meta:
+    """Every primitive, doing nothing, but for those that have something to say to the host."""
+
     @staticmethod
     def allocate(dev, nbytes):
         return None
@@ -21,11 +25,10 @@ class _Meta:
         if dst.device.type != "meta":
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
 
-    @staticmethod
-    def _nothing(*args):
-        pass
 
-    elementwise = fill = where = reduce = arg_reduce = copy_bytes = _nothing
+for _name in primitives.NAMES:
+    if not hasattr(_Meta, _name):
+        setattr(_Meta, _name, staticmethod(lambda *args: None))
 
 
 class _Sparse:
