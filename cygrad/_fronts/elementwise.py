@@ -273,11 +273,7 @@ METHODS["lerp_"] = lerp_
 
 
 def _c_name(t):
-    """The C name of a dtype, as PyTorch's messages say it."""
-    names = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int", "bool": "bool",
-             "float16": "c10::Half", "bfloat16": "c10::BFloat16", "int16": "short int", "int8": "signed char",
-             "uint8": "unsigned char"}  # fmt: skip
-    return names[t.dtype.name]
+    return _core.C_TYPE_NAMES[t.dtype.code]
 
 
 # ---- clamping
@@ -466,7 +462,8 @@ METHODS["frexp"] = lambda self: frexp(self)
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """|input - other| <= atol + rtol * |other|, element by element."""
     if input.dtype is not other.dtype:
-        raise RuntimeError(f"{_c_name_upper(input)} did not match {_c_name_upper(other)}")
+        names = [_core.SCALAR_TYPE_NAMES[t.dtype.code] for t in (input, other)]
+        raise RuntimeError(f"{names[0]} did not match {names[1]}")
     if rtol < 0:
         raise RuntimeError(f"rtol must be greater than or equal to zero, but got {rtol:g}")
     if atol < 0:
@@ -474,10 +471,6 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     if not (input.is_floating_point() or input.is_complex()):
         input, other = input.double(), other.double()
     return call(OPS["_isclose"], (input.detach(), other.detach()), (rtol, atol, 1.0 if equal_nan else 0.0))
-
-
-def _c_name_upper(t):
-    return _core.SCALAR_TYPE_NAMES[t.dtype.code]
 
 
 METHODS["isclose"] = isclose

@@ -4,7 +4,6 @@ import math
 
 from cygrad import _core, _ops
 from cygrad._creation import factories as _creation, sequences as _sequences
-from cygrad._kernels.random import C_NAMES
 
 
 def _window(name, n, periodic, shape, dtype, layout, device, requires_grad):
@@ -12,7 +11,7 @@ def _window(name, n, periodic, shape, dtype, layout, device, requires_grad):
     code = _core.DTYPES.index(dtype or _core.get_default_dtype())
     if not _core.DTYPES[code].is_floating_point:
         raise RuntimeError(
-            f"{name} expects floating point dtypes, got: TensorOptions(dtype={C_NAMES[code]}, "
+            f"{name} expects floating point dtypes, got: TensorOptions(dtype={_core.C_TYPE_NAMES[code]}, "
             "device=cpu, layout=Strided (default), requires_grad=false (default), "
             "pinned_memory=false, memory_format=(nullopt))"
         )

@@ -85,6 +85,8 @@ from libc.stdint cimport int16_t, uint16_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from cygrad._core import C_TYPE_NAMES, SCALAR_TYPE_NAMES
+
 cdef extern from *:
     """
     #include <math.h>
@@ -1035,10 +1037,6 @@ cdef int fill_multinomial(mt19937 *g, int64_t *out, const void *p, Py_ssize_t ro
 
 # ---------------------------------------------------------------- Python
 
-NAMES = ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double", "ComplexFloat",
-         "ComplexDouble")
-C_NAMES = ("bool", "unsigned char", "signed char", "short int", "int", "long int", "c10::Half",
-           "c10::BFloat16", "float", "double", "c10::complex<float>", "c10::complex<double>")
 DIGITS = {FLOAT16: 11, BFLOAT16: 8, FLOAT32: 24, FLOAT64: 53}
 LARGEST = {FLOAT16: 65504.0, BFLOAT16: (2 - 2.0 ** -7) * 2.0 ** 127,
            FLOAT32: (2 - 2.0 ** -23) * 2.0 ** 127, FLOAT64: sys.float_info.max}
@@ -1149,7 +1147,7 @@ cdef struct state_t:
 
 cdef int need_float(int dtype, str kernel) except -1:
     if dtype < FLOAT16:
-        raise NotImplementedError(f'"{kernel}" not implemented for \'{NAMES[dtype]}\'')
+        raise NotImplementedError(f'"{kernel}" not implemented for \'{SCALAR_TYPE_NAMES[dtype]}\'')
     return 0
 
 
@@ -1160,7 +1158,7 @@ def uniform(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double 
     limit = LARGEST[dtype]
     for name, bound in (("from", lo), ("to", hi)):
         if not -limit <= bound <= limit:
-            raise RuntimeError(f"{name} is out of bounds for {C_NAMES[dtype]}")
+            raise RuntimeError(f"{name} is out of bounds for {C_TYPE_NAMES[dtype]}")
     if lo > hi:
         raise RuntimeError("uniform_ expects to return a [from, to) range, but found "
                            f"from={lo:g} > to={hi:g}")
@@ -1201,12 +1199,12 @@ def _float_bounds(int dtype, lo, hi):
 def _check_integer(name, value, int dtype):
     low, high = INTEGERS.get(dtype) or (-LARGEST[dtype], LARGEST[dtype])
     if not low <= value <= high:
-        raise RuntimeError(f"{name} is out of bounds for {C_NAMES[dtype]}")
+        raise RuntimeError(f"{name} is out of bounds for {C_TYPE_NAMES[dtype]}")
     digits = DIGITS.get(dtype, 64)
     if abs(value) > 1 << digits:
         warnings.warn(
             f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations "
-            f"{C_NAMES[dtype]} can support discrete uniform distribution only within this range. "
+            f"{C_TYPE_NAMES[dtype]} can support discrete uniform distribution only within this range. "
             "This warning will become an error in version 1.7 release, please fix the code in "
             "advance",
             UserWarning, stacklevel=3)
@@ -1220,7 +1218,7 @@ def random_from_to(Generator gen not None, size_t out, Py_ssize_t n, int dtype, 
     if full:
         if n and dtype in (BOOL, FLOAT16):
             raise NotImplementedError('"random_full_64_bits_range_kernel_cpu" not implemented for '
-                                      f"'{NAMES[dtype]}'")
+                                      f"'{SCALAR_TYPE_NAMES[dtype]}'")
         if n and dtype < INT64:
             raise RuntimeError("random_full_64_bits_range_kernel_cpu handles only int64, double, "
                                "float and bfloat16")
@@ -1264,7 +1262,7 @@ def randperm(Generator gen not None, size_t out, Py_ssize_t n, int dtype):
             raise RuntimeError(f"value cannot be converted to type {kind} without overflow")
     elif dtype != BFLOAT16 and n > (1 << DIGITS[dtype]) + 1:
         top = "2049" if dtype == FLOAT16 else f"2^{DIGITS[dtype]}+1"
-        raise RuntimeError(f"n cannot be greater than {top} for {NAMES[dtype]} type.")
+        raise RuntimeError(f"n cannot be greater than {top} for {SCALAR_TYPE_NAMES[dtype]} type.")
     fill_randperm(&gen.mt, <void *>out, n, dtype)
 
 
@@ -1297,7 +1295,7 @@ def exponential(Generator gen not None, size_t out, Py_ssize_t n, int dtype, dou
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
     if n and dtype < FLOAT16:
         raise RuntimeError("Exponential distribution is a continuous probability distribution. "
-                           f"dtype must be a floating point but you specified {NAMES[dtype]}")
+                           f"dtype must be a floating point but you specified {SCALAR_TYPE_NAMES[dtype]}")
     fill_exponential(&gen.mt, <void *>out, n, dtype, lambd)
 
 
@@ -1305,7 +1303,7 @@ def cauchy(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double m
            double sigma=1):
     if dtype < FLOAT16:
         raise RuntimeError("Cauchy distribution is a continuous probability distribution. dtype "
-                           f"must be a floating point but you specified {C_NAMES[dtype]}")
+                           f"must be a floating point but you specified {C_TYPE_NAMES[dtype]}")
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
     fill_cauchy(&gen.mt, <void *>out, n, dtype, median, sigma)
@@ -1344,7 +1342,7 @@ def multinomial(Generator gen not None, size_t out, size_t p, Py_ssize_t rows, P
     """`num_samples` int64 indices for each of `rows` rows of `cols` weights."""
     if p_dtype < FLOAT16:
         raise RuntimeError("multinomial only supports floating-point dtypes for input, got: "
-                           f"{'Long' if p_dtype == INT64 else NAMES[p_dtype]}")
+                           f"{SCALAR_TYPE_NAMES[p_dtype]}")
     if num_samples <= 0:
         raise RuntimeError("cannot sample n_sample <= 0 samples")
     if not replacement and num_samples > cols:
@@ -1385,7 +1383,7 @@ def binomial(Generator gen not None, size_t out, size_t count, size_t prob, Py_s
     """out[i] ~ Binomial(count[i], prob[i]), all float32 or float64."""
     cdef Py_ssize_t i
     if dtype < FLOAT32:
-        raise NotImplementedError(f'"binomial_cpu" not implemented for \'{NAMES[dtype]}\'')
+        raise NotImplementedError(f'"binomial_cpu" not implemented for \'{SCALAR_TYPE_NAMES[dtype]}\'')
     for i in range(n):
         if dtype == FLOAT32:
             (<float *>out)[i] = draw_binomial(&gen.mt, (<float *>count)[i], (<float *>prob)[i])
@@ -1398,7 +1396,7 @@ def standard_gamma(Generator gen not None, size_t out, size_t alpha, Py_ssize_t 
     cdef Py_ssize_t i
     cdef double x
     if dtype < FLOAT32:
-        raise NotImplementedError(f'"gamma_cpu" not implemented for \'{NAMES[dtype]}\'')
+        raise NotImplementedError(f'"gamma_cpu" not implemented for \'{SCALAR_TYPE_NAMES[dtype]}\'')
     for i in range(n):
         if dtype == FLOAT32:
             x = draw_gamma(&gen.mt, (<float *>alpha)[i])

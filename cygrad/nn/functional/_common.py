@@ -6,29 +6,15 @@ import warnings
 import cygrad
 from cygrad import Tensor, _core
 
-_SCALAR_NAMES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
-    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
-    "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
-}
-_C_NAMES = {
-    "Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16",
-    "Long": "long", "Int": "int", "Short": "short", "Char": "signed char",
-    "Byte": "unsigned char", "Bool": "bool", "ComplexFloat": "c10::complex<float>",
-    "ComplexDouble": "c10::complex<double>",
-}
-
 
 def scalar_name(dtype):
     """A dtype as messages name it: ``Float`` for ``torch.float32``."""
-    name = str(dtype).rpartition(".")[2]
-    return _SCALAR_NAMES.get(name, name)
+    return _core.SCALAR_TYPE_NAMES[dtype.code]
 
 
 def c_name(dtype):
     """A dtype as C++ names it: ``c10::Half`` for ``torch.float16``."""
-    name = scalar_name(dtype)
-    return _C_NAMES.get(name, name)
+    return _core.C_TYPE_NAMES[dtype.code]
 
 
 def require_floating(input, kernel):
