@@ -5,7 +5,7 @@ Design
 Everything here works on raw memory: an address, a number of elements, a dtype code (0 bool, 1
 uint8, 2 int8, 3 int16, 4 int32, 5 int64, 6 float16, 7 bfloat16, 8 float32, 9 float64). It knows
 nothing of tensors, so it can be tested against PyTorch alone. A rule is written once, in the widest
-type that it needs, over a chunk on the stack; `store_*` narrows the chunk to the output's dtype.
+type that it needs, over a chunk on the stack; `store` narrows the chunk to the output's dtype.
 Only the hot strips (block of words, uniforms, the float Box-Muller, the Bernoulli mask) are C, so
 that they can be cloned for AVX2 and AVX-512.
 
@@ -81,7 +81,7 @@ import warnings
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.math cimport (ceil, cos, erf, exp, floor, fma, INFINITY, isfinite, lgamma, log, log1p,
                         M_PI, pow, sin, sqrt, tan)
-from libc.stdint cimport int16_t, uint16_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -340,19 +340,34 @@ cdef inline void *element(void *base, Py_ssize_t i, int dtype) noexcept nogil:
     return <char *>base + i * ITEMSIZE[dtype]
 
 
-cdef void store_f64(void *out, const double *x, Py_ssize_t n, int dtype) noexcept nogil:
+ctypedef fused number_t:
+    uint8_t
+    int64_t
+    float
+    double
+
+
+cdef void store(void *out, const number_t *x, Py_ssize_t n, int dtype) noexcept nogil:
+    """Numbers as elements of a dtype; bytes are 0 or 1."""
     cdef Py_ssize_t i
     if dtype == FLOAT64:
-        memcpy(out, x, n * sizeof(double))
+        for i in range(n):
+            (<double *>out)[i] = <double>x[i]
     elif dtype == FLOAT32:
         for i in range(n):
             (<float *>out)[i] = <float>x[i]
     elif dtype == FLOAT16:
         for i in range(n):
-            (<uint16_t *>out)[i] = half_bits(<float>x[i])
+            if number_t is uint8_t:
+                (<uint16_t *>out)[i] = x[i] * 0x3c00
+            else:
+                (<uint16_t *>out)[i] = half_bits(<float>x[i])
     elif dtype == BFLOAT16:
         for i in range(n):
-            (<uint16_t *>out)[i] = bfloat16_bits(<float>x[i])
+            if number_t is uint8_t:
+                (<uint16_t *>out)[i] = x[i] * 0x3f80
+            else:
+                (<uint16_t *>out)[i] = bfloat16_bits(<float>x[i])
     elif dtype == INT64:
         for i in range(n):
             (<int64_t *>out)[i] = <int64_t>x[i]
@@ -368,72 +383,6 @@ cdef void store_f64(void *out, const double *x, Py_ssize_t n, int dtype) noexcep
     else:
         for i in range(n):
             (<uint8_t *>out)[i] = <uint8_t><int64_t>x[i]
-
-
-cdef void store_i64(void *out, const int64_t *x, Py_ssize_t n, int dtype) noexcept nogil:
-    cdef Py_ssize_t i
-    if dtype == INT64:
-        memcpy(out, x, n * sizeof(int64_t))
-    elif dtype == FLOAT64:
-        for i in range(n):
-            (<double *>out)[i] = <double>x[i]
-    elif dtype == FLOAT32:
-        for i in range(n):
-            (<float *>out)[i] = <float>x[i]
-    elif dtype == FLOAT16:
-        for i in range(n):
-            (<uint16_t *>out)[i] = half_bits(<float>x[i])
-    elif dtype == BFLOAT16:
-        for i in range(n):
-            (<uint16_t *>out)[i] = bfloat16_bits(<float>x[i])
-    elif dtype == INT32:
-        for i in range(n):
-            (<int32_t *>out)[i] = <int32_t>x[i]
-    elif dtype == INT16:
-        for i in range(n):
-            (<int16_t *>out)[i] = <int16_t>x[i]
-    elif dtype == BOOL:
-        for i in range(n):
-            (<uint8_t *>out)[i] = x[i] != 0
-    else:
-        for i in range(n):
-            (<uint8_t *>out)[i] = <uint8_t>x[i]
-
-
-cdef void store_f32(void *out, const float *x, Py_ssize_t n, int dtype) noexcept nogil:
-    """Floating dtypes up to float32 only."""
-    cdef Py_ssize_t i
-    if dtype == FLOAT32:
-        memcpy(out, x, n * sizeof(float))
-    elif dtype == FLOAT16:
-        for i in range(n):
-            (<uint16_t *>out)[i] = half_bits(x[i])
-    else:
-        for i in range(n):
-            (<uint16_t *>out)[i] = bfloat16_bits(x[i])
-
-
-cdef void store_mask(void *out, const uint8_t *x, Py_ssize_t n, int dtype) noexcept nogil:
-    """0 or 1 in any dtype."""
-    cdef Py_ssize_t i
-    if dtype <= INT8:
-        memcpy(out, x, n)
-    elif dtype == FLOAT32:
-        for i in range(n):
-            (<float *>out)[i] = x[i]
-    elif dtype == FLOAT64:
-        for i in range(n):
-            (<double *>out)[i] = x[i]
-    elif dtype == INT64:
-        for i in range(n):
-            (<int64_t *>out)[i] = x[i]
-    elif dtype == INT32:
-        for i in range(n):
-            (<int32_t *>out)[i] = x[i]
-    else:
-        for i in range(n):
-            (<uint16_t *>out)[i] = x[i] * (0x3c00 if dtype == FLOAT16 else
-                                           0x3f80 if dtype == BFLOAT16 else 1)
 
 
 cdef inline double load(const void *x, Py_ssize_t i, int dtype) noexcept nogil:
@@ -493,7 +442,7 @@ cdef void fill_uniform(mt19937 *g, void *out, Py_ssize_t n, int dtype, double lo
             for i in range(k):
                 f[i] = <float>rounded(f[i], dtype)
                 f[i] = low_f if f[i] == hi_f else f[i]
-            store_f32(element(out, done, dtype), f, k, dtype)
+            store(element(out, done, dtype), f, k, dtype)
         done += k
 
 
@@ -520,7 +469,7 @@ cdef void fill_normal(mt19937 *g, void *out, Py_ssize_t n, int dtype, double mea
             k = min(n - done, <Py_ssize_t>CHUNK)
             for i in range(k):
                 d[i] = fma(normal_scalar(g), std, mean)
-            store_f64(element(out, done, dtype), d, k, dtype)
+            store(element(out, done, dtype), d, k, dtype)
             done += k
         return
     while done < whole:
@@ -534,7 +483,7 @@ cdef void fill_normal(mt19937 *g, void *out, Py_ssize_t n, int dtype, double mea
         else:
             fill_uniform(g, f, k, FLOAT32, 0, 1)
             strip_box_muller(f, k // 16, <float>mean, <float>std)
-            store_f32(element(out, done, dtype), f, k, dtype)
+            store(element(out, done, dtype), f, k, dtype)
         done += k
     if whole < n:
         if dtype == FLOAT32 or dtype == FLOAT64:
@@ -563,7 +512,7 @@ cdef void fill_random_range(mt19937 *g, void *out, Py_ssize_t n, int dtype, int6
             if not full:
                 for i in range(k):
                     x[i] = <int64_t>(<uint64_t>x[i] % range_ + <uint64_t>lo)
-        store_i64(element(out, done, dtype), x, k, dtype)
+        store(element(out, done, dtype), x, k, dtype)
         done += k
 
 
@@ -585,7 +534,7 @@ cdef void fill_random(mt19937 *g, void *out, Py_ssize_t n, int dtype) noexcept n
         else:
             for i in range(k):
                 x[i] = random32(g) % <uint32_t>range_
-        store_i64(element(out, done, dtype), x, k, dtype)
+        store(element(out, done, dtype), x, k, dtype)
         done += k
 
 
@@ -613,7 +562,7 @@ cdef void fill_randperm(mt19937 *g, void *out, Py_ssize_t n, int dtype) noexcept
         k = min(n - done, <Py_ssize_t>CHUNK)
         for i in range(k):
             x[i] = done + i
-        store_i64(element(out, done, dtype), x, k, dtype)
+        store(element(out, done, dtype), x, k, dtype)
         done += k
     if ITEMSIZE[dtype] == 8:
         shuffle(<uint64_t *>out, n, g)
@@ -646,7 +595,7 @@ cdef void fill_bernoulli(mt19937 *g, void *out, Py_ssize_t n, int dtype, double 
     while done < n:
         k = min(n - done, <Py_ssize_t>CHUNK)
         draw_mask(g, mask, k, p)
-        store_mask(element(out, done, dtype), mask, k, dtype)
+        store(element(out, done, dtype), mask, k, dtype)
         done += k
 
 
@@ -663,7 +612,7 @@ cdef bint fill_bernoulli_tensor(mt19937 *g, void *out, Py_ssize_t n, int dtype, 
             if not 0 <= q <= 1:
                 return False
             mask[i] = (uniform53(g) if p_dtype == FLOAT64 else uniform24(g)) < q
-        store_mask(element(out, done, dtype), mask, k, dtype)
+        store(element(out, done, dtype), mask, k, dtype)
         done += k
     return True
 
@@ -672,6 +621,7 @@ cdef void fill_dropout(mt19937 *g, void *out, uint8_t *mask, const void *x, Py_s
                        double p) noexcept nogil:
     cdef Py_ssize_t i
     cdef double scale
+    cdef float f
     draw_mask(g, mask, n, 1 - p)
     # torch divides a tensor of ones by 1 - p: in float, also for the 16-bit dtypes
     scale = 1 / (1 - p) if dtype == FLOAT64 else rounded(1 / <float>(1 - p), dtype)
@@ -681,14 +631,10 @@ cdef void fill_dropout(mt19937 *g, void *out, uint8_t *mask, const void *x, Py_s
     elif dtype == FLOAT64:
         for i in range(n):
             (<double *>out)[i] = (<const double *>x)[i] * (scale * mask[i])
-    elif dtype == FLOAT16:
-        for i in range(n):
-            (<uint16_t *>out)[i] = half_bits(
-                half_value((<const uint16_t *>x)[i]) * (<float>scale * mask[i]))
     else:
         for i in range(n):
-            (<uint16_t *>out)[i] = bfloat16_bits(
-                bfloat16_value((<const uint16_t *>x)[i]) * (<float>scale * mask[i]))
+            f = <float>load(x, i, dtype) * (<float>scale * mask[i])
+            (<uint16_t *>out)[i] = half_bits(f) if dtype == FLOAT16 else bfloat16_bits(f)
 
 
 # ---------------------------------------------------------------- continuous, one at a time
@@ -724,33 +670,8 @@ cdef void fill_by(draw_t draw, mt19937 *g, void *out, Py_ssize_t n, int dtype, d
         k = min(n - done, <Py_ssize_t>CHUNK)
         for i in range(k):
             d[i] = draw(g, a, b)
-        store_f64(element(out, done, dtype), d, k, dtype)
+        store(element(out, done, dtype), d, k, dtype)
         done += k
-
-
-cdef void fill_uniform_wide(mt19937 *g, void *out, Py_ssize_t n, int dtype, double lo,
-                            double hi) noexcept nogil:
-    lo = rounded(lo, dtype)
-    fill_by(draw_uniform, g, out, n, dtype, lo, rounded(hi, dtype) - lo)
-
-
-cdef void fill_exponential(mt19937 *g, void *out, Py_ssize_t n, int dtype,
-                           double lambd) noexcept nogil:
-    fill_by(draw_exponential, g, out, n, dtype, lambd, 0)
-
-
-cdef void fill_cauchy(mt19937 *g, void *out, Py_ssize_t n, int dtype, double median,
-                      double sigma) noexcept nogil:
-    fill_by(draw_cauchy, g, out, n, dtype, median, sigma)
-
-
-cdef void fill_geometric(mt19937 *g, void *out, Py_ssize_t n, int dtype, double p) noexcept nogil:
-    fill_by(draw_geometric, g, out, n, dtype, log1p(-p), 0)
-
-
-cdef void fill_log_normal(mt19937 *g, void *out, Py_ssize_t n, int dtype, double mean,
-                          double std) noexcept nogil:
-    fill_by(draw_log_normal, g, out, n, dtype, mean, std)
 
 
 # ---------------------------------------------------------------- poisson, binomial, gamma
@@ -1172,7 +1093,8 @@ def uniform(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double 
 def uniform_wide(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double lo, double hi):
     """u * (hi - lo) + lo from 53 bits for each of the floating dtypes."""
     need_float(dtype, "uniform_wide")
-    fill_uniform_wide(&gen.mt, <void *>out, n, dtype, lo, hi)
+    lo = rounded(lo, dtype)
+    fill_by(draw_uniform, &gen.mt, <void *>out, n, dtype, lo, rounded(hi, dtype) - lo)
 
 
 def normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double mean=0, double std=1,
@@ -1296,7 +1218,7 @@ def exponential(Generator gen not None, size_t out, Py_ssize_t n, int dtype, dou
     if n and dtype < FLOAT16:
         raise RuntimeError("Exponential distribution is a continuous probability distribution. "
                            f"dtype must be a floating point but you specified {SCALAR_TYPE_NAMES[dtype]}")
-    fill_exponential(&gen.mt, <void *>out, n, dtype, lambd)
+    fill_by(draw_exponential, &gen.mt, <void *>out, n, dtype, lambd, 0)
 
 
 def cauchy(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double median=0,
@@ -1306,7 +1228,7 @@ def cauchy(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double m
                            f"must be a floating point but you specified {C_TYPE_NAMES[dtype]}")
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
-    fill_cauchy(&gen.mt, <void *>out, n, dtype, median, sigma)
+    fill_by(draw_cauchy, &gen.mt, <void *>out, n, dtype, median, sigma)
 
 
 def geometric(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double p):
@@ -1315,7 +1237,7 @@ def geometric(Generator gen not None, size_t out, Py_ssize_t n, int dtype, doubl
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
     if n and dtype == BOOL:
         raise NotImplementedError("\"geometric_cpu\" not implemented for 'Bool'")
-    fill_geometric(&gen.mt, <void *>out, n, dtype, p)
+    fill_by(draw_geometric, &gen.mt, <void *>out, n, dtype, log1p(-p), 0)
 
 
 def log_normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double mean=1,
@@ -1324,7 +1246,7 @@ def log_normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, doub
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
     if n:
         need_float(dtype, "log_normal_cpu")
-    fill_log_normal(&gen.mt, <void *>out, n, dtype, mean, std)
+    fill_by(draw_log_normal, &gen.mt, <void *>out, n, dtype, mean, std)
 
 
 def trunc_normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double mean=0,
@@ -1375,7 +1297,7 @@ def poisson(Generator gen not None, size_t out, size_t rate, Py_ssize_t n, int d
         if not x >= 0:
             raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
         x = draw_poisson(&gen.mt, x)
-        store_f64(element(<void *>out, i, dtype), &x, 1, dtype)
+        store(element(<void *>out, i, dtype), &x, 1, dtype)
 
 
 def binomial(Generator gen not None, size_t out, size_t count, size_t prob, Py_ssize_t n,
