@@ -117,9 +117,13 @@ DTYPES = (
 )
 complex32 = _make_dtype(CHALF, "complex32", 4, False, True, None)
 DTYPE_BY_NAME = {d.name: d for d in (*DTYPES, complex32)}
-# The spelling of PyTorch's error messages: "expected scalar type Long but found Float".
+# The dtypes as PyTorch's messages spell them: "expected scalar type Long but found Float" in most, C++'s type as the
+# compiler names it ("long int") in some, and as it is written ("int64_t") in those that speak of overflow.
 SCALAR_TYPE_NAMES = ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double",
                      "ComplexFloat", "ComplexDouble")
+C_TYPE_NAMES = ("bool", "unsigned char", "signed char", "short int", "int", "long int", "c10::Half", "c10::BFloat16",
+                "float", "double", "c10::complex<float>", "c10::complex<double>")
+C_WRITTEN_NAMES = ("bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", *C_TYPE_NAMES[6:])
 
 cdef int[N_DTYPES + 1] ITEMSIZE = [1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 4]
 cdef int _default_dtype = FLOAT
@@ -713,7 +717,7 @@ cdef class Tensor:
             raise RuntimeError("can't assign Variable as its own grad")
         if g.dt != self.dt:
             raise RuntimeError(
-                f"attempting to assign a gradient with dtype '{_legacy_dtype_name(g)}' to a tensor with grad_dtype "
+                f"attempting to assign a gradient with dtype '{C_TYPE_NAMES[g.dt]}' to a tensor with grad_dtype "
                 f"'{SCALAR_TYPE_NAMES[self.dt]}'. The gradient must match the tensor's grad_dtype (defaults to the "
                 "tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to "
                 "allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may "
@@ -880,10 +884,6 @@ cdef AutogradMeta need_meta(Tensor t):
     if t.meta is None:
         t.meta = AutogradMeta.__new__(AutogradMeta)
     return t.meta
-
-
-cdef str _legacy_dtype_name(Tensor t):
-    return ("unsigned char" if t.dt == UINT8 else SCALAR_TYPE_NAMES[t.dt].lower())
 
 
 cdef int check_can_require_grad(Tensor t) except -1:
@@ -1300,8 +1300,6 @@ cdef str operation_name(Node node):
 
 
 cdef object raise_modified(Tensor t, SavedTensor saved, Node owner):
-    names = {HALF: "Half", BFLOAT16: "BFloat16", FLOAT: "Float", DOUBLE: "Double", INT64: "Long", INT32: "Int",
-             INT16: "Short", INT8: "Char", UINT8: "Byte", BOOL: "Bool"}
     cdef Node node = saved.node if saved.node is not None else t.history
     whose = ""
     if node is not None:
@@ -1310,7 +1308,7 @@ cdef object raise_modified(Tensor t, SavedTensor saved, Node owner):
     kind = "torch" if t.dev == 0 else "torch.cuda"
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{kind}.{names[t.dt]}Tensor {list(make_size(t.nd, t.sizes))}]{whose} is at version "
+        f"[{kind}.{SCALAR_TYPE_NAMES[t.dt]}Tensor {list(make_size(t.nd, t.sizes))}]{whose} is at version "
         f"{t.storage.version}; expected version {saved.version} instead. Hint: enable anomaly detection to find the "
         "operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, "
         "check_nan=False).")

@@ -1,7 +1,7 @@
-"""Plain forms, in differentiable operators, of what the compiled families do in one kernel.
+"""What the compiled losses, norms and embeddings do without a kernel, in differentiable operators.
 
-The gradients here run where a backward pass is itself recorded (create_graph=True).  The forward forms serve the cases
-that have no kernel, and are what the tests hold the kernels against.
+The gradients run where a backward pass is itself recorded (create_graph=True); the losses are the cases that no kernel
+takes: more than two dimensions, label smoothing, class probabilities, operands that broadcast.
 """
 
 import cygrad
@@ -86,7 +86,7 @@ def soft_cross_entropy(x, log_softmax, target, weight, reduction, label_smoothin
     if weight is not None:
         loss = loss * weight.view([classes if i == axis else 1 for i in range(x.dim())])
     if reduction == 1:
-        return -loss.sum() / max(x.numel() // max(classes, 1), 1)
+        return -loss.sum() / (x.numel() // classes if classes else 1)
     return -loss.sum() if reduction == 2 else -loss.sum(axis)
 
 
@@ -110,12 +110,6 @@ def _normalized_gradient(h, xhat, rstd, dims):
     return rstd * (h - h.mean(dims, keepdim=True) - xhat * (h * xhat).mean(dims, keepdim=True))
 
 
-def layer_norm(x, shape, weight, bias, eps):
-    y, _ = _normalized(x, list(range(-len(shape), 0)), eps)
-    y = y if weight is None else y * weight
-    return y if bias is None else y + bias
-
-
 def layer_norm_gradient(x, shape, weight, eps, g, needs):
     dims = list(range(-len(shape), 0))
     rows = list(range(x.dim() - len(shape)))
@@ -134,13 +128,6 @@ def _per_channel(t, x):
     return t.view([-1 if i == 1 else 1 for i in range(x.dim())])
 
 
-def group_norm(x, groups, weight, bias, eps):
-    y, _ = _normalized(x.reshape(x.shape[0], groups, -1), [2], eps)
-    y = y.reshape(x.shape)
-    y = y if weight is None else y * _per_channel(weight, x)
-    return y if bias is None else y + _per_channel(bias, x)
-
-
 def group_norm_gradient(x, groups, weight, eps, g, needs):
     split = (x.shape[0], groups, -1)
     others = [i for i in range(x.dim()) if i != 1]
@@ -154,16 +141,6 @@ def group_norm_gradient(x, groups, weight, eps, g, needs):
     if needs[2]:
         db = g.sum(others)
     return dx, dw, db
-
-
-def batch_norm(x, weight, bias, mean, var, eps):
-    """By the batch's statistics where mean is None."""
-    if mean is None:
-        y, _ = _normalized(x, [i for i in range(x.dim()) if i != 1], eps)
-    else:
-        y = (x - _per_channel(mean, x)) * (_per_channel(var, x) + eps).rsqrt()
-    y = y if weight is None else y * _per_channel(weight, x)
-    return y if bias is None else y + _per_channel(bias, x)
 
 
 def batch_norm_gradient(x, weight, mean, rstd, training, eps, g, needs):
