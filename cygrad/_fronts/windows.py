@@ -77,13 +77,9 @@ def bartlett_window(x, steps):
 @_window("beta=12.0")
 def kaiser_window(x, steps, beta):
     """I0(beta sqrt(1 - (2 i / (N - 1) - 1)^2)) / I0(beta), with I0 the modified Bessel function."""
-    from cygrad import special
-
-        top = _elementwise.SPECIAL["i0"]((1 - x * x).clamp_(min=0).sqrt_() * beta)
-        return top / _elementwise.SPECIAL["i0"](_creation.tensor(beta, dtype=x.dtype))
+    i0 = _elementwise.SPECIAL["i0"]
     x = x.mul_(2 / steps).sub_(1)
-    top = special.i0((1 - x * x).clamp_(min=0).sqrt_() * beta)
-    return top / special.i0(_creation.tensor(beta, dtype=x.dtype))
+    return i0((1 - x * x).clamp_(min=0).sqrt_() * beta) / i0(_creation.tensor(beta, dtype=x.dtype))
 
 
 def vander(x, N=None, increasing=False):
