@@ -15,6 +15,7 @@ from cygrad.cl._launch import (
     reduce,
     where,
 )
+from cygrad.cl.sort import sort
 
 from .._devices import primitives
 from . import _launch
@@ -23,7 +24,7 @@ __all__ = [
     "OutOfMemoryError", "allocate", "arg_reduce", "copy", "copy_bytes", "current_device", "data_ptr", "device_code",
     "device_count", "device_name", "device_properties", "elementwise", "empty_cache", "fill", "is_available",
     "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved", "reduce",
-    "reset_peak_memory_stats", "set_device", "synchronize", "where",
+    "reset_peak_memory_stats", "set_device", "sort", "synchronize", "where",
 ]  # fmt: skip
 
 _current = {"opencl": 0, "cuda": 0}

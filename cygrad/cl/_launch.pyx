@@ -395,6 +395,11 @@ def device(int dev):
     return device_of(dev)
 
 
+def code_of(Tensor t not None):
+    """The device code of a tensor."""
+    return t.dev
+
+
 def opened():
     """The devices that were used, each once."""
     return list({id(d): d for d in _devices if d is not None}.values())
