@@ -1,5 +1,20 @@
 """The CPU's column of the primitives, as Python sees it: tests and tools read it.  Operators call `_kernels` directly."""
 
+from cygrad._kernels.index import (
+    compress,
+    coordinates,
+    gather,
+    interleave,
+    linear_index,
+    masked_put,
+    positions,
+    scatter,
+    triangle,
+    where,
+)
 from cygrad._kernels.matmul import column_sum, dot, gemm, gemv, linear
 
-__all__ = ["column_sum", "dot", "gemm", "gemv", "linear"]
+__all__ = [
+    "column_sum", "compress", "coordinates", "dot", "gather", "gemm", "gemv", "interleave", "linear", "linear_index",
+    "masked_put", "positions", "scatter", "triangle", "where",
+]  # fmt: skip
