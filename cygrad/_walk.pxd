@@ -7,6 +7,7 @@ cdef enum:                                  # see out_of_range
     _SELF = 3
     _INDEX_COPY = 4
     _TAKE = 5
+    _REPEATS = 6
 
 
 cdef struct View:

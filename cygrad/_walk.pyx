@@ -12,7 +12,7 @@ from cygrad import _core, _ops
 # ------------------------------------------------------------------ indices out of range
 
 # How an operator says it, a number that a device can hold until it is read.
-INDEX, RANGE, SELF, INDEX_COPY, TAKE = _INDEX, _RANGE, _SELF, _INDEX_COPY, _TAKE
+INDEX, RANGE, SELF, INDEX_COPY, TAKE, REPEATS = _INDEX, _RANGE, _SELF, _INDEX_COPY, _TAKE, _REPEATS
 
 
 def out_of_range(int error, index, dim, size):
@@ -22,6 +22,8 @@ def out_of_range(int error, index, dim, size):
     if error == _TAKE:
         return IndexError(f"out of range: tried to access index {index} on a tensor of {size} elements." if size else
                           "take(): tried to take from an empty tensor")
+    if error == _REPEATS:
+        return RuntimeError("repeats can not be negative")
     if error == _INDEX and size == 0:
         return IndexError("index is out of bounds for dimension with size 0")
     text = f"index {index} is out of bounds for dimension {dim} with size {size}"

@@ -10,11 +10,13 @@ from cygrad._kernels.index import (
     positions,
     scatter,
     triangle,
+    triangle_indices,
     where,
 )
 from cygrad._kernels.matmul import column_sum, dot, gemm, gemv, linear
 
 __all__ = [
     "column_sum", "compress", "coordinates", "dot", "gather", "gemm", "gemv", "interleave", "linear", "linear_index",
-    "masked_put", "positions", "scatter", "triangle", "where",
+    "masked_put", "positions", "scatter", "triangle", "triangle_indices",
+    "where",
 ]  # fmt: skip

@@ -110,7 +110,7 @@ def linear_index(out, x, dims, indices):
     stride; negative ones count from the end."""
 
 
-# ------------------------------------------------------------------ by mask: those that return something wait for it
+# ------------------------------------------------------------------ by mask or count: what returns something waits for it
 
 
 def positions(mask):
@@ -125,6 +125,10 @@ def masked_put(out, mask, src):
     """The elements of src, in order, go where the mask of out's shape is not 0; too few: _walk.too_few()."""
 
 
+def interleave(counts):
+    """A new int64 tensor: 0 counts[0] times (int64 or int32, 1-dim), 1 counts[1] times, ..."""
+
+
 def coordinates(out, flat, below, size):
     """out = flat // below % size, of numbers >= 0 in int64."""
 
@@ -136,8 +140,8 @@ def triangle(out, x, diagonal, lower):
     """(A batch of) matrices x, 0 above the diagonal (where `lower`) or below it."""
 
 
-def interleave(out, ends):
-    """out[j] = how many of `ends` (int64, ascending, the last is out's length) are not above j."""
+def triangle_indices(out, rows, columns, diagonal, lower):
+    """out (2, n) = the rows and columns of all places of a matrix below (or above) a diagonal, with it, row by row."""
 
 
 # ------------------------------------------------------------------

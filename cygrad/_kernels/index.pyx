@@ -11,9 +11,9 @@ from libc.string cimport memcpy, memset
 
 from cygrad import _ops, _walk
 from cygrad._core cimport (
-    INT64, MAX_DIMS, Tensor, data_of, itemsize_of, new_tensor, raw_view, refuse_complex, same_shape)
+    INT64, MAX_DIMS, Tensor, data_of, itemsize_of, new_tensor, raw_view, refuse_complex)
 from cygrad._kernels.copies cimport as_float, plain, vector
-from cygrad._ops cimport GRAIN, copy_into, expand_to, num_threads
+from cygrad._ops cimport GRAIN, copy_into, num_threads
 
 cdef extern from "_kernels/index.h" nogil:
     ctypedef void (*cg_move)(Py_ssize_t n, char** p, const Py_ssize_t* s) noexcept
@@ -311,14 +311,36 @@ cpdef int triangle(Tensor out, Tensor x, Py_ssize_t diagonal, bint lower) except
     return 0
 
 
-cpdef int interleave(Tensor out, Tensor ends) except -1:
-    cdef int64_t* to = <int64_t*> data_of(out)
-    cdef Tensor e = plain(ends)
-    cdef const int64_t* end = <const int64_t*> data_of(e)
-    cdef Py_ssize_t i, j = 0
+cpdef Tensor interleave(Tensor counts):
+    cdef Tensor c = as_float(counts, INT64), r
+    cdef const int64_t* count = <const int64_t*> data_of(c)
+    cdef int64_t* to
+    cdef Py_ssize_t i, j, total = 0
+    for i in range(c.count):
+        if count[i] < 0:
+            raise _walk.out_of_range(_walk.REPEATS, count[i], 0, 0)
+        total += count[i]
+    r = vector(total, INT64)
+    to = <int64_t*> r.storage.ptr
     with nogil:
-        for i in range(e.count):
-            while j < end[i]:
+        for i in range(c.count):
+            for j in range(count[i]):
                 to[j] = i
-                j += 1
+            to += count[i]
+    return r
+
+
+cpdef int triangle_indices(Tensor out, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t diagonal,
+                           bint lower) except -1:
+    cdef int64_t* row = <int64_t*> data_of(out)
+    cdef int64_t* column = row + out.sizes[1]
+    cdef Py_ssize_t i, j, low, high
+    with nogil:
+        for i in range(rows):
+            low = 0 if lower else max(i + diagonal, 0)
+            high = min(i + diagonal + 1, columns) if lower else columns
+            for j in range(low, high):
+                row[0], column[0] = i, j
+                row += 1
+                column += 1
     return 0

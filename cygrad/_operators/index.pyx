@@ -261,7 +261,7 @@ cdef int put_slot(list slots, int dim, Tensor t) except -1:
 # ------------------------------------------------------------------ index tensors
 
 cdef class Selection:
-    """What index tensors choose: the shape of the result, and an index of that shape along dimension `dim` of a view."""
+    """What index tensors choose: the shape of the result, and an index of that shape along one dimension of a view."""
     cdef int nd
     cdef Py_ssize_t[64] sizes
     cdef int dim

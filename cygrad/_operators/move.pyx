@@ -1,6 +1,7 @@
 """Elements moved to places known beforehand: cat and stack, flip, roll, repeat, triangles, diagonals, regions."""
 from cygrad._core cimport (
-    any_needs_grad, MAX_DIMS, Tensor, attach, itemsize_of, new_tensor, raw_view, same_shape, shallow, wrap_dim)
+    INT64, MAX_DIMS, Tensor, any_needs_grad, as_device_code, attach, itemsize_of, new_tensor, raw_view, same_shape,
+    shallow, wrap_dim)
 from cygrad._kernels cimport index as cpu
 from cygrad._kernels.copies cimport plain
 from cygrad._ops cimport clone, copy_into, result_dtype, to_dtype
@@ -305,6 +306,36 @@ def triu(Tensor input not None, Py_ssize_t diagonal=0, *, out=None):
     """The upper triangle of (a batch of) matrices, from the given diagonal on; zero elsewhere."""
     cdef Tensor r = triangle("triu", input, diagonal, False)
     return finish_out("triu", out, _core.record(r, "TriuBackward0", (input,), _triu_backward, None, (diagonal,)))
+
+
+def triangle_indices(Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t diagonal, bint lower, device):
+    """The rows and columns of the places of a triangle, (2, n)."""
+    cdef Tensor r
+    cdef Py_ssize_t n = triangle_size(rows, columns, diagonal) if lower else \
+        rows * columns - triangle_size(rows, columns, diagonal - 1)
+    r = <Tensor> _ops.empty((2, n), INT64, as_device_code(device, _core.default_device_code()))
+    if n == 0:
+        return r
+    if r.dev:
+        _core.backend_of(r.dev).triangle_indices(r, rows, columns, diagonal, lower)
+    else:
+        cpu.triangle_indices(r, rows, columns, diagonal, lower)
+    return r
+
+
+cdef Py_ssize_t triangle_size(Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t diagonal) noexcept:
+    """How many elements of a matrix are not above a diagonal."""
+    cdef Py_ssize_t some = min(max(-diagonal, 0), rows), whole = min(max(columns - diagonal, some), rows)
+    return (whole - some) * (some + whole + 2 * diagonal + 1) // 2 + (rows - whole) * columns
+
+
+def interleave(Tensor counts not None):
+    """0 counts[0] times, 1 counts[1] times, ...: int64."""
+    if counts.dev and counts.count:
+        return _core.backend_of(counts.dev).interleave(counts)
+    if counts.dev:
+        return zeros_of((0,), INT64, counts.dev)
+    return cpu.interleave(counts)
 
 
 # ------------------------------------------------------------------ regions

@@ -25,6 +25,7 @@ from cygrad.cl.index import (
     positions,
     scatter,
     triangle,
+    triangle_indices,
 )
 from cygrad.cl.sort import sort
 
@@ -36,7 +37,8 @@ __all__ = [
     "device_code", "device_count", "device_name", "device_properties", "elementwise", "empty_cache", "fill", "gather",
     "interleave", "is_available", "linear_index", "masked_put", "max_memory_allocated", "max_memory_reserved",
     "memory_allocated", "memory_reserved", "OutOfMemoryError", "positions", "reduce", "reset_peak_memory_stats",
-    "scatter", "set_device", "sort", "synchronize", "triangle", "where",
+    "scatter", "set_device", "sort", "synchronize", "triangle", "triangle_indices",
+    "where",
 ]  # fmt: skip
 
 _current = {"opencl": 0, "cuda": 0}

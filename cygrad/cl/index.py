@@ -219,6 +219,31 @@ kernel void interleave(global long *out, long oo, global const long *end, long o
     }
 }
 
+/* The elements of a triangle before row r: those of rows with some but not all columns, then whole rows. */
+static inline long before(long r, long columns, long diagonal)
+{
+    const long some = clamp(-diagonal, 0L, r), all = clamp(columns - diagonal, some, r);
+    return (all - some)*(some + all + 2*diagonal + 1)/2 + (r - all)*columns;
+}
+
+kernel void triangle_indices(global long *out, long oo, long rows, long columns, long diagonal, int lower, long n,
+                             long share)
+{
+#define BEFORE(r) (lower ? before(r, columns, diagonal) : (r)*columns - before(r, columns, diagonal - 1))
+    long i = get_global_id(0)*share, low = 0, high = rows;
+    const long to = LEAST(i + share, n);
+    if (i >= to) return;
+    while (high - low > 1) {
+        const long middle = (low + high)/2;
+        if (BEFORE(middle) <= i) low = middle; else high = middle;
+    }
+    for (; i < to; i++) {
+        while (BEFORE(low + 1) <= i) low++;
+        out[oo + i] = low;
+        out[oo + n + i] = i - BEFORE(low) + (lower ? 0 : max(low + diagonal, 0L));
+    }
+}
+
 /* The place in the target of every position of the index, `none` where it is out of range; b: the target. */
 #define KEYS(NAME, K) \\
 kernel void NAME(global K *key, global const void *index, long oi, Space s, Check c, global int *word, long none, \\
@@ -487,6 +512,26 @@ def masked_put(out, mask, src):
         scatter(out.detach().view(-1), 0, at, src, -1, False, 0, 0)
 
 
+def interleave(counts):
+    from cygrad import _walk
+
+    device, dev, m = _device(counts), _launch.code_of(counts), counts.numel()
+    starts = _ops.empty((m + 1,), INT64, dev)
+    sizes, local, share = _shares(device, m)
+    _, space = _space([(m, 1, 0, counts.stride(0))])
+    check = struct.pack("6q", (1 << 63) - 1, 1, False, counts.dtype.code == INT64, _walk.REPEATS, 0)
+    _launch.run(device, _places(device, "linear"), sizes, local, starts, counts, space, check, device.error_word(),
+                (INT32, 0), m, share)  # fmt: skip
+    local = _local(device)
+    _launch.run(device, _places(device, "add_up"), local, local, starts, m, _launch.Local(8 * local[0]))
+    n = starts[m].item()
+    out = _ops.empty((n,), INT64, dev)
+    if n:
+        sizes, local, share = _shares(device, n)
+        _launch.run(device, _places(device, "interleave"), sizes, local, out, starts[1:], m, n, share)
+    return out
+
+
 def coordinates(out, flat, below, size):
     device = _device(out)
     sizes, local, share = _shares(device, out.numel())
@@ -509,7 +554,8 @@ def triangle(out, x, diagonal, lower):
     _launch.run(device, kernel, sizes, local, *given, share)
 
 
-def interleave(out, ends):
-    device, n = _device(out), out.numel()
+def triangle_indices(out, rows, columns, diagonal, lower):
+    device, n = _device(out), out.shape[1]
     sizes, local, share = _shares(device, n)
-    _launch.run(device, _places(device, "interleave"), sizes, local, out, ends.contiguous(), ends.numel(), n, share)
+    _launch.run(device, _places(device, "triangle_indices"), sizes, local, out, rows, columns, diagonal,
+                (INT32, lower), n, share)  # fmt: skip
