@@ -61,9 +61,10 @@ typedef void (*cg_move)(ptrdiff_t n, char** p, const ptrdiff_t* s);
     static ptrdiff_t cg_compress_##T(ptrdiff_t n, char* out, const char* in, const char* mask)                        \
     {                                                                                                                 \
         ptrdiff_t k = 0;                                                                                              \
-        for (ptrdiff_t i = 0; i < n; i++)                                                                             \
-            if (mask[i])                                                                                              \
-                ((T*)out)[k++] = ((const T*)in)[i];                                                                   \
+        for (ptrdiff_t i = 0; k < n; i++) { /* no branch to guess: what is not wanted is overwritten */               \
+            ((T*)out)[k] = ((const T*)in)[i];                                                                         \
+            k += mask[i] != 0;                                                                                        \
+        }                                                                                                             \
         return k;                                                                                                     \
     }                                                                                                                 \
     static ptrdiff_t cg_expand_##T(ptrdiff_t n, char* out, const char* in, const char* mask)                          \
@@ -155,21 +156,22 @@ static ptrdiff_t cg_count_mask(ptrdiff_t n, const char* mask)
     return total;
 }
 
-/* The positions of the ones, as flat numbers. */
-static void cg_mask_positions(ptrdiff_t n, const char* mask, int64_t* out)
+/* The positions of the n ones of a mask of `size` elements, as flat numbers. */
+static void cg_mask_positions(ptrdiff_t n, ptrdiff_t size, const char* mask, int64_t* out)
 {
-    ptrdiff_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        uint64_t word;
-        memcpy(&word, mask + i, 8);
-        if (word)
-            for (int j = 0; j < 8; j++)
-                if (mask[i + j])
-                    *out++ = i + j;
+    ptrdiff_t k = 0;
+    for (ptrdiff_t i = 0; k < n; i += 8) {
+        if (i + 8 <= size) {
+            uint64_t word;
+            memcpy(&word, mask + i, 8);
+            if (!word)
+                continue;
+        }
+        for (ptrdiff_t j = i; j < i + 8 && k < n; j++) { /* no branch to guess: what is not wanted is overwritten */
+            out[k] = j;
+            k += mask[j] != 0;
+        }
     }
-    for (; i < n; i++)
-        if (mask[i])
-            *out++ = i;
 }
 
 /* The place of the first index out of range, or -1. */

@@ -25,7 +25,7 @@ cdef extern from "_kernels/index.h" nogil:
     cg_masked[5] cg_expands
     cg_move[4][12] cg_accumulates
     Py_ssize_t cg_count_mask(Py_ssize_t n, const char* mask)
-    void cg_mask_positions(Py_ssize_t n, const char* mask, int64_t* out)
+    void cg_mask_positions(Py_ssize_t n, Py_ssize_t size, const char* mask, int64_t* out)
     Py_ssize_t cg_first_bad(Py_ssize_t n, const int64_t* index, int64_t size)
     Py_ssize_t cg_offsets(Py_ssize_t n, int64_t* table, const int64_t* index, int64_t size, int64_t step,
                           int adds, int wraps)
@@ -248,14 +248,14 @@ cpdef int where(Tensor out, Tensor cond, object a, object b) except -1:
 cpdef Tensor positions(Tensor mask):
     cdef Tensor m = plain(mask), r
     r = vector(cg_count_mask(m.count, data_of(m)), INT64)
-    cg_mask_positions(m.count, data_of(m), <int64_t*> r.storage.ptr)
+    cg_mask_positions(r.count, m.count, data_of(m), <int64_t*> r.storage.ptr)
     return r
 
 
 cpdef Tensor compress(Tensor x, Tensor mask):
     cdef Tensor m = plain(mask), a = plain(x)
     cdef Tensor r = vector(cg_count_mask(m.count, data_of(m)), x.dt)
-    cg_compresses[log2_size(x.dt)](m.count, r.storage.ptr, data_of(a), data_of(m))
+    cg_compresses[log2_size(x.dt)](r.count, r.storage.ptr, data_of(a), data_of(m))
     return r
 
 

@@ -394,7 +394,7 @@ cdef Selection select_by(Tensor self, tuple slots):
             _core.backend_of(self.dev).linear_index(t, self, tuple(dims), expanded(indexes, t))
         else:
             cpu.linear_index(t, self, tuple(dims), expanded(indexes, t))
-        s.checked, size, stride = True, 1, 1
+        s.checked, size, stride = True, self.storage.size_bytes // itemsize_of(self.dt) - self.offset, 1
     # --- view and index, of the result's dimensions (and one more where the result has none for the index)
     j = 0
     for i in rest:

@@ -3,8 +3,8 @@
 An index is checked where it is used: one out of range is noted in the device's error word (`Device.error_word`), which
 whoever waits for the device next raises; its element is read as 0 and not written.
 
-Sums (and products, extremes) into elements that an index names several times are the same on every run: positions are
-sorted by their place in the target, stably, and each run of equal places is added up by one work-item in its order.
+Sums (and products, extremes) into elements that an index names several times are the same on every run: each element
+of the target is served by one work-item, which goes through the index in its order.
 Movement is by element size, arithmetic by element type; all kernels of a kind are one program.
 """
 
@@ -15,20 +15,21 @@ from cygrad.cl import _launch
 from cygrad.cl import sort as _sort
 
 INT32, INT64 = 4, 5
+ANY = (1 << 63) - 1
 RANK = 12  # dimensions of a walk after merging
 WORD = {1: "uchar", 2: "ushort", 4: "uint", 8: "ulong"}
 TYPES = ("uchar", "uchar", "char", "short", "int", "long", "half", "ushort", "float", "double")
 UNSIGNED = {"char": "uchar", "short": "ushort", "int": "uint", "long": "ulong"}
-ADD, MUL, MAX, MIN = range(4)
+OPERATIONS = ("add", "mul", "amax", "amin")
 STEPS = {
     "add": "(T)((U)a + (U)b)",
     "mul": "(T)((U)a*(U)b)",
-    "max": "a >= b || a != a ? a : b",
-    "min": "a <= b || a != a ? a : b",
+    "amax": "a >= b || a != a ? a : b",
+    "amin": "a <= b || a != a ? a : b",
 }
 
 # Space: a walk over up to RANK dimensions, the innermost first, with the strides of three operands.
-# Check: what an index is measured by; error 0 is no check.
+# Check: what an index is measured by.
 COMMON = f"""
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
 #pragma OPENCL FP_CONTRACT OFF
@@ -49,7 +50,7 @@ static inline long index_at(global const void *index, long at, const Check c, gl
 {
     const long i = c.wide ? ((global const long *)index)[at] : ((global const int *)index)[at];
     const long j = c.wraps && i < 0 ? i + c.size : i;
-    if (c.error && (ulong)j >= (ulong)c.size) {
+    if ((ulong)j >= (ulong)c.size) {
         if (atomic_cmpxchg(word, 0, 1) == 0) {
             global long *say = (global long *)word;
             say[1] = c.error; say[2] = i; say[3] = c.place; say[4] = c.size;
@@ -79,12 +80,17 @@ kernel void NAME(global T *a, long oa, global T *b, long ob, global const void *
             pb += j*c.step; \\
             if (sa == 1 && sb == 1) for (long k = first; k < last; k++) { ONE(pa + k, pb + k) } \\
             else for (long k = first; k < last; k++) { ONE(pa + k*sa, pb + k*sb) } \\
-        } else if (sa == 1 && sb == 0) \\
+        } else if (sa == 1 && sb == 0 && sc == 1 && c.wide) { \\
+            global const long *const at = (global const long *)index + pc; \\
+            const long step = c.step, back = c.wraps ? c.size : 0; \\
+            const ulong size = c.size; \\
             for (long k = first; k < last; k++) { \\
-                const long j = index_at(index, pc + k*sc, c, word); \\
-                ONE(pa + k, pb + j*c.step) \\
+                const long i = at[k]; \\
+                long j = i < 0 ? i + back : i; \\
+                if ((ulong)j >= size) j = index_at(index, pc + k, c, word); \\
+                ONE(pa + k, pb + j*step) \\
             } \\
-        else for (long k = first; k < last; k++) { \\
+        } else for (long k = first; k < last; k++) { \\
             const long j = index_at(index, pc + k*sc, c, word); \\
             ONE(pa + k*sa, pb + k*sb + j*c.step) \\
         } \\
@@ -137,10 +143,14 @@ COMPRESS = """
 kernel void compress(global T *out, long oo, global const T *x, long ox, global const uchar *mask, long om, long n,
                      long run, global const long *count, long oc)
 {
-    const long g = get_global_id(0), to = LEAST((g + 1)*run, n);
-    long at = g*run < n ? oo + count[oc + g] : 0;
-    for (long i = g*run; i < to; i++)
-        if (mask[om + i]) out[at++] = x[ox + i];
+    const long g = get_global_id(0);
+    if (g*run >= n) return;
+    long at = oo + count[oc + g];
+    const long end = oo + count[oc + g + 1];
+    for (long i = g*run; at < end; i++) { /* no branch to guess: what is not wanted is overwritten */
+        out[at] = x[ox + i];
+        at += mask[om + i] != 0;
+    }
 }
 """
 
@@ -157,10 +167,14 @@ kernel void count(global long *count, long oc, global const uchar *mask, long om
 kernel void positions(global long *out, long oo, global const uchar *mask, long om, long n, long run,
                       global const long *count, long oc)
 {
-    const long g = get_global_id(0), to = LEAST((g + 1)*run, n);
-    long at = g*run < n ? oo + count[oc + g] : 0;
-    for (long i = g*run; i < to; i++)
-        if (mask[om + i]) out[at++] = i;
+    const long g = get_global_id(0);
+    if (g*run >= n) return;
+    long at = oo + count[oc + g];
+    const long end = oo + count[oc + g + 1];
+    for (long i = g*run; at < end; i++) {
+        out[at] = i;
+        at += mask[om + i] != 0;
+    }
 }
 
 /* The sums of what stands before each of m counts, and behind them that of all, by one group. */
@@ -187,8 +201,10 @@ kernel void coordinates(global long *out, long oo, global const long *flat, long
                         long share)
 {
     const long to = LEAST(((long)get_global_id(0) + 1)*share, n);
-    for (long i = get_global_id(0)*share; i < to; i++)
-        out[oo + i] = (ulong)flat[of + i] / (ulong)below % (ulong)size;
+    for (long i = get_global_id(0)*share; i < to; i++) {
+        const ulong f = flat[of + i], b = below, s = size;
+        out[oo + i] = (f | b | s) >> 32 ? f / b % s : (uint)f / (uint)b % (uint)s;
+    }
 }
 
 /* out (+)= index*step; a: out, c: the index. */
@@ -213,10 +229,8 @@ kernel void interleave(global long *out, long oo, global const long *end, long o
         const long middle = (low + high)/2;
         if (end[oe + middle] <= i) low = middle + 1; else high = middle;
     }
-    for (; i < to; i++) {
-        while (end[oe + low] <= i) low++;
-        out[oo + i] = low;
-    }
+    for (; i < to; low++)
+        for (const long last = LEAST(end[oe + low], to); i < last; i++) out[oo + i] = low;
 }
 
 /* The elements of a triangle before row r: those of rows with some but not all columns, then whole rows. */
@@ -237,10 +251,12 @@ kernel void triangle_indices(global long *out, long oo, long rows, long columns,
         const long middle = (low + high)/2;
         if (BEFORE(middle) <= i) low = middle; else high = middle;
     }
-    for (; i < to; i++) {
-        while (BEFORE(low + 1) <= i) low++;
-        out[oo + i] = low;
-        out[oo + n + i] = i - BEFORE(low) + (lower ? 0 : max(low + diagonal, 0L));
+    for (; i < to; low++) {
+        const long left = (lower ? 0 : max(low + diagonal, 0L)) - BEFORE(low), last = LEAST(BEFORE(low + 1), to);
+        for (; i < last; i++) {
+            out[oo + i] = low;
+            out[oo + n + i] = i + left;
+        }
     }
 }
 
@@ -261,38 +277,36 @@ KEYS(keys4, uint)
 KEYS(keys8, ulong)
 """
 
-# p: the positions that were sorted, f: what each of them is a slice of.  a: the source, b: the target.
+# p: positions along which the index decides where an element goes; f: the slices that never meet.  a: the source,
+# b: the target, c: the index.  On a cpu every work-item looks at the whole index and serves a part of its range, which
+# costs less than to sort it; on a gpu the positions have been sorted by their places.
 SEGMENTS = {
     "cpu": """
-#define SEGMENTS(NAME, K, STEP) \\
-kernel void NAME(global const K *key, global const uint *place, global T *b, long ob, global const T *a, long oa, \\
-                 Space p, Space f, long none, long n, long share, long block) \\
+#define SEGMENTS(NAME, STEP) \\
+kernel void NAME(global T *b, long ob, global const T *a, long oa, global const void *index, long oc, Space p, \\
+                 Space f, Check c, global int *word, long n, long range, long block) \\
 { \\
     const long blocks = (f.size[0] + block - 1)/block, y = get_global_id(1), row = y / blocks; \\
-    const long first = (y - row*blocks)*block, last = LEAST(first + block, f.size[0]), sa = f.a[0], sb = f.b[0]; \\
-    long i = get_global_id(0)*share, fa = oa, fb = ob, unused = 0; \\
-    const long to = LEAST(i + share, n); \\
-    PLACE(f, 1, row, fa, fb, unused) \\
-    if (i) while (i < to && key[i] == key[i - 1]) i++; \\
-    while (i < to) { \\
-        const K k = key[i]; \\
-        if (k == (K)none) return; \\
-        global T *const t = b + fb + k; \\
-        if (last - first == 1) { \\
-            T v = t[first*sb]; \\
-            do { \\
-                long pa = fa, pb = 0, pc = 0; \\
-                PLACE(p, 0, place[i], pa, pb, pc) \\
-                const T x = a[pa + first*sa]; \\
-                v = STEP(v, x); \\
-            } while (++i < n && key[i] == k); \\
-            t[first*sb] = v; \\
-        } else do { \\
-            long pa = fa, pb = 0, pc = 0; \\
-            PLACE(p, 0, place[i], pa, pb, pc) \\
-            if (sa == 1 && sb == 1) for (long j = first; j < last; j++) t[j] = STEP(t[j], a[pa + j]); \\
-            else for (long j = first; j < last; j++) t[j*sb] = STEP(t[j*sb], a[pa + j*sa]); \\
-        } while (++i < n && key[i] == k); \\
+    const long first = (y - row*blocks)*block, width = LEAST(block, f.size[0] - first), sa = f.a[0], sb = f.b[0]; \\
+    const long low = get_global_id(0)*range, q = p.size[0], rows = n / q, step = c.step; \\
+    const long back = c.wraps ? c.size : 0; \\
+    PLACE(f, 1, row, oa, ob, oc) \\
+    oa += first*sa; ob += first*sb; \\
+    for (long r = 0; r < rows; r++) { \\
+        long pa = oa, pb = ob, pc = oc; \\
+        PLACE(p, 1, r, pa, pb, pc) \\
+        for (long k = 0; k < q; k++, pa += p.a[0], pc += p.c[0]) { \\
+            const long i = c.wide ? ((global const long *)index)[pc] : ((global const int *)index)[pc]; \\
+            const long j = i < 0 ? i + back : i; \\
+            if ((ulong)(j - low) >= (ulong)range || j >= c.size) { \\
+                if ((ulong)j >= (ulong)c.size) index_at(index, pc, c, word); \\
+                continue; \\
+            } \\
+            global T *const t = b + pb + j*step; \\
+            if (width == 1) *t = STEP(*t, a[pa]); \\
+            else if (sa == 1 && sb == 1) for (long x = 0; x < width; x++) t[x] = STEP(t[x], a[pa + x]); \\
+            else for (long x = 0; x < width; x++) t[x*sb] = STEP(t[x*sb], a[pa + x*sa]); \\
+        } \\
     } \\
 }
 """,
@@ -348,7 +362,9 @@ def _segments(device, code, name):
         for op, step in STEPS.items():
             text += f"static inline T step_{op}(const T a, const T b) {{ return {step}; }}\n"
         text += SEGMENTS[device.schedule]
-        return text + "".join(f"SEGMENTS({op}{8 * k}, {WORD[k]}, step_{op})\n" for op in STEPS for k in (4, 8))
+        if device.schedule == "cpu":
+            return text + "".join(f"SEGMENTS({op}, step_{op})\n" for op in STEPS)
+        return text + "".join(f"SEGMENTS({op}{k}, {WORD[k]}, step_{op})\n" for op in STEPS for k in (4, 8))
 
     return _launch.kernel(device, ("segments", code), name, make)
 
@@ -361,13 +377,14 @@ def _shares(device, count, least=4096):
     return (-(-count // share),), (1,), share
 
 
-def _space(dims):
-    """The struct Space of (size, strides of three operands) per dimension, outermost first."""
-    merged = []
+def _space(dims, alone=False):
+    """The dimensions of (size, strides of three operands), outermost first, merged, innermost first; and the struct
+    Space.  `alone`: within them all is one of size 1."""
+    merged = [[1, 0, 0, 0]] if alone else []
     for size, *strides in reversed(dims):
         if size == 1:
             continue
-        if merged and all(s == m * merged[-1][0] for s, m in zip(strides, merged[-1][1:], strict=True)):
+        if len(merged) > alone and all(s == m * merged[-1][0] for s, m in zip(strides, merged[-1][1:], strict=True)):
             merged[-1][0] *= size
         else:
             merged.append([size, *strides])
@@ -380,7 +397,7 @@ def _space(dims):
 
 def _check(index, x, dim, wraps, error, place):
     wide = index.dtype.code == INT64
-    return struct.pack("6q", x.shape[dim], x.stride(dim), wraps, wide, error, place)
+    return struct.pack("6q", x.shape[dim] if error else ANY, x.stride(dim), wraps, wide, error, place)
 
 
 def _dims(index, a, b, dim):
@@ -415,8 +432,33 @@ def scatter(x, dim, index, src, op, wraps, error, place):
     if op < 0:
         _move("scatter", src, x, dim, index, wraps, error, place)
         return
-    device, dev = _device(x), _launch.code_of(x)
     index = _long_or_int(index)
+    (_add_by_parts if _device(x).schedule == "cpu" else _add_sorted)(x, dim, index, src, op, wraps, error, place)
+
+
+def _add_by_parts(x, dim, index, src, op, wraps, error, place):
+    device, units = _device(x), _device(x).handle.max_compute_units
+    positions, slices = [], []
+    for k, d in enumerate(_dims(index, src, x, dim)):
+        (slices if k != dim and d[2] else positions).append(d)
+    alone = not slices or slices[-1][3] != 0  # an inner slice has one place in the index
+    _, space = _space(positions)
+    merged, spaces = _space(slices, alone)
+    n = 1
+    for d in positions:
+        n *= d[0]
+    width = merged[0][0]
+    rows = index.numel() // n // width
+    block = width if rows >= units else max(-(-width // units), 64)
+    cells = rows * -(-width // block)
+    parts = 1 if cells >= units or n < 4096 else units
+    _launch.run(device, _segments(device, x.dtype.code, OPERATIONS[op]), (parts, cells), (1, 1), x, src, index, space,
+                spaces, _check(index, x, dim, wraps, error, place), device.error_word(), n,
+                -(-x.shape[dim] // parts), block)  # fmt: skip
+
+
+def _add_sorted(x, dim, index, src, op, wraps, error, place):
+    device, dev = _device(x), _launch.code_of(x)
     positions, slices = [], []  # dimensions that the place depends on, and those of whole slices
     for k, d in enumerate(_dims(index, src, x, dim)):
         (slices if k != dim and d[2] and not d[3] else positions).append(d)
@@ -427,26 +469,15 @@ def scatter(x, dim, index, src, op, wraps, error, place):
         raise RuntimeError("an index of 2**32 or more elements is not supported on an OpenCL device")
     none = 1 + sum((d[0] - 1) * d[2] for d in positions) + max((x.shape[dim] - 1) * x.stride(dim), 0)
     size = 4 if none < 1 << 32 else 8
-    # --- what goes where, in order
     key = _launch.allocate(dev, n * size)
     _, space = _space(positions)
     sizes, local, share = _shares(device, n)
     _launch.run(device, _places(device, f"keys{size}"), sizes, local, key, index, space,
                 _check(index, x, dim, wraps, error, place), device.error_word(), none, n, share)  # fmt: skip
     key, place_of = _sort.sort_keys(dev, key, size, 1, n, (1 << none.bit_length()) - 1)
-    # --- and the sums
-    merged, spaces = _space(slices)
-    kernel = _segments(device, x.dtype.code, ("add", "mul", "max", "min")[op] + str(8 * size))
-    given = key, place_of, x, src, space, spaces, none, n
-    if device.schedule == "gpu":
-        many = index.numel() // n
-        _launch.run(device, kernel, (n * many,), (_sort.group_size(device),), *given, many)
-        return
-    units = device.handle.max_compute_units
-    width, rows = merged[0][0], index.numel() // n // merged[0][0]
-    share = max(-(-n // (4 * units)), 4096 // width, 1)
-    block = width if -(-n // share) * rows >= units else max(-(-width // units), 64)
-    _launch.run(device, kernel, (-(-n // share), rows * -(-width // block)), (1, 1), *given, share, block)
+    many = index.numel() // n
+    _launch.run(device, _segments(device, x.dtype.code, f"{OPERATIONS[op]}{size}"), (n * many,),
+                (_sort.group_size(device),), key, place_of, x, src, space, _space(slices)[1], none, n, many)  # fmt: skip
 
 
 def linear_index(out, x, dims, indices):
@@ -519,7 +550,7 @@ def interleave(counts):
     starts = _ops.empty((m + 1,), INT64, dev)
     sizes, local, share = _shares(device, m)
     _, space = _space([(m, 1, 0, counts.stride(0))])
-    check = struct.pack("6q", (1 << 63) - 1, 1, False, counts.dtype.code == INT64, _walk.REPEATS, 0)
+    check = struct.pack("6q", ANY, 1, False, counts.dtype.code == INT64, _walk.REPEATS, 0)
     _launch.run(device, _places(device, "linear"), sizes, local, starts, counts, space, check, device.error_word(),
                 (INT32, 0), m, share)  # fmt: skip
     local = _local(device)
