@@ -15,15 +15,30 @@ from cygrad.cl._launch import (
     reduce,
     where,
 )
+from cygrad.cl.index import (
+    compress,
+    coordinates,
+    gather,
+    interleave,
+    linear_index,
+    masked_put,
+    positions,
+    scatter,
+    triangle,
+    triangle_indices,
+)
+from cygrad.cl.sort import sort
 
 from .._devices import primitives
 from . import _launch
 
 __all__ = [
-    "OutOfMemoryError", "allocate", "arg_reduce", "copy", "copy_bytes", "current_device", "data_ptr", "device_code",
-    "device_count", "device_name", "device_properties", "elementwise", "empty_cache", "fill", "is_available",
-    "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved", "reduce",
-    "reset_peak_memory_stats", "set_device", "synchronize", "where",
+    "allocate", "arg_reduce", "compress", "coordinates", "copy", "copy_bytes", "current_device", "data_ptr",
+    "device_code", "device_count", "device_name", "device_properties", "elementwise", "empty_cache", "fill", "gather",
+    "interleave", "is_available", "linear_index", "masked_put", "max_memory_allocated", "max_memory_reserved",
+    "memory_allocated", "memory_reserved", "OutOfMemoryError", "positions", "reduce", "reset_peak_memory_stats",
+    "scatter", "set_device", "sort", "synchronize", "triangle", "triangle_indices",
+    "where",
 ]  # fmt: skip
 
 _current = {"opencl": 0, "cuda": 0}
