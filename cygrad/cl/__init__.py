@@ -18,13 +18,15 @@ from cygrad.cl._launch import (
 
 from .._devices import primitives
 from . import _launch
+from .conv import convolve, convolve_input, convolve_weight
 from .gemm import column_sum, dot, gemm, gemv, linear
 
 __all__ = [
-    "OutOfMemoryError", "allocate", "arg_reduce", "column_sum", "copy", "copy_bytes", "current_device", "data_ptr",
-    "device_code", "device_count", "device_name", "device_properties", "dot", "elementwise", "empty_cache", "fill",
-    "gemm", "gemv", "is_available", "linear", "max_memory_allocated", "max_memory_reserved", "memory_allocated",
-    "memory_reserved", "reduce", "reset_peak_memory_stats", "set_device", "synchronize", "where",
+    "OutOfMemoryError", "allocate", "arg_reduce", "column_sum", "convolve", "convolve_input", "convolve_weight", "copy",
+    "copy_bytes", "current_device", "data_ptr", "device_code", "device_count", "device_name", "device_properties",
+    "dot", "elementwise", "empty_cache", "fill", "gemm", "gemv", "is_available", "linear", "max_memory_allocated",
+    "max_memory_reserved", "memory_allocated", "memory_reserved", "reduce", "reset_peak_memory_stats", "set_device",
+    "synchronize", "where",
 ]  # fmt: skip
 
 _current = {"opencl": 0, "cuda": 0}
