@@ -1,8 +1,8 @@
 """Convolutions: matrix products over a padded image, by the tiles of gemm.py.
 
-The image is copied once, padded, and split into the phases of the strides (x[::2] and x[1::2] side by side); after that
-row k of its im2col matrix is the image shifted by off[k], a constant, and no such matrix is written.  The adjoint in the
-input is that with the roles of x and y exchanged, one product for each residue of the input position modulo the
+The image is copied once, padded, and split into the phases of the strides (x[::2] and x[1::2] side by side); after
+that row k of its im2col matrix is the image shifted by off[k], a constant, and no such matrix is written.  The adjoint
+in the input is that with the roles of x and y exchanged, one product for each residue of the input position modulo the
 stride: every element is gathered, none is added to twice.  The adjoint in the weight multiplies the image's rows with
 y, laid out in lines as long as the image's, zeros in the gaps; splits over images are added in their order.
 cpu schedule: tiles of 6, 8 or 12 channels by vectors of flattened pixels; gpu schedule: the tiles of gemm.py.
@@ -209,12 +209,16 @@ def weigh_kernel(rows, cols):
     scalars = "".join(f"t{r}_{v} += a{r}[at + f]*b{v}[in + f]; " for r, v in pairs)
     store = "".join(
         f"if (i + {r} < g.rows && j + {v} < g.taps) {{ const T *l = (const T *)&s{r}_{v}; T x = t{r}_{v}; "
-        f"for (int w = 0; w < W; w++) x += l[w]; part[(i + {r})*g.taps + j + {v}] = x; }}\n" for r, v in pairs)  # fmt: skip
+        f"for (int w = 0; w < W; w++) x += l[w]; part[(i + {r})*g.taps + j + {v}] = x; }}\n"
+        for r, v in pairs
+    )  # fmt: skip
     return f"""\
-SINGLE void weigh(global T *part, global const T *spread, global const T *image, global const long *off, C g, long chunk)
+SINGLE void weigh(global T *part, global const T *spread, global const T *image, global const long *off, C g,
+                  long chunk)
 {{
     const long group = get_global_id(2) % g.groups, split = get_global_id(2)/g.groups;
-    const long n0 = split*chunk, n1 = LEAST(n0 + chunk, g.images), j = get_global_id(0)*{cols}, i = get_global_id(1)*{rows};
+    const long n0 = split*chunk, n1 = LEAST(n0 + chunk, g.images);
+    const long j = get_global_id(0)*{cols}, i = get_global_id(1)*{rows};
     const long run = g.n1*g.line, area = g.n0*run, flat = run - g.line + g.n2;
     part += (split*g.groups + group)*g.rows*g.taps;
     {pointers}
@@ -301,7 +305,8 @@ class Convolution:
         self.run(name, (count,), (min(64, side(self.device) ** 2),), *args)
 
     def allocate(self, elements, size=0):
-        return _launch.allocate(self.device.index + 1, elements * (size or (8 if self.compute in (DOUBLE, INT64) else 4)))
+        size = size or (8 if self.compute in (DOUBLE, INT64) else 4)
+        return _launch.allocate(self.device.index + 1, elements * size)
 
     def padded(self, t, stride, padding, length):
         """The images of `t` as the products read them."""
