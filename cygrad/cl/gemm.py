@@ -156,26 +156,29 @@ static inline void {name}(global E *out, global const E *a, global const E *b, g
 """
 
 
-def direct_kernel(rows):
-    """All columns: pairs of vectors, then what is left by 4 and by 1."""
-    parts = (("2", 2, "V", "W"), ("1", 1, "V", "W"), ("4", 1, "V4", "4"), ("s", 1, "T", "1"))
-    tiles = "".join(direct_function(f"direct{r}_{label}", r, *part) for r in (rows, 1) for label, *part in parts)
-    return tiles + "".join(f"""\
-SINGLE void direct{name}({OPERANDS}, T alpha, T beta, G g)
+def direct_kernel(name, rows, few):
+    """All columns: pairs of vectors, then what is left by one vector, by 4 and by 1, a few rows at a time."""
+    tiles = direct_function(f"{name}_2", rows, 2, "V", "W")
+    for label, *part in (("1", 1, "V", "W"), ("4", 1, "V4", "4"), ("s", 1, "T", "1")):
+        tiles += direct_function(f"{name}_{label}", few, *part)
+    return tiles + f"""\
+SINGLE void {name}({OPERANDS}, T alpha, T beta, G g)
 {{
     {PLACE}
 {BATCH}
     const long j0 = get_global_id(0)*{STRIP}, i0 = get_global_id(1)*g.rows, i1 = LEAST(i0 + g.rows, g.m);
-    const long e = LEAST(j0 + {STRIP}, g.n);
-    for (long i = i0; i < i1; i += {r}) {{
-        long j = j0;
-        for (; j + NR <= e; j += NR) direct{r}_2(out, a, b, c, alpha, beta, g, i, j);
-        for (; j + W <= e; j += W) direct{r}_1(out, a, b, c, alpha, beta, g, i, j);
-        for (; j + 4 <= e; j += 4) direct{r}_4(out, a, b, c, alpha, beta, g, i, j);
-        for (; j < e; j++) direct{r}_s(out, a, b, c, alpha, beta, g, i, j);
+    const long e = LEAST(j0 + {STRIP}, g.n), whole = j0 + (e - j0)/NR*NR;
+    for (long i = i0; i < i1; i += {rows})
+        for (long j = j0; j < whole; j += NR) {name}_2(out, a, b, c, alpha, beta, g, i, j);
+    if (whole == e) return;
+    for (long i = i0; i < i1; i += {few}) {{
+        long j = whole;
+        for (; j + W <= e; j += W) {name}_1(out, a, b, c, alpha, beta, g, i, j);
+        for (; j + 4 <= e; j += 4) {name}_4(out, a, b, c, alpha, beta, g, i, j);
+        for (; j < e; j++) {name}_s(out, a, b, c, alpha, beta, g, i, j);
     }}
 }}
-""" for name, r in (("", rows), ("_row", 1)))  # fmt: skip
+"""
 
 
 def dots_kernel(rows, cols):
@@ -306,7 +309,8 @@ def cpu_source(code, fp64):
     text += PACK.format(name="a", width="MR") + PACK.format(name="b", width="NR")
     text += per_level(lambda rows: packed_kernel(rows, plain))
     if plain:
-        text += per_level(direct_kernel) + dots_kernel(4, 4) + dots_kernel(4, 1) + dots_kernel(1, 1) + JOIN
+        text += per_level(lambda rows: direct_kernel("direct", min(rows, 8), 4)) + direct_kernel("direct_row", 1, 1)
+        text += dots_kernel(4, 4) + dots_kernel(4, 1) + dots_kernel(1, 1) + JOIN
     return text
 
 
@@ -512,7 +516,7 @@ class Product:
         self.dots("tiles", -(-n // (4 * d)) * d, -(-m // (4 * d)) * d, (d, d, 1), 0, SPLIT)
 
     def direct(self, name):
-        block = min(ROWS, -(-self.m // 12) * 12)
+        block = min(ROWS, -(-self.m // 24) * 24)
         self.run(name, (-(-self.n // STRIP), -(-self.m // block), self.batch), (1, 1, 1), *self.out, *self.a, *self.b,
                  *self.c, *self.scales, self.fields(rows=block))  # fmt: skip
 
