@@ -31,6 +31,8 @@ from cygrad.cl.sort import sort
 
 from .._devices import primitives
 from . import _launch
+from .conv import convolve, convolve_input, convolve_weight
+from .gemm import column_sum, dot, gemm, gemv, linear
 
 __all__ = [
     "allocate", "arg_reduce", "compress", "coordinates", "copy", "copy_bytes", "current_device", "data_ptr",
