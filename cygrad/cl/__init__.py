@@ -15,7 +15,8 @@ from cygrad.cl._launch import (
     reduce,
     where,
 )
-from cygrad.cl.sort import sort
+from cygrad.cl.scan import scan
+from cygrad.cl.sort import bincount, choose, histc, order_rows, run_places, runs, search, sort
 
 from .._devices import primitives
 from . import _launch
