@@ -215,8 +215,8 @@ def scan(name, out, indices, x, dim):
     tasks = lines // inner * -(-inner // columns) if inner > 1 else lines
     if cpu:
         units = device.handle.max_compute_units
-        pieces = 1 if tasks >= units else min(-(-4 * units // tasks), max(n // 2048, 1))
-        pieces = -(-pieces // beside) * beside if inner == 1 and pieces > 1 else pieces
+        pieces = 1 if tasks >= units else min(-(-4 * units // tasks), max(n // 4096, 1))
+        pieces *= beside if inner == 1 and pieces > 1 else 1
     else:
         pieces = max(min(32768 // lines, n // 16), 1)
     piece = -(-n // pieces)
