@@ -133,6 +133,42 @@ def scan(name, out, indices, x, dim):
     joined in float32.  indices (int64; extremes only): the last place of equal ones; NaN stays."""
 
 
+# ------------------------------------------------------------------ random numbers
+# The CPU's are in _kernels/random.pyx, on raw memory.
+
+
+def generator(dev=None, seed=None):
+    """A new stream of random numbers, or the default one of a device, which begins at `seed`.  It has `seed`, `offset`,
+    start(seed), set_offset, state_bytes and set_state_bytes."""
+
+
+def random(name, out, generator, params):
+    """Fills `out` from a stream: "uniform" (from, to), "normal" (mean, std), "log_normal" (mean, std), "bernoulli" (p),
+    "exponential" (rate), "cauchy" (median, sigma), "geometric" (p), "integers" (the least, how many, whether they are
+    drawn from two words each)."""
+
+
+def random_of(name, out, generator, operands):
+    """out[i] drawn by operands of out's shape: "bernoulli" (float32 chances), "poisson" (rates), "standard_gamma"
+    (shapes), "binomial" (trials, chances)."""
+
+
+def randperm(out, generator):
+    """out (n) = a permutation of 0 .. n - 1."""
+
+
+def dropout(out, mask, x, generator, p):
+    """mask (bool) = 1 with probability 1 - p, else 0; out = x * mask / (1 - p).  All contiguous."""
+
+
+def gamma_gradients(out, alpha, sample):
+    """How gamma samples move with their shapes, see _operators/gamma.pyx; float32 or float64."""
+
+
+def dirichlet_gradients(out, sample, alpha, total):
+    """What `dirichlet_gradients` of _operators/gamma.pyx says."""
+
+
 # ------------------------------------------------------------------
 
 NAMES = tuple(

@@ -15,6 +15,7 @@ from cygrad.cl._launch import (
     reduce,
     where,
 )
+from cygrad.cl.random import dropout, generator, random, random_of, randperm
 from cygrad.cl.scan import scan
 from cygrad.cl.sort import bincount, choose, histc, order_rows, run_places, runs, search, sort
 
