@@ -121,7 +121,9 @@ def seed_devices(seed):
 cdef Stream stream(str function, object generator, int dev=0):
     """The generator for a draw on device `dev`."""
     if generator is None:
-        return _default if dev == 0 or dev == META else <Stream> default_for(dev)
+        if dev == 0 or dev == META:
+            return _default
+        return <Stream> default_for(dev)
     if not isinstance(generator, Stream):
         raise TypeError(f"{function}(): argument 'generator' must be torch.Generator, not {type(generator).__name__}")
     if dev != META and generator.device.type != device_object(dev).type:
