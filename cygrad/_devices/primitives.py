@@ -48,7 +48,8 @@ def elementwise(name, out, operands, params, compute):
 
 
 def where(out, cond, a, b):
-    """out = a where cond (bool) else b; a and b are tensors or Python numbers."""
+    """out = a where cond (bool or uint8) is not 0, else b; a and b are tensors or Python numbers.  out may be
+    strided."""
 
 
 def reduce(name, out, x, dims, params):
@@ -83,6 +84,64 @@ def linear(out, x, weight, bias):
 
 def column_sum(out, x):
     """out (n) = the sum over the rows of x (m, n), of a real floating dtype."""
+
+
+# ------------------------------------------------------------------ by index
+#
+# `index` (int64 or int32, of any strides, not empty) has as many dimensions as x; along `dim` it counts x's elements,
+# in the others an element of x stands at its position in the index.  Strides of 0 are as good as any: so one index
+# serves whole slices.  An index that is not in 0 .. x.size(dim), after x.size(dim) was added to a negative one where
+# `wraps`, is _walk.out_of_range(error, index, place, size): raised before anything is moved, or, by a device that works
+# behind the host's back, at the latest where the host waits for it.  With error 0 it was checked before.
+
+
+def gather(out, x, dim, index, wraps, error, place):
+    """out[i, j, k] = x[i, index[i, j, k], k] for dim 1; out has the index's shape and any strides."""
+
+
+def scatter(x, dim, index, src, op, wraps, error, place):
+    """x[i, index[i, j, k], k] = src[i, j, k] for dim 1, where op is -1; or the element that was there before plus (0),
+    times (1) this, the greater (2) or the lesser (3) of them, the positions of the index in their order.  src is at
+    least as large as the index; neither bool nor half types for op >= 0."""
+
+
+def linear_index(out, x, dims, indices):
+    """out (int64) = the sum of the indices (of out's shape), each checked for its dimension of x and multiplied by its
+    stride; negative ones count from the end."""
+
+
+# ------------------------------------------------------------------ by mask or count: what returns something waits for it
+
+
+def positions(mask):
+    """A new int64 tensor: the flat positions in which a bool or uint8 tensor is not 0."""
+
+
+def compress(x, mask):
+    """A new 1-dim tensor: the elements of x where the mask of the same shape is not 0, in order."""
+
+
+def masked_put(out, mask, src):
+    """The elements of src, in order, go where the mask of out's shape is not 0; too few: _walk.too_few()."""
+
+
+def interleave(counts):
+    """A new int64 tensor: 0 counts[0] times (int64 or int32, 1-dim), 1 counts[1] times, ..."""
+
+
+def coordinates(out, flat, below, size):
+    """out = flat // below % size, of numbers >= 0 in int64."""
+
+
+# ------------------------------------------------------------------ places known beforehand
+
+
+def triangle(out, x, diagonal, lower):
+    """(A batch of) matrices x, 0 above the diagonal (where `lower`) or below it."""
+
+
+def triangle_indices(out, rows, columns, diagonal, lower):
+    """out (2, n) = the rows and columns of all places of a matrix below (or above) a diagonal, with it, row by row."""
 
 
 # ------------------------------------------------------------------ order

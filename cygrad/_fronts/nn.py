@@ -7,9 +7,9 @@ from cygrad._fronts.elementwise import ACTIVATIONS
 from cygrad._operators import pool as _pool
 from cygrad._operators.conv import convolution
 from cygrad._operators.draws import dropout
+from cygrad._operators.embedding import embedding
 from cygrad._operators.loss import (
     cross_entropy,
-    embedding,
     log_softmax,
     mse_loss,
     nll_loss,

@@ -101,6 +101,13 @@ static const cg_masked cg_expands[5] = {cg_expand_uint8_t, cg_expand_uint16_t, c
     static void cg_acc_##NAME##_##T(ptrdiff_t n, char** p, const ptrdiff_t* s)                                        \
     {                                                                                                                 \
         char* const out = s[2] ? p[1] : p[1] + CG_OFFSET(0);                                                          \
+        if (s[2] == 0 && s[0] == sizeof(T) && s[1] == sizeof(T)) {                                                    \
+            for (ptrdiff_t i = 0; i < n; i++) {                                                                       \
+                const T a = ((const T*)out)[i], b = ((const T*)p[0])[i];                                              \
+                ((T*)out)[i] = (T)(STEP);                                                                             \
+            }                                                                                                         \
+            return;                                                                                                   \
+        }                                                                                                             \
         for (ptrdiff_t i = 0; i < n; i++) {                                                                           \
             T* const to = (T*)(out + i * s[1] + (s[2] ? CG_OFFSET(i) : 0));                                           \
             const T a = *to, b = *(const T*)(p[0] + i * s[0]);                                                        \

@@ -200,8 +200,8 @@ def embedding_gradient(g, index, rows, n, padding_idx, scale_grad_by_freq):
     if padding_idx >= 0:
         g = g * (flat != padding_idx).to(g.dtype).unsqueeze(1)
     if scale_grad_by_freq:
-        counts = cygrad.zeros(rows, dtype=g.dtype).index_add(0, flat, cygrad.ones(flat.numel(), dtype=g.dtype))
-        g = g / counts[flat].unsqueeze(1)
+        counts = g.new_zeros(rows).index_add(0, flat, g.new_ones(flat.numel()))
+        g = g * (1 / counts)[flat].unsqueeze(1)
     return cygrad.zeros(rows, n, dtype=g.dtype, device=g.device).index_add(0, flat, g)
 
 

@@ -15,6 +15,18 @@ from cygrad.cl._launch import (
     reduce,
     where,
 )
+from cygrad.cl.index import (
+    compress,
+    coordinates,
+    gather,
+    interleave,
+    linear_index,
+    masked_put,
+    positions,
+    scatter,
+    triangle,
+    triangle_indices,
+)
 from cygrad.cl.random import dropout, generator, random, random_of, randperm
 from cygrad.cl.scan import scan
 from cygrad.cl.sort import bincount, choose, histc, order_rows, run_places, runs, search, sort
@@ -23,10 +35,13 @@ from .._devices import primitives
 from . import _launch
 
 __all__ = [
-    "OutOfMemoryError", "allocate", "arg_reduce", "copy", "copy_bytes", "current_device", "data_ptr", "device_code",
-    "device_count", "device_name", "device_properties", "elementwise", "empty_cache", "fill", "is_available",
-    "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved", "reduce",
-    "reset_peak_memory_stats", "set_device", "sort", "synchronize", "where",
+    "allocate", "arg_reduce", "bincount", "choose", "compress", "coordinates", "copy", "copy_bytes",
+    "current_device", "data_ptr", "device_code", "device_count", "device_name", "device_properties", "dropout",
+    "elementwise", "empty_cache", "fill", "gather", "generator", "histc", "interleave", "is_available",
+    "linear_index", "masked_put", "max_memory_allocated", "max_memory_reserved", "memory_allocated",
+    "memory_reserved", "order_rows", "OutOfMemoryError", "positions", "random", "random_of", "randperm", "reduce",
+    "reset_peak_memory_stats", "run_places", "runs", "scan", "scatter", "search", "set_device", "sort",
+    "synchronize", "triangle", "triangle_indices", "where",
 ]  # fmt: skip
 
 _current = {"opencl": 0, "cuda": 0}

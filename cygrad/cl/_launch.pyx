@@ -153,6 +153,9 @@ cdef class Device:
     cdef int n_staged
     cdef Py_ssize_t staged_bytes, staged_ever
     cdef int unflushed
+    cdef Buffer word                # see error_word
+    cdef bint word_asked            # whether a kernel may have written there since it was read
+    cdef long long[5] word_read
 
     def __init__(self, int index, handle, context, queue, *, str schedule, bint fp64, limit, max_alloc, int units):
         self.index, self.handle, self.context, self.queue = index, handle, context, queue
@@ -250,6 +253,7 @@ cdef class Device:
         cdef int code
         cdef Py_ssize_t ever = self.staged_ever
         check_fork()
+        cdef bint asked = self.read_word()
         if cl_set_arg != NULL:
             with nogil:
                 code = cl_finish(self.queue_handle)
@@ -258,6 +262,47 @@ cdef class Device:
         else:
             self.queue.finish()
         self.release_staged(ever)
+        if asked:
+            self.raise_word()
+
+    def error_word(self):
+        """Memory in which a kernel notes the first index out of range: an int, 0 until then, and from byte 8 on four
+        longs: how the operator says it, the index, the dimension, its size (see _walk.out_of_range).  Whoever waits
+        for the device next raises it."""
+        if self.word is None:
+            self.word = self.allocate(sizeof(self.word_read))
+            self.clear_word()
+        self.word_asked = True
+        return self.word
+
+    cdef int clear_word(self) except -1:
+        cdef long long[5] zeros
+        zeros[0] = zeros[1] = zeros[2] = zeros[3] = zeros[4] = 0
+        return self.write(self.word, 0, <const char*> zeros, sizeof(zeros))
+
+    cdef bint read_word(self) except -1:
+        """Queues a read of the error word, if a kernel may have written there; the caller waits, then raises."""
+        cdef int code
+        if not self.word_asked:
+            return False
+        self.word_asked = False
+        if cl_set_arg == NULL:
+            from cygrad.cl import _device
+            _device.pyopencl().enqueue_copy(self.queue, <char[:40]> <char*> self.word_read,
+                                            self.kept[<size_t> self.word.handle])
+            return True
+        code = cl_read(self.queue_handle, self.word.handle, 0, 0, sizeof(self.word_read), self.word_read, 0, NULL, NULL)
+        if code:
+            failed(code, "clEnqueueReadBuffer")
+        return True
+
+    cdef int raise_word(self) except -1:
+        if <int> self.word_read[0] == 0:
+            return 0
+        error, index, dim, size = self.word_read[1], self.word_read[2], self.word_read[3], self.word_read[4]
+        self.clear_word()
+        from cygrad import _walk
+        raise _walk.out_of_range(error, index, dim, size)
 
     cdef void release_staged(self, Py_ssize_t ever) noexcept:
         """Frees what was queued when `staged_ever` was `ever`; another thread may have queued more since."""
@@ -305,16 +350,21 @@ cdef class Device:
         cdef int code
         cdef Py_ssize_t ever = self.staged_ever
         check_fork()
+        cdef bint asked = self.read_word()
         if cl_set_arg == NULL:
             from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, <char[:nbytes]> host, self.kept[<size_t> buffer.handle],
                                             src_offset=offset)
+            if asked:
+                self.raise_word()
             return 0
         with nogil:
             code = cl_read(self.queue_handle, buffer.handle, 1, offset, nbytes, host, 0, NULL, NULL)
         if code:
             failed(code, "clEnqueueReadBuffer")
         self.release_staged(ever)       # a blocking read on an in-order queue: what was queued before is done
+        if asked:
+            self.raise_word()
         return 0
 
     cdef int copy(self, Buffer to, Py_ssize_t to_offset, Buffer of, Py_ssize_t of_offset, Py_ssize_t nbytes) except -1:
