@@ -42,7 +42,7 @@ def set_rng_state(new_state):
 def fork_rng(
     devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type=None
 ):
-    """Put the states of the generators back at the end of a `with` block; AssertionError for `devices` without a GPU."""
+    """Put the generators' states back at the end of a `with` block; AssertionError for `devices` without a GPU."""
     if device_type is not None:
         device(device_type)  # an error for a type that there is not
     if not enabled:

@@ -466,6 +466,19 @@ def test_multinomial_on_devices(opencl):
             cygrad.tensor(bad, device=opencl).multinomial(1)
 
 
+@pytest.mark.parametrize("dtype", FLOATS[2:])
+def test_gamma_gradients_on_devices(dtype, opencl):
+    cygrad.manual_seed(0)
+    alpha = cygrad.rand(50, 4, dtype=getattr(cygrad, dtype)) * 30 + 0.01
+    x, y, total = cygrad._standard_gamma(alpha), cygrad._sample_dirichlet(alpha), alpha.sum(-1, True).expand(50, 4)
+    for f in (lambda d: cygrad._standard_gamma_grad(alpha.to(d), x.to(d)),
+              lambda d: cygrad._dirichlet_grad(y.to(d), alpha.to(d), total.to(d))):  # fmt: skip
+        cygrad.testing.assert_close(f(opencl).cpu(), f("cpu"))
+    rate = alpha.to(opencl).requires_grad_()
+    cygrad.distributions.Gamma(rate, rate).rsample().sum().backward()
+    assert rate.grad.isfinite().all()
+
+
 def test_draws_on_meta():
     x = cygrad.rand(3, 4, device="meta")
     assert (x.normal_() is x, x.multinomial(2).shape, cygrad.poisson(x).shape) == (True, (3, 2), (3, 4))

@@ -153,9 +153,9 @@ def sort(values, indices, x, dim, descending):
 
 
 def choose(name, values, indices, x, dim, k, largest):
-    """Elements of x along `dim`, whose results have size k there for "topk" (in order, the largest or smallest), else 1:
-    "kthvalue" (the k-th smallest, from 0), "median" (the lower of two; the first NaN), "nanmedian", "mode" (the smallest
-    of the most frequent, the last place it is at).  Of equal ones the first."""
+    """Elements of x along `dim`, whose results have size k there for "topk" (the largest or smallest, in order), else
+    1: "kthvalue" (the k-th smallest, from 0), "median" (the lower of two; the first NaN), "nanmedian", "mode" (the
+    smallest of the most frequent, the last place it is at).  Of equal ones the first."""
 
 
 def order_rows(order, x):
@@ -163,17 +163,19 @@ def order_rows(order, x):
 
 
 def runs(group, x, order, nan_equal):
-    """group (n) int64: the number of the run of equal rows, from 0, that row order[i] of x (n, m) is in (order None: row
-    i).  Returns how many runs there are.  NaN equals NaN if nan_equal, or where m > 1."""
+    """group (n) int64: the number of the run of equal rows, from 0, that row order[i] of x (n, m) is in (order None:
+    row i).  Returns how many runs there are.  NaN equals NaN if nan_equal, or where m > 1."""
 
 
 def run_places(first, inverse, counts, group, order):
-    """Of `runs`: first (runs) is the place i where each begins, counts (runs) its length, inverse[order[i]] = group[i]."""
+    """Of `runs`: first (runs) is the place i where each begins, counts (runs) its length; inverse[order[i]] =
+    group[i]."""
 
 
 def search(out, bounds, values, sorter, right):
-    """out int64, of values' shape: the first place in sorted `bounds` (n), or in the row of bounds (..., n) that a value
-    is in, with an element not less (right: greater) than it; sorter (None or int64, of bounds' shape) sorts bounds."""
+    """out int64, of values' shape: the first place in sorted `bounds` (n), or in the row of bounds (..., n) that a
+    value is in, with an element not less (right: greater) than it; sorter (None or int64, of bounds' shape) sorts
+    bounds."""
 
 
 def bincount(out, x):
@@ -181,15 +183,16 @@ def bincount(out, x):
 
 
 def histc(out, x, low, high):
-    """out (bins): how many elements of x (float32 or float64) lie in each of equal bins from low to high, both included."""
+    """out (bins): how many elements of x (float32 or float64) lie in each of equal bins from low to high, which both
+    count."""
 
 
 # ------------------------------------------------------------------ running operators
 
 
 def scan(name, out, indices, x, dim):
-    """out, of x's shape and dtype: "cumsum", "cumprod", "logcumsumexp", "cummax" or "cummin" along `dim`; half types are
-    joined in float32.  indices (int64; extremes only): the last place of equal ones; NaN stays."""
+    """out, of x's shape and dtype: "cumsum", "cumprod", "logcumsumexp", "cummax" or "cummin" along `dim`; half types
+    are joined in float32.  indices (int64; extremes only): the last place of equal ones; NaN stays."""
 
 
 # ------------------------------------------------------------------ random numbers

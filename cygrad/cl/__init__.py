@@ -27,7 +27,15 @@ from cygrad.cl.index import (
     triangle,
     triangle_indices,
 )
-from cygrad.cl.random import dropout, generator, random, random_of, randperm
+from cygrad.cl.random import (
+    dirichlet_gradients,
+    dropout,
+    gamma_gradients,
+    generator,
+    random,
+    random_of,
+    randperm,
+)
 from cygrad.cl.scan import scan
 from cygrad.cl.sort import bincount, choose, histc, order_rows, run_places, runs, search, sort
 
@@ -36,12 +44,12 @@ from . import _launch
 
 __all__ = [
     "allocate", "arg_reduce", "bincount", "choose", "compress", "coordinates", "copy", "copy_bytes",
-    "current_device", "data_ptr", "device_code", "device_count", "device_name", "device_properties", "dropout",
-    "elementwise", "empty_cache", "fill", "gather", "generator", "histc", "interleave", "is_available",
-    "linear_index", "masked_put", "max_memory_allocated", "max_memory_reserved", "memory_allocated",
-    "memory_reserved", "order_rows", "OutOfMemoryError", "positions", "random", "random_of", "randperm", "reduce",
-    "reset_peak_memory_stats", "run_places", "runs", "scan", "scatter", "search", "set_device", "sort",
-    "synchronize", "triangle", "triangle_indices", "where",
+    "current_device", "data_ptr", "device_code", "device_count", "device_name", "device_properties",
+    "dirichlet_gradients", "dropout", "elementwise", "empty_cache", "fill", "gamma_gradients", "gather",
+    "generator", "histc", "interleave", "is_available", "linear_index", "masked_put", "max_memory_allocated",
+    "max_memory_reserved", "memory_allocated", "memory_reserved", "order_rows", "OutOfMemoryError", "positions",
+    "random", "random_of", "randperm", "reduce", "reset_peak_memory_stats", "run_places", "runs", "scan",
+    "scatter", "search", "set_device", "sort", "synchronize", "triangle", "triangle_indices", "where",
 ]  # fmt: skip
 
 _current = {"opencl": 0, "cuda": 0}

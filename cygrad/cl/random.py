@@ -19,7 +19,7 @@ import struct
 
 from cygrad import _ops
 from cygrad.cl import _launch
-from cygrad.cl._source import ctype, load, prelude, storage, store
+from cygrad.cl._source import load, prelude, storage, store
 from cygrad.cl.sort import by_item, sort_keys
 
 BOOL, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE = 0, 4, 5, 6, 7, 8, 9
@@ -101,7 +101,8 @@ static inline uint4 words(ulong seed, ulong counter, ulong thread)
 FLOATS = """
 #define UNIT(c) fma(convert_F(LOAD_U(w[c])), (F)2.3283064365386963e-10f, (F)1.1641532182693481e-10f)
 #define NORMAL(c) { \\
-    const F u_ = UNIT(c), v_ = fma(convert_F(LOAD_U(w[c + 1])), (F)1.4629180792671596e-09f, (F)7.314590396335798e-10f); \\
+    const F u_ = UNIT(c); \\
+    const F v_ = fma(convert_F(LOAD_U(w[c + 1])), (F)1.4629180792671596e-09f, (F)7.314590396335798e-10f); \\
     const F s_ = sqrt((F)-2.0f*log(u_)); \\
     const F a_ = s_*sin(v_), b_ = s_*cos(v_); \\
     SAVE(o[c], fma(a_, (F)q, (F)p)) SAVE(o[c + 1], fma(b_, (F)q, (F)p)) }
@@ -266,6 +267,73 @@ OWN(poisson, poisson_of(&s, a + 0*b))
 OWN(binomial, binomial_of(&s, a, b))
 """
 
+# What _operators/gamma.pyx has for the CPU, where the formulas are explained; in double where the device has it.
+GRADIENTS = """
+static D digamma_of(D a)
+{
+    D shift = 0, z;
+    while (a < 10) { shift -= 1/a; a += 1; }
+    z = 1/(a*a);
+    z *= (D)(1.0/12) - z*((D)(1.0/120) - z*((D)(1.0/252) - z*((D)(1.0/240) - z*((D)(1.0/132) - z*(D)(691.0/32760)))));
+    return shift + log(a) - (D)0.5/a - z;
+}
+
+static D gamma_gradient(D a, D x)
+{
+    if (!(a > 0 && x >= 0) || isinf(x)) return NAN;
+    if (x == 0) return 0;
+    if (a > (D)1e6) return 1 + (x - a)/(2*a);
+    if (x > a + 12*sqrt(a) + 30) {
+        const D rate = 1 - (a - 1)/x;
+        return (log(x + 1/rate) - digamma_of(a))/rate;
+    }
+    D digamma = digamma_of(a + 1), r = x/a, total = 0;
+    for (int n = 1; n < MOST_TERMS; n++) {
+        const D part = r*(log(x) - digamma);
+        total -= part;
+        if (a + n > x && fabs(part) < TINY*fabs(total)) break;
+        digamma += 1/(a + n);
+        r *= x/(a + n);
+    }
+    return total;
+}
+
+static D beta_gradient(D x, D a, D b)
+{
+    if (!(a > 0 && b > 0 && x >= 0 && x <= 1)) return NAN;
+    if (x == 0 || x == 1) return 0;
+    /* of 1 - x, a sample of Beta(b, a), on the other side of the mean */
+    const bool near = x*(a + b + 2) < a + 1;
+    const D y = near ? x : 1 - x, log_x = near ? log(x) : log1p(-(1 - x)), c = near ? a : b;
+    D u = digamma_of(a + b), v = digamma_of(near ? a + 1 : a), r = x*(1 - x)/c, total = 0;
+    for (int n = 1; n < MOST_TERMS; n++) {
+        const D part = r*(log_x + u - v);
+        total += near ? -part : part;
+        if ((a + b + n)*y < c + n && fabs(part) < TINY*fabs(total)) break;
+        u += 1/(a + b + n - 1);
+        if (near) v += 1/(a + n);
+        r *= (a + b + n - 1)/(c + n)*y;
+    }
+    return total;
+}
+
+kernel void gamma_gradients(global R *y, long oy, global const R *alpha, long oa, global const R *sample, long os,
+                            long n)
+{
+    const long i = get_global_id(0);
+    if (i < n) y[oy + i] = gamma_gradient(alpha[oa + i], sample[os + i]);
+}
+
+kernel void dirichlet_gradients(global R *y, long oy, global const R *sample, long os, global const R *alpha, long oa,
+                                global const R *sum, long ot, long n)
+{
+    const long i = get_global_id(0);
+    if (i >= n) return;
+    const D x = sample[os + i], a = alpha[oa + i], b = sum[ot + i] - a;
+    y[oy + i] = x < 1 ? beta_gradient(x, a, b)/(1 - x) : (digamma_of(a + b) - digamma_of(a))/b;
+}
+"""
+
 BY_TENSOR = """
 /* Four elements in a row from one thread's block. */
 kernel void bernoulli_tensor(global Y *y, long oy, global const P *x, long ox, long n, long seed, long counter)
@@ -362,7 +430,8 @@ def source(dt, schedule, fp64):
     # integers: of one word, or of two
     put = store(dt, "y", "oy + at + j", "o[c][j]", INT64)
     one = "o[c][j] = base + (long)(w[c][j] % (uint)range);"
-    two = "const ulong d = (ulong)w[2*c][j] << 32 | w[2*c + 1][j]; o[c][j] = base + (long)(range ? d % (ulong)range : d);"
+    two = "const ulong d = (ulong)w[2*c][j] << 32 | w[2*c + 1][j]; "
+    two += "o[c][j] = base + (long)(range ? d % (ulong)range : d);"
     step = "for (int j_ = 0; j_ < STEP; j_++) for (int c = 0; c < {}; c++) {{ {} }}"
     texts.append(kernel("integers", step.format(4, one.replace("[j]", "[j + j_]")), put, 4, "long"))
     texts.append(kernel("integers_wide", step.format(2, two.replace("[j]", "[j + j_]")), put, 2, "long"))
@@ -431,6 +500,30 @@ def random_of(name, out, generator, operands):
         return
     at = generator.take(OWN_WORDS)
     by_item(dev, kernel_of(device, dt, name), n, out, operands[0], operands[-1], n, signed(generator.seed), at // 4)
+
+
+def gradients(name, out, *operands):
+    """Kernel `name` of GRADIENTS, whose arguments are contiguous tensors of one dtype."""
+    dev, dt = _launch.code_of(out), out.dtype.code
+    device = _launch.device(dev)
+    if dt == DOUBLE:
+        check_fp64(device, out)
+
+    def make():
+        head = "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n" if device.fp64 else ""
+        inner = ("double", "1e-17", 1000000) if device.fp64 else ("float", "1e-9f", 10000)
+        names = ("R", "double" if dt == DOUBLE else "float"), *zip(("D", "TINY", "MOST_TERMS"), inner, strict=True)
+        return head + "".join(f"#define {k} {v}\n" for k, v in names) + GRADIENTS
+
+    by_item(dev, _launch.kernel(device, ("gamma", dt), name, make), out.numel(), out, *operands, out.numel())
+
+
+def gamma_gradients(out, alpha, sample):
+    gradients("gamma_gradients", out, alpha, sample)
+
+
+def dirichlet_gradients(out, sample, alpha, total):
+    gradients("dirichlet_gradients", out, sample, alpha, total)
 
 
 def dropout(out, mask, x, generator, p):

@@ -36,7 +36,8 @@ static inline state_NAME join_NAME(state_NAME a, state_NAME b)
 
 # total: one state per piece.  walk: the results; part NULL stands for lines that are not cut.
 KERNELS = """
-kernel void NAME_total(global S *part, global const X *x, long ox, long n, long inner, long lines, long pieces, long piece)
+kernel void NAME_total(global S *part, global const X *x, long ox, long n, long inner, long lines, long pieces,
+                       long piece)
 {
     const long wide = inner > 1 ? (inner + COLUMNS - 1)/COLUMNS : 1, tasks = lines/inner*wide;
     const long id = get_global_id(0), t = id % tasks, c = id/tasks*(inner > 1 ? 1 : PIECES);
@@ -176,7 +177,7 @@ def source(dt, schedule, fp64, group):
         save = store(real, "y", "oy + (AT)", "s", acc)
         if extreme:
             helpers = EXTREME.replace("OP", ">=" if name == "cummax" else "<=").replace("NAME", name)
-            start, join = f"((S){{0, -1}})", f"join_{name}(a, b)"
+            start, join = "((S){0, -1})", f"join_{name}(a, b)"
             step = f"{{ const S new_ = {{{element}, PLACE}}; s = JOIN(s, new_); }}"
             save = store(real, "y", "oy + (AT)", "s.v", acc) + " index[oi + (AT)] = s.i;"
         elif name == "logcumsumexp":
