@@ -167,6 +167,93 @@ def convolve_weight(out, x, y, stride, padding, dilation, groups):
     """out = weight, the adjoint of `convolve` in the weight: the sums over images and pixels of x times y."""
 
 
+# ------------------------------------------------------------------ order
+# Every dtype has one order: NaN last, -0 equal to 0.  Complex numbers have none.
+
+
+def sort(values, indices, x, dim, descending):
+    """x sorted stably along `dim`, into `values` (None: not wanted) and `indices` (int64, places along dim)."""
+
+
+def choose(name, values, indices, x, dim, k, largest):
+    """Elements of x along `dim`, whose results have size k there for "topk" (the largest or smallest, in order), else
+    1: "kthvalue" (the k-th smallest, from 0), "median" (the lower of two; the first NaN), "nanmedian", "mode" (the
+    smallest of the most frequent, the last place it is at).  Of equal ones the first."""
+
+
+def order_rows(order, x):
+    """order (n) int64: the stable order of the rows of x (n, m), compared from the first column on."""
+
+
+def runs(group, x, order, nan_equal):
+    """group (n) int64: the number of the run of equal rows, from 0, that row order[i] of x (n, m) is in (order None:
+    row i).  Returns how many runs there are.  NaN equals NaN if nan_equal, or where m > 1."""
+
+
+def run_places(first, inverse, counts, group, order):
+    """Of `runs`: first (runs) is the place i where each begins, counts (runs) its length; inverse[order[i]] =
+    group[i]."""
+
+
+def search(out, bounds, values, sorter, right):
+    """out int64, of values' shape: the first place in sorted `bounds` (n), or in the row of bounds (..., n) that a
+    value is in, with an element not less (right: greater) than it; sorter (None or int64, of bounds' shape) sorts
+    bounds."""
+
+
+def bincount(out, x):
+    """out (bins) int64: how often each number 0 .. bins - 1 is in x (int64)."""
+
+
+def histc(out, x, low, high):
+    """out (bins): how many elements of x (float32 or float64) lie in each of equal bins from low to high, which both
+    count."""
+
+
+# ------------------------------------------------------------------ running operators
+
+
+def scan(name, out, indices, x, dim):
+    """out, of x's shape and dtype: "cumsum", "cumprod", "logcumsumexp", "cummax" or "cummin" along `dim`; half types
+    are joined in float32.  indices (int64; extremes only): the last place of equal ones; NaN stays."""
+
+
+# ------------------------------------------------------------------ random numbers
+# The CPU's are in _kernels/random.pyx, on raw memory.
+
+
+def generator(dev=None, seed=None):
+    """A new stream of random numbers, or the default one of a device, which begins at `seed`.  It has `seed`, `offset`,
+    start(seed), set_offset, state_bytes and set_state_bytes."""
+
+
+def random(name, out, generator, params):
+    """Fills `out` from a stream: "uniform" (from, to), "normal" (mean, std), "log_normal" (mean, std), "bernoulli" (p),
+    "exponential" (rate), "cauchy" (median, sigma), "geometric" (p), "integers" (the least, how many, whether they are
+    drawn from two words each)."""
+
+
+def random_of(name, out, generator, operands):
+    """out[i] drawn by operands of out's shape: "bernoulli" (float32 chances), "poisson" (rates), "standard_gamma"
+    (shapes), "binomial" (trials, chances)."""
+
+
+def randperm(out, generator):
+    """out (n) = a permutation of 0 .. n - 1."""
+
+
+def dropout(out, mask, x, generator, p):
+    """mask (bool) = 1 with probability 1 - p, else 0; out = x * mask / (1 - p).  All contiguous."""
+
+
+def gamma_gradients(out, alpha, sample):
+    """How gamma samples move with their shapes, see _operators/gamma.pyx; float32 or float64."""
+
+
+def dirichlet_gradients(out, sample, alpha, total):
+    """What `dirichlet_gradients` of _operators/gamma.pyx says."""
+
+
 # ------------------------------------------------------------------
 
 NAMES = tuple(

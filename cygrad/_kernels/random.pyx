@@ -1074,6 +1074,8 @@ cdef int need_float(int dtype, str kernel) except -1:
     return 0
 
 
+# The functions below check their arguments and fill; with 0 for `out` they check alone, for other devices.
+
 def uniform(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double lo=0,
             double hi=1):
     """u * (hi - lo) + lo in [lo, hi)."""
@@ -1089,7 +1091,8 @@ def uniform(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double 
         raise RuntimeError("uniform_ expects to-from <= std::numeric_limits<Float>::max(), but "
                            f"found to={hi:g} and from={lo:g} which result in to-from to exceed "
                            "the limit")
-    fill_uniform(&gen.mt, <void *>out, n, dtype, lo, hi)
+    if out:
+        fill_uniform(&gen.mt, <void *>out, n, dtype, lo, hi)
 
 
 def uniform_wide(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double lo, double hi):
@@ -1106,7 +1109,8 @@ def normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double m
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
     if n:
         need_float(dtype, "normal_kernel_cpu")
-    fill_normal(&gen.mt, <void *>out, n, dtype, mean, std, strided)
+    if out:
+        fill_normal(&gen.mt, <void *>out, n, dtype, mean, std, strided)
 
 
 def _float_bounds(int dtype, lo, hi):
@@ -1135,7 +1139,8 @@ def _check_integer(name, value, int dtype):
 
 
 def random_from_to(Generator gen not None, size_t out, Py_ssize_t n, int dtype, lo, hi):
-    """Integers in [lo, hi). hi=None: up to the largest that the dtype holds exactly, inclusive."""
+    """Integers in [lo, hi). hi=None: up to the largest that the dtype holds exactly, inclusive.  Returns (the least, how
+    many there are, whether two words are drawn for each)."""
     full = hi is None and lo == -2**63
     if not (-2**63 <= lo < 2**63 and (hi is None or -2**63 <= hi < 2**63)):
         raise ValueError("Overflow when unpacking long long")
@@ -1146,8 +1151,9 @@ def random_from_to(Generator gen not None, size_t out, Py_ssize_t n, int dtype, 
         if n and dtype < INT64:
             raise RuntimeError("random_full_64_bits_range_kernel_cpu handles only int64, double, "
                                "float and bfloat16")
-        fill_random_range(&gen.mt, <void *>out, n, dtype, 0, 0, True)
-        return
+        if out:
+            fill_random_range(&gen.mt, <void *>out, n, dtype, 0, 0, True)
+        return -2**63, 2**64, True
     if hi is None:
         top = INTEGERS[dtype][1] if dtype <= INT64 else 1 << DIGITS[dtype]
         if dtype >= FLOAT16:
@@ -1168,12 +1174,17 @@ def random_from_to(Generator gen not None, size_t out, Py_ssize_t n, int dtype, 
                                    f"casted to dtype, but got from={lo} >= to={hi}")
         _check_integer("from", lo, dtype)
         _check_integer("to - 1", hi - 1, dtype)
-    fill_random_range(&gen.mt, <void *>out, n, dtype, lo, hi - lo, False)
+    if out:
+        fill_random_range(&gen.mt, <void *>out, n, dtype, lo, hi - lo, False)
+    return lo, hi - lo, False
 
 
 def random(Generator gen not None, size_t out, Py_ssize_t n, int dtype):
     """`random_()`: integers over the dtype's range from 0 up."""
-    fill_random(&gen.mt, <void *>out, n, dtype)
+    if out:
+        fill_random(&gen.mt, <void *>out, n, dtype)
+    top = INTEGERS[dtype][1] if dtype <= INT64 else 1 << DIGITS[dtype]
+    return 0, top + 1, dtype in (INT64, FLOAT64)
 
 
 def randperm(Generator gen not None, size_t out, Py_ssize_t n, int dtype):
@@ -1187,14 +1198,16 @@ def randperm(Generator gen not None, size_t out, Py_ssize_t n, int dtype):
     elif dtype != BFLOAT16 and n > (1 << DIGITS[dtype]) + 1:
         top = "2049" if dtype == FLOAT16 else f"2^{DIGITS[dtype]}+1"
         raise RuntimeError(f"n cannot be greater than {top} for {SCALAR_TYPE_NAMES[dtype]} type.")
-    fill_randperm(&gen.mt, <void *>out, n, dtype)
+    if out:
+        fill_randperm(&gen.mt, <void *>out, n, dtype)
 
 
 def bernoulli(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double p):
     """1 with probability p, else 0, in any dtype."""
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
-    fill_bernoulli(&gen.mt, <void *>out, n, dtype, p)
+    if out:
+        fill_bernoulli(&gen.mt, <void *>out, n, dtype, p)
 
 
 def bernoulli_tensor(Generator gen not None, size_t out, Py_ssize_t n, int dtype, size_t p,
@@ -1220,7 +1233,8 @@ def exponential(Generator gen not None, size_t out, Py_ssize_t n, int dtype, dou
     if n and dtype < FLOAT16:
         raise RuntimeError("Exponential distribution is a continuous probability distribution. "
                            f"dtype must be a floating point but you specified {SCALAR_TYPE_NAMES[dtype]}")
-    fill_by(draw_exponential, &gen.mt, <void *>out, n, dtype, lambd, 0)
+    if out:
+        fill_by(draw_exponential, &gen.mt, <void *>out, n, dtype, lambd, 0)
 
 
 def cauchy(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double median=0,
@@ -1230,7 +1244,8 @@ def cauchy(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double m
                            f"must be a floating point but you specified {C_TYPE_NAMES[dtype]}")
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
-    fill_by(draw_cauchy, &gen.mt, <void *>out, n, dtype, median, sigma)
+    if out:
+        fill_by(draw_cauchy, &gen.mt, <void *>out, n, dtype, median, sigma)
 
 
 def geometric(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double p):
@@ -1239,7 +1254,8 @@ def geometric(Generator gen not None, size_t out, Py_ssize_t n, int dtype, doubl
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
     if n and dtype == BOOL:
         raise NotImplementedError("\"geometric_cpu\" not implemented for 'Bool'")
-    fill_by(draw_geometric, &gen.mt, <void *>out, n, dtype, log1p(-p), 0)
+    if out:
+        fill_by(draw_geometric, &gen.mt, <void *>out, n, dtype, log1p(-p), 0)
 
 
 def log_normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double mean=1,
@@ -1248,7 +1264,8 @@ def log_normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, doub
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
     if n:
         need_float(dtype, "log_normal_cpu")
-    fill_by(draw_log_normal, &gen.mt, <void *>out, n, dtype, mean, std)
+    if out:
+        fill_by(draw_log_normal, &gen.mt, <void *>out, n, dtype, mean, std)
 
 
 def trunc_normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double mean=0,
@@ -1257,7 +1274,7 @@ def trunc_normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, do
     need_float(dtype, "normal_kernel_cpu")
     if std == 0:
         raise ZeroDivisionError("division by zero")
-    if fill_trunc_normal(&gen.mt, <void *>out, n, dtype, mean, std, a, b, strided):
+    if out and fill_trunc_normal(&gen.mt, <void *>out, n, dtype, mean, std, a, b, strided):
         raise MemoryError
 
 

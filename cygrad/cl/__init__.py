@@ -27,7 +27,17 @@ from cygrad.cl.index import (
     triangle,
     triangle_indices,
 )
-from cygrad.cl.sort import sort
+from cygrad.cl.random import (
+    dirichlet_gradients,
+    dropout,
+    gamma_gradients,
+    generator,
+    random,
+    random_of,
+    randperm,
+)
+from cygrad.cl.scan import scan
+from cygrad.cl.sort import bincount, choose, histc, order_rows, run_places, runs, search, sort
 
 from .._devices import primitives
 from . import _launch
@@ -35,12 +45,13 @@ from .conv import convolve, convolve_input, convolve_weight
 from .gemm import column_sum, dot, gemm, gemv, linear
 
 __all__ = [
-    "allocate", "arg_reduce", "compress", "coordinates", "copy", "copy_bytes", "current_device", "data_ptr",
-    "device_code", "device_count", "device_name", "device_properties", "elementwise", "empty_cache", "fill", "gather",
-    "interleave", "is_available", "linear_index", "masked_put", "max_memory_allocated", "max_memory_reserved",
-    "memory_allocated", "memory_reserved", "OutOfMemoryError", "positions", "reduce", "reset_peak_memory_stats",
-    "scatter", "set_device", "sort", "synchronize", "triangle", "triangle_indices",
-    "where",
+    "allocate", "arg_reduce", "bincount", "choose", "compress", "coordinates", "copy", "copy_bytes",
+    "current_device", "data_ptr", "device_code", "device_count", "device_name", "device_properties",
+    "dirichlet_gradients", "dropout", "elementwise", "empty_cache", "fill", "gamma_gradients", "gather",
+    "generator", "histc", "interleave", "is_available", "linear_index", "masked_put", "max_memory_allocated",
+    "max_memory_reserved", "memory_allocated", "memory_reserved", "order_rows", "OutOfMemoryError", "positions",
+    "random", "random_of", "randperm", "reduce", "reset_peak_memory_stats", "run_places", "runs", "scan",
+    "scatter", "search", "set_device", "sort", "synchronize", "triangle", "triangle_indices", "where",
 ]  # fmt: skip
 
 _current = {"opencl": 0, "cuda": 0}

@@ -7,6 +7,7 @@ import warnings
 
 from .. import _core, _standins
 from .._fronts import legacy as _legacy
+from .._operators import draws as _draws
 from ._device import backend as _backend, code_of as _code_of, index_of as _index_of
 from .streams import (
     Event,
@@ -179,20 +180,50 @@ def ipc_collect():
     _code_of(None)
 
 
+def _generator(device="cuda"):
+    """The default generator of a device."""
+    return _draws.default_for(_code_of(device))
+
+
 def manual_seed(seed):
-    """Seeds the device's generator; without a device it does nothing, as in PyTorch."""
+    """Seeds the current device's generator; without a device it does nothing, as in PyTorch."""
+    if is_available():
+        _generator().manual_seed(int(seed))
 
 
 def manual_seed_all(seed):
     """Seeds the generators of all devices; without a device it does nothing, as in PyTorch."""
+    for i in range(device_count()):
+        _generator(i).manual_seed(int(seed))
 
 
 def seed():
     """As `manual_seed`, from the operating system; without a device it does nothing."""
+    if is_available():
+        _generator().seed()
 
 
 def seed_all():
     """As `manual_seed_all`, from the operating system; without a device it does nothing."""
+    for i in range(device_count()):
+        manual_seed_all(_generator(i).seed())
+        break
+
+
+def initial_seed():
+    """The seed of the current device's generator."""
+    return _generator().initial_seed()
+
+
+def get_rng_state(device="cuda"):
+    """The state of a device's generator: 16 bytes, its seed and its offset."""
+    return _generator(device).get_state()
+
+
+def set_rng_state(new_state, device="cuda"):
+    """Sets the state of the device's generator; without a device it does nothing, as in PyTorch."""
+    if is_available():
+        _generator(device).set_state(new_state)
 
 
 def get_rng_state_all():
@@ -204,25 +235,6 @@ def set_rng_state_all(new_states):
     """Sets the states of the devices' generators."""
     for i, state in enumerate(new_states):
         set_rng_state(state, i)
-
-
-def _no_generator(device):
-    _code_of(device)
-    raise NotImplementedError("torch.cuda: cygrad has no random numbers on OpenCL devices yet")
-
-
-def get_rng_state(device="cuda"):
-    _no_generator(device)
-
-
-def initial_seed():
-    _no_generator(None)
-
-
-def set_rng_state(new_state, device="cuda"):
-    """Sets the state of the device's generator; without a device it does nothing, as in PyTorch."""
-    if is_available():
-        _no_generator(device)
 
 
 def is_initialized():
