@@ -94,6 +94,14 @@ cdef Pool make_pool(str function, Tensor x, kernel, stride, padding, dilation, b
         if x.sizes[i] == 0:
             raise RuntimeError(f"Expected {nd + 1}D or {nd + 2}D (batch mode) tensor with optional 0 dim batch size "
                                f"for input, but got:{list(x.shape)}")
+    if nd > 1:
+        for k, p in zip(kernel, padding):
+            if p > k // 2:
+                if nd == 2:
+                    got = "padW = {1}, padH = {0}, kW = {3}, kH = {2}".format(*padding, *kernel)
+                else:
+                    got = "kT: {0} kW: {2} kH: {1} padT: {3} padW: {5} padH: {4}".format(*kernel, *padding)
+                raise RuntimeError(f"pad should be smaller than or equal to half of kernel size, but got {got}")
     for i in range(3):
         j = i - (3 - nd)
         pool.c.size[i] = x.sizes[x.nd - nd + j] if j >= 0 else 1

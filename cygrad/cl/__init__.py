@@ -18,6 +18,14 @@ from cygrad.cl._launch import (
 
 from .._devices import primitives
 from . import _launch
+from .softmax import (  # noqa: F401
+    cross_entropy,
+    cross_entropy_gradient,
+    nll,
+    nll_gradient,
+    softmax,
+    softmax_gradient,
+)
 
 __all__ = [
     "OutOfMemoryError", "allocate", "arg_reduce", "copy", "copy_bytes", "current_device", "data_ptr", "device_code",

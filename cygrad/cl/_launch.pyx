@@ -141,7 +141,7 @@ cdef class Device:
     cdef readonly Py_ssize_t limit, max_alloc
     cdef public Py_ssize_t allocated, reserved, max_allocated, max_reserved
     cdef bint cpu
-    cdef int units
+    cdef readonly int units
     cdef void* queue_handle
     cdef void* context_handle
     cdef Block** bins
@@ -393,6 +393,11 @@ cdef Device open_code(int dev):
 def device(int dev):
     """The device of a device code (1.. "opencl", 17.. "cuda")."""
     return device_of(dev)
+
+
+def code_of(Tensor t not None):
+    """The device code of a tensor."""
+    return t.dev
 
 
 def opened():
