@@ -18,6 +18,7 @@ from cygrad.cl._launch import (
 
 from .._devices import primitives
 from . import _launch
+from .norm import batch_norm, batch_norm_gradient, normalize, normalize_gradient  # noqa: F401
 from .softmax import (  # noqa: F401
     cross_entropy,
     cross_entropy_gradient,
