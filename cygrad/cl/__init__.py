@@ -18,7 +18,10 @@ from cygrad.cl._launch import (
 
 from .._devices import primitives
 from . import _launch
+from .distance import distances, distances_gradient  # noqa: F401
 from .norm import batch_norm, batch_norm_gradient, normalize, normalize_gradient  # noqa: F401
+from .optim import optimizer_step  # noqa: F401
+from .pool import pool_average, pool_average_gradient, pool_max, pool_max_gradient  # noqa: F401
 from .softmax import (  # noqa: F401
     cross_entropy,
     cross_entropy_gradient,
