@@ -725,7 +725,7 @@ def _bce_with_logits(x, y, pos_weight):
     if pos_weight is None:
         return call(OPS["_binary_cross_entropy_with_logits"], (x, y))
     weight = (pos_weight - 1) * y + 1
-    return (1 - y) * x + weight * call(OPS["softplus"], (-x,), (1.0, math.inf))
+    return (1 - y) * x - weight * call(OPS["logsigmoid"], (x,))
 
 
 ACTIVATIONS["gelu"] = _gelu
