@@ -1,5 +1,6 @@
 """The CPU's column of the primitives, as Python sees it: tests and tools read it.  Operators call `_kernels` directly."""
 
+from cygrad._kernels.conv import convolve, convolve_input, convolve_weight
 from cygrad._kernels.distance import distances, distances_gradient
 from cygrad._kernels.matmul import column_sum, dot, gemm, gemv, linear
 from cygrad._kernels.norm import batch_norm, batch_norm_gradient, normalize, normalize_gradient
@@ -14,7 +15,7 @@ from cygrad._kernels.softmax import (
     softmax_gradient,
 )
 
-__all__ = ["batch_norm", "batch_norm_gradient", "column_sum", "cross_entropy", "cross_entropy_gradient", "distances",
-           "distances_gradient", "dot", "gemm", "gemv", "linear", "nll", "nll_gradient", "normalize",
-           "normalize_gradient", "optimizer_step", "pool_average", "pool_average_gradient", "pool_max",
-           "pool_max_gradient", "softmax", "softmax_gradient"]  # fmt: skip
+__all__ = ["batch_norm", "batch_norm_gradient", "column_sum", "convolve", "convolve_input", "convolve_weight",
+           "cross_entropy", "cross_entropy_gradient", "distances", "distances_gradient", "dot", "gemm", "gemv",
+           "linear", "nll", "nll_gradient", "normalize", "normalize_gradient", "optimizer_step", "pool_average",
+           "pool_average_gradient", "pool_max", "pool_max_gradient", "softmax", "softmax_gradient"]  # fmt: skip

@@ -85,6 +85,27 @@ def column_sum(out, x):
     """out (n) = the sum over the rows of x (m, n), of a real floating dtype."""
 
 
+# ------------------------------------------------------------------ convolutions
+#
+# In one to three dimensions, after (images, channels): x (n, c, size...), weight (o, c / groups, kernel...) and
+# y (n, o, pixels...), which is as large as stride, padding and dilation (tuples, padding alike at both ends) say, or as
+# the transposed convolution's output padding lets it be.  x and y may have no elements.  Real dtypes; integers wrap.
+
+
+def convolve(out, x, weight, bias, stride, padding, dilation, groups):
+    """out = y[n, o, p] = bias[o] + sum over c and k of weight[o, c, k] * x[n, c, p * stride + k * dilation - padding]:
+    the cross-correlation; outside of x there are zeros.  bias (o) may be None."""
+
+
+def convolve_input(out, y, weight, bias, stride, padding, dilation, groups):
+    """out = x, the adjoint of `convolve` in x: each y[n, o, p] * weight[o, c, k] added to where it was read; plus
+    bias (c), or None.  This is the transposed convolution."""
+
+
+def convolve_weight(out, x, y, stride, padding, dilation, groups):
+    """out = weight, the adjoint of `convolve` in the weight: the sums over images and pixels of x times y."""
+
+
 # ------------------------------------------------------------------ softmax and losses of classes
 
 

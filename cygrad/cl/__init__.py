@@ -18,11 +18,13 @@ from cygrad.cl._launch import (
 
 from .._devices import primitives
 from . import _launch
-from .distance import distances, distances_gradient  # noqa: F401
-from .norm import batch_norm, batch_norm_gradient, normalize, normalize_gradient  # noqa: F401
-from .optim import optimizer_step  # noqa: F401
-from .pool import pool_average, pool_average_gradient, pool_max, pool_max_gradient  # noqa: F401
-from .softmax import (  # noqa: F401
+from .conv import convolve, convolve_input, convolve_weight
+from .gemm import column_sum, dot, gemm, gemv, linear
+from .distance import distances, distances_gradient
+from .norm import batch_norm, batch_norm_gradient, normalize, normalize_gradient
+from .optim import optimizer_step
+from .pool import pool_average, pool_average_gradient, pool_max, pool_max_gradient
+from .softmax import (
     cross_entropy,
     cross_entropy_gradient,
     nll,
@@ -32,10 +34,14 @@ from .softmax import (  # noqa: F401
 )
 
 __all__ = [
-    "OutOfMemoryError", "allocate", "arg_reduce", "copy", "copy_bytes", "current_device", "data_ptr", "device_code",
-    "device_count", "device_name", "device_properties", "elementwise", "empty_cache", "fill", "is_available",
-    "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved", "reduce",
-    "reset_peak_memory_stats", "set_device", "synchronize", "where",
+    "OutOfMemoryError", "allocate", "arg_reduce", "batch_norm", "batch_norm_gradient", "column_sum", "convolve",
+    "convolve_input", "convolve_weight", "copy", "copy_bytes", "cross_entropy", "cross_entropy_gradient",
+    "current_device", "data_ptr", "device_code", "device_count", "device_name", "device_properties", "distances",
+    "distances_gradient", "dot", "elementwise", "empty_cache", "fill", "gemm", "gemv", "is_available", "linear",
+    "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved", "nll", "nll_gradient",
+    "normalize", "normalize_gradient", "optimizer_step", "pool_average", "pool_average_gradient", "pool_max",
+    "pool_max_gradient", "reduce", "reset_peak_memory_stats", "set_device", "softmax", "softmax_gradient",
+    "synchronize", "where",
 ]  # fmt: skip
 
 _current = {"opencl": 0, "cuda": 0}

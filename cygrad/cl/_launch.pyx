@@ -20,9 +20,10 @@ from libc.stdlib cimport malloc, calloc, free
 from libc.string cimport memcpy, memmove
 
 from cygrad._core cimport (
-    BOOL, HALF, BFLOAT16, FLOAT, DOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
+    BOOL, HALF, BFLOAT16, FLOAT, DOUBLE, CDOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
     device_object, same_shape)
 from cygrad._ops cimport copy_into
+from cygrad._ops import empty
 from cygrad._table import rows as _table
 
 import gc
@@ -512,6 +513,22 @@ def run(Device device not None, Kernel kernel not None, tuple sizes, tuple local
     if code:
         failed(code, f"clEnqueueNDRangeKernel of {kernel.kernel.function_name}")
     flush_sometimes(device)
+
+
+def place(Tensor t not None):
+    """(device, memory, offset, sizes, strides) of a tensor, in elements: what a primitive in Python works with."""
+    return (device_of(t.dev), buffer_of(t), t.offset, tuple([t.sizes[i] for i in range(t.nd)]),
+            tuple([t.strides[i] for i in range(t.nd)]))
+
+
+def need_dtype(Tensor t not None):
+    """TypeError where the tensor's device lacks its dtype."""
+    check_fp64(device_of(t.dev), t.dev, DOUBLE if t.dt == CDOUBLE else t.dt)
+
+
+def empty_near(Tensor t not None, tuple shape, int dt):
+    """An uninitialised tensor on t's device."""
+    return empty(shape, dt, t.dev)
 
 
 class Local:
