@@ -19,8 +19,8 @@ from cygrad.cl._launch import (
 from .._devices import primitives
 from . import _launch
 from .conv import convolve, convolve_input, convolve_weight
-from .gemm import column_sum, dot, gemm, gemv, linear
 from .distance import distances, distances_gradient
+from .gemm import column_sum, dot, gemm, gemv, linear
 from .norm import batch_norm, batch_norm_gradient, normalize, normalize_gradient
 from .optim import optimizer_step
 from .pool import pool_average, pool_average_gradient, pool_max, pool_max_gradient

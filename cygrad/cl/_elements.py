@@ -4,6 +4,7 @@ A kernel is written once for both schedules.  `FOR_ROWS(r)` is the loop over a b
 the one row of a group (gpu); within it
   SUM(to, F, n)           to (of type A) = the sum of F(T, LD, i) over i < n
   SUM2(to, F, to2, F2, n) two sums in one pass
+  SUM_MAP(to, ST, p, F, n) SUM and MAP in one pass
   MAX(to, F, n)           the greatest, NaN left aside
   MAP(ST, p, F, n)        ST(T, p, i, F(T, LD, i))
 F is a macro of a type (the vector V of the cpu schedule, or the scalar T), its loading macro and the index; X(T, p, i)
@@ -47,7 +48,6 @@ typedef VECTOR V;
 #define LOCALS
 #define FOR_ROWS(r) \\
     for (long r = (long)get_global_id(0)*block, r##_end = LEAST(r + block, rows); r < r##_end; r++)
-#define LANES(to, v) { V v_ = v; T s_ = 0; for (int l_ = 0; l_ < W; l_++) s_ += v_[l_]; to += s_; }
 #define SUM2(to, F, to2, F2, n) { \\
     A a_ = 0, b_ = 0; \\
     for (long c_ = 0; c_ < (n); c_ += CHUNK) { \\
@@ -70,6 +70,18 @@ typedef VECTOR V;
         for (; i + 2*W <= e_; i += 2*W) { u_ += F(V, i); v_ += F(V, i + W); } \\
         for (; i < e_; i++) s_ += F(T, i); \\
         a_ += s_ + lanes(u_ + v_); \\
+    } \\
+    to = a_; }
+#define SUM_MAP(to, ST, p, F, n) { \\
+    A a_ = 0; \\
+    for (long c_ = 0; c_ < (n); c_ += CHUNK) { \\
+        const long e_ = LEAST(c_ + CHUNK, (n)); \\
+        V u_ = 0; \\
+        T s_ = 0; \\
+        long i = c_; \\
+        for (; i + W <= e_; i += W) { const V v_ = F(V, i); u_ += v_; ST(V, p, i, v_); } \\
+        for (; i < e_; i++) { const T v_ = F(T, i); s_ += v_; ST(T, p, i, v_); } \\
+        a_ += s_ + lanes(u_); \\
     } \\
     to = a_; }
 #define MAX(to, F, n) { \\
@@ -114,6 +126,18 @@ static inline A tree(local A *l, A v, int greatest)
         a_ += s_; \\
     } \\
     to = tree(l_, a_, 0); }
+#define SUM_MAP(to, ST, p, F, n) { \\
+    A a_ = 0; \\
+    for (long i = get_local_id(0); i < (n);) { \\
+        T s_ = 0; \\
+        for (int k_ = 0; k_ < 32 && i < (n); k_++, i += get_local_size(0)) { \\
+            const T v_ = F(T, i); \\
+            s_ += v_; \\
+            ST(T, p, i, v_); \\
+        } \\
+        a_ += s_; \\
+    } \\
+    to = tree(l_, a_, 0); }
 #define SUM2(to, F, to2, F2, n) { \\
     A a_ = 0, b_ = 0; \\
     for (long i = get_local_id(0); i < (n);) { \\
@@ -154,7 +178,7 @@ def prelude(code, device):
     lines.append("#define EXP(K, x) EXP_##K(x)\n#define EXP_T(x) exp_T(x)\n#define EXP_V(x) exp_V(x)\n")
     if cpu:
         lines.append(CPU)
-        lines.append("static inline T lanes(V v) { T s[W]; s[0] = 0; " +
+        lines.append("static inline T lanes(V v) { "
                      f"return {' + '.join(f'v.s{k}' for k in range(n))}; }}\n")
         lines.append("static inline T greatest(V v) { T m = v.s0; " +
                      " ".join(f"m = v.s{k} > m ? v.s{k} : m;" for k in range(1, n)) + " return m; }\n")

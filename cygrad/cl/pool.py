@@ -1,6 +1,7 @@
-"""Pooling on OpenCL devices: an output per item of a gpu, a row of outputs per item of a cpu.
+"""Pooling on OpenCL devices: an output per item of a gpu, rows of outputs per item of a cpu.
 
-Gradients are gathers: an element asks the windows that it is in, so that no two items write to one place.
+Gradients are gathers: an element asks the windows that it is in, so that no two items write to one place.  On a cpu,
+where there are planes enough for all cores, an item has planes to itself and adds up in them.
 """
 
 import struct
@@ -43,22 +44,30 @@ static inline void holders(const Windows *p, int i, long e, long *lo, long *hi)
     *hi = LEAST((e + p->pad[i])/p->stride[i] + 1, p->out[i]);
 }
 #define EACH(i, lo, hi, d) for (long i = lo; i < hi; i += d)
-/* The work-item's outputs, and where each lies: plane, o0, o1, o2 of `sizes`. */
-#define FOR_PLACES(sizes) \\
-    for (long at = (long)get_global_id(0)*block, end = LEAST(at + block, count); at < end; at++)
+/* Loops over the places of an item: rows along the last dimension (cpu), or one place. */
+#ifdef STRIPS
+#define FOR_ROWS(sizes) \\
+    for (long row = (long)get_global_id(0)*block, end = LEAST(row + block, count/p.sizes[2]); row < end; row++)
+#define FOR_COLUMNS(sizes) for (long o2 = 0; o2 < p.sizes[2]; o2++)
+#else
+#define FOR_ROWS(sizes) for (long row = get_global_id(0)/p.sizes[2]; row < count/p.sizes[2]; row = count)
+#define FOR_COLUMNS(sizes) for (long o2 = get_global_id(0)%p.sizes[2], once = 1; once; once = 0)
+#endif
 #define PLACE(sizes) \\
-    const long o2 = at % p.sizes[2], o1 = at/p.sizes[2] % p.sizes[1], \\
-        o0 = at/(p.sizes[2]*p.sizes[1]) % p.sizes[0], plane = at/(p.sizes[2]*p.sizes[1]*p.sizes[0]);
+    const long o1 = row % p.sizes[1], o0 = row/p.sizes[1] % p.sizes[0], plane = row/(p.sizes[1]*p.sizes[0]);
 
 kernel void pool_max(global E *y, long oy, global long *indices, long oi, global const E *x, long ox, Windows p,
                      long count, long block)
 {
     const long d0 = p.adaptive ? 1 : p.dilation[0], d1 = p.adaptive ? 1 : p.dilation[1];
     const long d2 = p.adaptive ? 1 : p.dilation[2], area = p.size[1]*p.size[2];
-    FOR_PLACES(out) {
+    FOR_ROWS(out) {
         PLACE(out)
         long lo0, lo1, lo2, hi0, hi1, hi2;
-        window(&p, 0, o0, &lo0, &hi0), window(&p, 1, o1, &lo1, &hi1), window(&p, 2, o2, &lo2, &hi2);
+        window(&p, 0, o0, &lo0, &hi0), window(&p, 1, o1, &lo1, &hi1);
+        FOR_COLUMNS(out) {
+        window(&p, 2, o2, &lo2, &hi2);
+        const long at = row*p.out[2] + o2;
         long k = lo0*area + lo1*p.size[2] + lo2;
         T m = LOWEST;
         EACH(i, lo0, hi0, d0) EACH(j, lo1, hi1, d1) EACH(l, lo2, hi2, d2) {
@@ -68,6 +77,7 @@ kernel void pool_max(global E *y, long oy, global long *indices, long oi, global
         }
         STORE(y, oy + at, m);
         indices[oi + at] = k;
+        }
     }
 }
 /* 2 x 2 windows side by side; an item takes rows of outputs. */
@@ -96,17 +106,20 @@ kernel void pool_max_gradient(global E *x, long ox, global const E *g, long og, 
                               Windows p, long count, long block)
 {
     const long outside = p.out[0]*p.out[1]*p.out[2];
-    FOR_PLACES(size) {
+    FOR_ROWS(size) {
         PLACE(size)
-        const long e = (o0*p.size[1] + o1)*p.size[2] + o2;
         long lo0, lo1, lo2, hi0, hi1, hi2;
+        holders(&p, 0, o0, &lo0, &hi0), holders(&p, 1, o1, &lo1, &hi1);
+        FOR_COLUMNS(size) {
+        const long e = (o0*p.size[1] + o1)*p.size[2] + o2, at = row*p.size[2] + o2;
         T s = 0;
-        holders(&p, 0, o0, &lo0, &hi0), holders(&p, 1, o1, &lo1, &hi1), holders(&p, 2, o2, &lo2, &hi2);
+        holders(&p, 2, o2, &lo2, &hi2);
         EACH(i, lo0, hi0, 1) EACH(j, lo1, hi1, 1) EACH(l, lo2, hi2, 1) {
             const long o = plane*outside + (i*p.out[1] + j)*p.out[2] + l;
             if (indices[oi + o] == e) s += LOAD(g, og + o);
         }
         STORE(x, ox + at, s);
+        }
     }
 }
 static inline long share(const Windows *p, const long *lo, const long *hi, const long *padded)
@@ -117,34 +130,70 @@ static inline long share(const Windows *p, const long *lo, const long *hi, const
 kernel void pool_average(global E *y, long oy, global const E *x, long ox, Windows p, long count, long block)
 {
     const long area = p.size[1]*p.size[2];
-    FOR_PLACES(out) {
+    FOR_ROWS(out) {
         PLACE(out)
-        const long o[3] = {o0, o1, o2};
         long lo[3], hi[3], padded[3];
+        padded[0] = window(&p, 0, o0, lo, hi), padded[1] = window(&p, 1, o1, lo + 1, hi + 1);
+        FOR_COLUMNS(out) {
         T s = 0;
-        for (int i = 0; i < 3; i++) padded[i] = window(&p, i, o[i], lo + i, hi + i);
+        padded[2] = window(&p, 2, o2, lo + 2, hi + 2);
         EACH(i, lo[0], hi[0], 1) EACH(j, lo[1], hi[1], 1) {
             const long row = ox + (plane*p.size[0] + i)*area + j*p.size[2];
             EACH(l, lo[2], hi[2], 1) s += LOAD(x, row + l);
         }
-        STORE(y, oy + at, s/(T)share(&p, lo, hi, padded));
+        STORE(y, oy + row*p.out[2] + o2, s/(T)share(&p, lo, hi, padded));
+        }
     }
 }
 kernel void pool_average_gradient(global E *x, long ox, global const E *g, long og, Windows p, long count, long block)
 {
     const long outside = p.out[0]*p.out[1]*p.out[2];
-    FOR_PLACES(size) {
+    FOR_ROWS(size) {
         PLACE(size)
-        const long e[3] = {o0, o1, o2};
         long first[3], last[3], lo[3], hi[3], padded[3];
+        holders(&p, 0, o0, first, last), holders(&p, 1, o1, first + 1, last + 1);
+        FOR_COLUMNS(size) {
         T s = 0;
-        for (int i = 0; i < 3; i++) holders(&p, i, e[i], first + i, last + i);
+        holders(&p, 2, o2, first + 2, last + 2);
         EACH(i, first[0], last[0], 1) EACH(j, first[1], last[1], 1) EACH(l, first[2], last[2], 1) {
             const long o[3] = {i, j, l};
             for (int k = 0; k < 3; k++) padded[k] = window(&p, k, o[k], lo + k, hi + k);
             s += LOAD(g, og + plane*outside + (i*p.out[1] + j)*p.out[2] + l)/(T)share(&p, lo, hi, padded);
         }
-        STORE(x, ox + at, s);
+        STORE(x, ox + row*p.size[2] + o2, s);
+        }
+    }
+}
+/* The same gradients where an item has planes of its own: it adds up in its plane. */
+kernel void pool_max_scatter(global T *x, long ox, global const E *g, long og, global const long *indices, long oi,
+                             Windows p, long count, long block)
+{
+    const long outside = p.out[0]*p.out[1]*p.out[2], inside = p.size[0]*p.size[1]*p.size[2];
+    for (long plane = (long)get_global_id(0)*block, end = LEAST(plane + block, count/inside); plane < end; plane++) {
+        global T *to = x + ox + plane*inside;
+        for (long i = 0; i < inside; i++) to[i] = 0;
+        for (long o = plane*outside; o < (plane + 1)*outside; o++) {
+            const ulong e = indices[oi + o];
+            if (e < inside) to[e] += LOAD(g, og + o);
+        }
+    }
+}
+kernel void pool_average_scatter(global T *x, long ox, global const E *g, long og, Windows p, long count, long block)
+{
+    const long outside = p.out[0]*p.out[1]*p.out[2], inside = p.size[0]*p.size[1]*p.size[2];
+    for (long plane = (long)get_global_id(0)*block, end = LEAST(plane + block, count/inside); plane < end; plane++) {
+        global T *to = x + ox + plane*inside;
+        long o = og + plane*outside, lo[3], hi[3], padded[3];
+        for (long i = 0; i < inside; i++) to[i] = 0;
+        EACH(o0, 0, p.out[0], 1) EACH(o1, 0, p.out[1], 1) {
+            padded[0] = window(&p, 0, o0, lo, hi), padded[1] = window(&p, 1, o1, lo + 1, hi + 1);
+            EACH(o2, 0, p.out[2], 1) {
+                padded[2] = window(&p, 2, o2, lo + 2, hi + 2);
+                const T s = LOAD(g, o++)/(T)share(&p, lo, hi, padded);
+                EACH(i, lo[0], hi[0], 1) EACH(j, lo[1], hi[1], 1) EACH(l, lo[2], hi[2], 1)
+                    to[(i*p.size[1] + j)*p.size[2] + l] += s;
+            }
+        }
     }
 }
 """
@@ -154,21 +203,26 @@ LOWEST = {0: "0", 1: "0", 2: "CHAR_MIN", 3: "SHRT_MIN", 4: "INT_MIN", 5: "LONG_M
 def _run(name, out, operands, windows, count):
     code = out.dtype.code
     device = _launch.device(_launch.code_of(out))
+    cpu = device.schedule == "cpu"
     compute = max(code, FLOAT) if code > INT64 else INT64
 
     def make():
         load = f"({_source.ctype(compute)})({_source.load(code, 'p_', '(i_)', max(code, FLOAT))})"
-        return (_source.prelude(device.schedule, device.fp64)
+        return (_source.prelude(device.schedule, device.fp64) + ("#define STRIPS\n" if cpu else "")
                 + f"#define E {_source.storage(code)}\ntypedef {_source.ctype(compute)} T;\n"
                 f"#define LOWEST {LOWEST.get(code, '-INFINITY')}\n#define LOAD(p_, i_) {load}\n"
                 f"#define STORE(p_, i_, v_) {_source.store(code, 'p_', '(i_)', '(v_)', compute)}\n" + SOURCE)  # fmt: skip
 
     numbers = windows.numbers
-    if name == "pool_max" and device.schedule == "cpu" and _squares(numbers):
-        name = "pool_max_2x2"
-        sizes, local, block = over_items(device, count // numbers[5], max(4096 // numbers[5], 1))
+    if cpu:
+        units, size = count // out.shape[-1], out.shape[-1]
+        if name.endswith("_gradient") and code == compute and windows.planes >= 2 * device.units:
+            name, units, size = name.replace("_gradient", "_scatter"), windows.planes, windows.inside
+        elif name == "pool_max" and _squares(numbers):
+            name = "pool_max_2x2"
+        sizes, local, block = over_items(device, units, max(4096 // size, 1))
     else:
-        sizes, local, block = over_items(device, count, 1024)
+        sizes, local, block = over_items(device, count)
     _launch.run(device, _launch.kernel(device, ("pool", code), name, make), sizes, local, out, *operands,
                 struct.pack("21q", *numbers), count, block)
 

@@ -11,6 +11,7 @@ ROWS = """
 #define PLAIN(K, i) X(K, x, i)
 #define EXPONENTIAL_OF(K, i) EXP(K, SHIFTED(K, i))
 #define SCALED(K, i) (EXPONENTIAL_OF(K, i)*q)
+#define TIMES(K, i) (X(K, y, i)*q)
 #define LOGARITHM(K, i) (SHIFTED(K, i) - d)
 SINGLE void softmax(global E *y, long oy, global const E *x, long ox, long rows, long n, long block, long logs)
 {
@@ -22,13 +23,20 @@ SINGLE void softmax(global E *y, long oy, global const E *x, long ox, long rows,
         x += r*n, y += r*n;
         T m, s;
         MAX(m, PLAIN, n)
-        SUM(s, EXPONENTIAL_OF, n)
         if (logs) {
+            SUM(s, EXPONENTIAL_OF, n)
             const T d = log(s);
             MAP(SX, y, LOGARITHM, n)
         } else {
+#if HALF /* rounds once */
+            SUM(s, EXPONENTIAL_OF, n)
             const T q = 1/s;
             MAP(SX, y, SCALED, n)
+#else
+            SUM_MAP(s, SX, y, EXPONENTIAL_OF, n)
+            const T q = 1/s;
+            MAP(SX, y, TIMES, n)
+#endif
         }
         x = xs, y = ys;
     }
@@ -59,50 +67,55 @@ SINGLE void softmax_gradient(global E *dx, long od, global const E *y, long oy, 
 }
 """
 
-# Over the middle of (outer, n, inner): a strip of neighbouring columns is a vector, or each an item.
+# Over the middle of (outer, n, inner): U vectors of neighbouring columns by one item, or a column each.
 COLUMNS = """
-#define AT (o*n*inner + j)
-#define SOFTMAX(K, K_) { \\
-    K m = -INFINITY; \\
-    A_##K_ s = 0; \\
-    for (long k = 0; k < n; k++) { const K v = X(K_, x, AT + k*inner); m = v > m ? v : m; } \\
-    for (long k = 0; k < n; k++) s += TO_A_##K_(EXP(K_, X(K_, x, AT + k*inner) - m)); \\
-    const K d = logs ? log(TO_##K_(s)) : 1/TO_##K_(s); \\
-    for (long k = 0; k < n; k++) { \\
-        const K v = X(K_, x, AT + k*inner) - m; \\
-        SX(K_, y, AT + k*inner, (logs ? v - d : EXP(K_, v)*d)); \\
-    } }
-#define BACK_SOFTMAX(K, K_) { \\
-    A_##K_ t = 0; \\
-    for (long k = 0; k < n; k++) { \\
-        const K v = X(K_, g, AT + k*inner); \\
-        t += TO_A_##K_(logs ? v : v*X(K_, y, AT + k*inner)); \\
-    } \\
-    const K s = TO_##K_(t); \\
-    for (long k = 0; k < n; k++) { \\
-        const K u = X(K_, y, AT + k*inner), v = X(K_, g, AT + k*inner); \\
-        SX(K_, dx, AT + k*inner, (logs ? v - EXP(K_, u)*s : u*(v - s))); \\
-    } }
-#define A_T A
-#define TO_A_T(v) ((A)(v))
-#define TO_T(v) ((T)(v))
-/* A vector's sums stay in its type: columns are rarely long. */
-#define A_V V
-#define TO_A_V(v) (v)
-#define TO_V(v) (v)
+#define EACH_LANE(U) for (int l = 0; l < U; l++)
+#define SOFTMAX(K, WIDTH_, U) { \\
+    K m[U], s[U]; \\
+    EACH_LANE(U) m[l] = -INFINITY, s[l] = 0; \\
+    for (long k = 0; k < n; k++) \\
+        EACH_LANE(U) { const K v = X_(K, x, ((o*n + k)*inner + j + l*WIDTH_)); m[l] = v > m[l] ? v : m[l]; } \\
+    for (long k = 0; k < n; k++) \\
+        EACH_LANE(U) s[l] += EXP_(K, (X_(K, x, ((o*n + k)*inner + j + l*WIDTH_)) - m[l])); \\
+    EACH_LANE(U) s[l] = logs ? m[l] + log(s[l]) : 1/s[l]; \\
+    for (long k = 0; k < n; k++) \\
+        EACH_LANE(U) { \\
+            const long at = (o*n + k)*inner + j + l*WIDTH_; \\
+            const K v = X_(K, x, at); \\
+            SX_(K, y, at, (logs ? v - s[l] : EXP_(K, (v - m[l]))*s[l])); \\
+        } }
+#define BACK_SOFTMAX(K, WIDTH_, U) { \\
+    K s[U]; \\
+    EACH_LANE(U) s[l] = 0; \\
+    for (long k = 0; k < n; k++) \\
+        EACH_LANE(U) { \\
+            const long at = (o*n + k)*inner + j + l*WIDTH_; \\
+            const K v = X_(K, g, at); \\
+            s[l] += logs ? v : v*X_(K, y, at); \\
+        } \\
+    for (long k = 0; k < n; k++) \\
+        EACH_LANE(U) { \\
+            const long at = (o*n + k)*inner + j + l*WIDTH_; \\
+            const K u = X_(K, y, at), v = X_(K, g, at); \\
+            SX_(K, dx, at, (logs ? v - EXP_(K, u)*s[l] : u*(v - s[l]))); \\
+        } }
+#define X_(K, p, i) X(K, p, i)
+#define SX_(K, p, i, v) SX(K, p, i, v)
+#define EXP_(K, x) EXP(K, x)
 #ifdef VECTORS
 #define ALL(WHAT) { \\
     const long strips = (inner + 63)/64, end = LEAST((long)get_global_id(0)*block + block, outer*strips); \\
     for (long c = (long)get_global_id(0)*block; c < end; c++) { \\
         const long o = c / strips, last = LEAST((c % strips + 1)*64, inner); \\
         long j = c % strips*64; \\
-        for (; j + W <= last; j += W) WHAT(V, V) \\
-        for (; j < last; j++) WHAT(T, T) \\
+        for (; j + 4*W <= last; j += 4*W) WHAT(V, W, 4) \\
+        for (; j + W <= last; j += W) WHAT(V, W, 1) \\
+        for (; j < last; j++) WHAT(T, 1, 1) \\
     } }
 #else
 #define ALL(WHAT) { \\
     const long c = get_global_id(0); \\
-    if (c < outer*inner) { const long o = c / inner, j = c % inner; WHAT(T, T) } }
+    if (c < outer*inner) { const long o = c / inner, j = c % inner; WHAT(T, 1, 1) } }
 #endif
 kernel void softmax_columns(global E *y, long oy, global const E *x, long ox, long outer, long n, long inner,
                             long block, long logs)
@@ -120,6 +133,7 @@ kernel void softmax_columns_gradient(global E *dx, long od, global const E *y, l
 
 LOSSES = """
 #define TARGET(k) (t[k] == ignore ? -1 : t[k] >= 0 && t[k] < n ? t[k] : (bad[0] = t[k], -1))
+#define TIMES_P(K, i) (Y(K, p, i)*q)
 /* The losses of rows and the weights of their targets; `bad` gets a target that is no class. */
 SINGLE void cross_entropy(global T *loss, global T *weights, global T *p, long op, global const E *x, long ox,
                           global const long *t, long ot, global const T *w, long ow, global long *bad, long ob, long ignore,
@@ -137,7 +151,10 @@ SINGLE void cross_entropy(global T *loss, global T *weights, global T *p, long o
         const long k = TARGET(r);
         T m, s;
         MAX(m, PLAIN, n)
-        SUM(s, EXPONENTIAL_OF, n)
+        if (op >= 0)
+            SUM_MAP(s, SY, p, EXPONENTIAL_OF, n)
+        else
+            SUM(s, EXPONENTIAL_OF, n)
         if (LEADER) {
             const T c = k < 0 ? 0 : ow < 0 ? 1 : w[k];
             loss[r] = k < 0 ? 0 : c*(log(s) - (X(T, x, k) - m));
@@ -145,7 +162,7 @@ SINGLE void cross_entropy(global T *loss, global T *weights, global T *p, long o
         }
         if (op >= 0) {
             const T q = 1/s;
-            MAP(SY, p, SCALED, n)
+            MAP(SY, p, TIMES_P, n)
         }
         x = xs, p = ps;
     }
