@@ -254,6 +254,99 @@ def dirichlet_gradients(out, sample, alpha, total):
     """What `dirichlet_gradients` of _operators/gamma.pyx says."""
 
 
+# ------------------------------------------------------------------ softmax and losses of classes
+
+
+def softmax(out, x, dim, log):
+    """out = softmax(x) over `dim`, or its logarithm."""
+
+
+def softmax_gradient(out, y, g, dim, log):
+    """The gradient of x by that of y = softmax(x) (or its logarithm)."""
+
+
+def cross_entropy(out, p, divisor, x, target, weight, ignore_index, reduction):
+    """-log softmax(x)[target] * weight[target] of x (rows, classes) or (classes), whose target is contiguous int64;
+    0 where the target is ignore_index, else IndexError where it is no class.  reduction 0: out has target's shape;
+    1: out is the mean, the sum over `divisor`, which gets the sum of the weights of targets that count; 2: the sum.
+    p (x's shape; None) becomes softmax(x).  weight (classes) may be None; p and divisor are never half.  Targets may
+    be none where out is one number."""
+
+
+def cross_entropy_gradient(out, p, target, weight, g, divisor, ignore_index):
+    """out = weight[target] * g / divisor * (p - 1 at the target); g has target's shape or none; divisor or None: 1."""
+
+
+def nll(out, divisor, x, target, weight, ignore_index, reduction):
+    """As cross_entropy, of -x[target] alone; x may be (n, classes, ...) with target (n, ...)."""
+
+
+def nll_gradient(out, target, weight, g, divisor, ignore_index):
+    """out (of x's shape) = -weight[target] * g / divisor at the targets, else 0."""
+
+
+# ------------------------------------------------------------------ normalisation
+
+
+def normalize(out, mean, rstd, x, weight, bias, groups, span, eps):
+    """Rows of x, as many as mean has elements: mean, rstd = 1 / sqrt(var + eps), out = (x - mean) * rstd * weight +
+    bias.  weight and bias (or None, float or out's dtype) have an element for every `span` of a row; they hold those of
+    `groups` rows after each other, and start again.  mean and rstd are never half."""
+
+
+def normalize_gradient(dx, dw, db, x, g, weight, mean, rstd, groups, span):
+    """The gradients of x, weight and bias in normalize, those that are not None."""
+
+
+def batch_norm(out, mean, rstd, x, weight, bias, running_mean, running_var, training, momentum, eps):
+    """out = (x - mean) * rstd * weight + bias per channel (dimension 1).  In training mean and variance are x's, and the
+    running ones (or None) move towards them by `momentum` (the variance unbiased); else they are the running ones."""
+
+
+def batch_norm_gradient(dx, dw, db, x, g, weight, mean, rstd, training):
+    """The gradients of x, weight and bias in batch_norm, those that are not None."""
+
+
+# ------------------------------------------------------------------ pooling
+
+
+def pool_max(out, indices, x, windows):
+    """The maximum of each window (`_kernels.pool.Windows`) of each plane, and its place in the plane (int64).  NaN wins,
+    then the last NaN, else the first of equals.  A window that is all padding gives the least value and a place that
+    is in no plane."""
+
+
+def pool_max_gradient(out, g, indices, windows):
+    """Each element of a plane gets the sum of g over the windows that it is the place of."""
+
+
+def pool_average(out, x, windows):
+    """The sum over each window over what `windows` says."""
+
+
+def pool_average_gradient(out, g, windows):
+    """Each element of a plane gets its share of g from the windows that it is in."""
+
+
+# ------------------------------------------------------------------ distances
+
+
+def distances(out, a, b, p):
+    """out (..., P, R) = the p-norms of the differences of the rows of a (..., P, M) and b (..., R, M)."""
+
+
+def distances_gradient(out, a, b, dist, g, p):
+    """The gradient of a by that of dist; p is neither 0 nor 2."""
+
+
+# ------------------------------------------------------------------ optimizers
+
+
+def optimizer_step(kind, param, grad, moments, constants):
+    """One step of formula `kind` of `_kernels/optim_steps.h`, in place: up to three moments (tensors or None) and the
+    constants k[0], k[1], ... of it.  All float32 or all float64, contiguous, of one size."""
+
+
 # ------------------------------------------------------------------
 
 NAMES = tuple(

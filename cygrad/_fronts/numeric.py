@@ -59,7 +59,7 @@ def _cdist_backward(node, g):
             _euclidean_pull(a, b, weights) if node.needs(0) else None,
             _euclidean_pull(b, a, weights.mT) if node.needs(1) else None,
         )
-    if cygrad.is_grad_enabled() or not a.is_cpu:
+    if cygrad.is_grad_enabled():
         pull = _distance_pull
     else:
         from cygrad._operators.distance import pull
@@ -106,12 +106,10 @@ def cdist(x1, x2, p=2.0, compute_mode=_MODES[0]):
         if p == 2 and (compute_mode == _MODES[1] or (compute_mode == _MODES[0] and many)):
             squares = a.square().sum(-1, keepdim=True) + b.square().sum(-1, keepdim=True).mT
             dist = (squares - 2 * (a @ b.mT)).clamp_(min=0).sqrt_()
-        elif a.is_cpu:
+        else:
             from cygrad._operators.distance import distances
 
             dist = distances(a.detach(), b.detach(), p)
-        else:
-            dist = (a.unsqueeze(-2) - b.unsqueeze(-3)).norm(p, -1)
     (dist,) = _core.record(
         (dist,), "CdistBackward0", (a, b), _cdist_backward, (a, b, dist), (float(p),)
     )

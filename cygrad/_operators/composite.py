@@ -11,14 +11,12 @@ import cygrad
 
 def _one_hot(target, weight, classes, axis, ignore_index, like):
     """weight[target] at the target's class along `axis`, zero elsewhere and where the target is ignored."""
-    counts = target != ignore_index
-    safe = cygrad.where(counts, target, cygrad.zeros_like(target))
-    value = cygrad.ones_like(target, dtype=like.dtype) if weight is None else weight.to(like.dtype)[safe]
-    value = value * counts.to(like.dtype)
-    shape = [*target.shape]
-    shape.insert(axis, classes)
-    hot = cygrad.zeros(shape, dtype=like.dtype, device=like.device)
-    return hot.scatter(axis, safe.unsqueeze(axis), value.unsqueeze(axis)), value
+    shape = [classes if i == axis else 1 for i in range(target.dim() + 1)]
+    target = target.unsqueeze(axis)
+    hot = (target == cygrad.arange(classes, device=target.device).view(shape)) & (target != ignore_index)
+    hot = hot.to(like.dtype)
+    hot = hot if weight is None else hot * weight.to(like.dtype).view(shape)
+    return hot, hot.sum(axis)
 
 
 def _spread(g, axis, reduction, divisor):
@@ -64,8 +62,8 @@ def cross_entropy(x, log_softmax, nll_loss, target, weight, ignore_index, reduct
     smooth = smooth * counts.to(smooth.dtype)
     if reduction == 1:
         if weight is not None:
-            safe = cygrad.where(counts, target.reshape(counts.shape), 0)
-            divisor = (weight[safe] * counts.to(weight.dtype)).sum()
+            target = target.reshape(counts.shape)
+            divisor = _one_hot(target, weight, classes, axis, ignore_index, x.detach())[1].sum()
         else:
             divisor = counts.sum()
         smooth = smooth.sum() / divisor

@@ -137,7 +137,7 @@ cdef class Device:
     cdef readonly Py_ssize_t limit, max_alloc
     cdef public Py_ssize_t allocated, reserved, max_allocated, max_reserved
     cdef bint cpu
-    cdef int units
+    cdef readonly int units
     cdef void* queue_handle
     cdef void* context_handle
     cdef Block** bins

@@ -11,8 +11,7 @@ Movement is by element size, arithmetic by element type; all kernels of a kind a
 import struct
 
 from cygrad import _core, _ops
-from cygrad.cl import _launch
-from cygrad.cl import sort as _sort
+from cygrad.cl import _launch, sort as _sort
 
 INT32, INT64 = 4, 5
 ANY = (1 << 63) - 1

@@ -412,9 +412,9 @@ class _DenseOptimizer(Optimizer):
     tensors come as real views.
     `_kept` names 0-d tensors of the state, whose new values come first in `_constants`.
 
-    `_loop` names the same formula in `_kernels/optim.h`, None if there is none. It takes the tensors of
+    `_loop` names the same formula in `_kernels/optim_steps.h`, None if there is none. It takes the tensors of
     the state that `_moments(group)` names, None for one that the options do without, and the
-    constants, and steps all parameters that are dense floats on the CPU; `_update` takes the
+    constants, and steps all parameters that are dense floats; `_update` takes the
     rest, and is what the tests hold the loop against.
     """
 

@@ -240,7 +240,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
         loss = _binary_cross_entropy_with_logits(input, target)
     else:  # the formula of PyTorch's documentation
         scale = (pos_weight - 1) * target + 1
-        loss = (1 - target) * input + scale * _softplus(-input, 1.0, math.inf)
+        loss = (1 - target) * input - scale * _logsigmoid(input)
     return reduced(loss if weight is None else loss * weight, reduction)
 
 

@@ -30,6 +30,8 @@ def _shaped(values, axis, dim):
 
 def _nearest(input, axis, out, scale, exact):
     size = input.shape[axis]
+    if out == size and input.dim() == 4 and not exact:  # whatever the scale
+        return input
     if out == 2 * size and not scale and not exact:
         return input.repeat_interleave(2, axis)
     # float32 throughout: the index rule is part of what the operator promises.
@@ -42,7 +44,7 @@ def _nearest(input, axis, out, scale, exact):
 
 def _linear(input, axis, out, scale, align_corners):
     size = input.shape[axis]
-    if out == size and not scale:
+    if out == size:  # whatever the scale
         return input
     wide = cygrad.float64 if input.dtype == cygrad.float64 else cygrad.float32
     where = _positions(size, out, scale, align_corners, True, input.device, wide)
@@ -105,6 +107,8 @@ def _antialiased(input, axis, out, scale, align_corners, mode):
     """Each place the sum of its neighbours by a filter that grows with the reduction, as Pillow has it."""
     kernel, radius = _FILTERS[mode]
     size = input.shape[axis]
+    if out == size:
+        return input
     if align_corners:
         ratio = (size - 1) / (out - 1) if out > 1 else 0.0
     else:
@@ -350,7 +354,11 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         return _sample_cubic(pick, sizes, where, padding_mode, align_corners)
     where = [_folded(w, s, padding_mode, align_corners) for w, s in zip(where, sizes, strict=False)]
     if mode == "nearest":
-        return pick([w.round().long() for w in where])
+        picked = pick([w.round().long() for w in where])
+        if grid.requires_grad:  # it takes part in the graph, by a gradient of zero
+            everywhere = cygrad.ones_like(where[0], dtype=cygrad.bool)
+            picked = picked + where[0].masked_fill(everywhere, 0.0).unsqueeze(1)
+        return picked
     total = 0
     lows = [w.floor() for w in where]
     for corner in range(2 ** n):
