@@ -112,7 +112,7 @@ def linear_index(out, x, dims, indices):
     stride; negative ones count from the end."""
 
 
-# ------------------------------------------------------------------ by mask or count: what returns something waits for it
+# ------------------------------------------------------------------ by mask or count: what returns something waits
 
 
 def positions(mask):
@@ -299,8 +299,9 @@ def normalize_gradient(dx, dw, db, x, g, weight, mean, rstd, groups, span):
 
 
 def batch_norm(out, mean, rstd, x, weight, bias, running_mean, running_var, training, momentum, eps):
-    """out = (x - mean) * rstd * weight + bias per channel (dimension 1).  In training mean and variance are x's, and the
-    running ones (or None) move towards them by `momentum` (the variance unbiased); else they are the running ones."""
+    """out = (x - mean) * rstd * weight + bias per channel (dimension 1).  In training mean and variance are x's, and
+    the running ones (or None) move towards them by `momentum` (the variance unbiased); else they are the running
+    ones."""
 
 
 def batch_norm_gradient(dx, dw, db, x, g, weight, mean, rstd, training):
@@ -311,9 +312,9 @@ def batch_norm_gradient(dx, dw, db, x, g, weight, mean, rstd, training):
 
 
 def pool_max(out, indices, x, windows):
-    """The maximum of each window (`_kernels.pool.Windows`) of each plane, and its place in the plane (int64).  NaN wins,
-    then the last NaN, else the first of equals.  A window that is all padding gives the least value and a place that
-    is in no plane."""
+    """The maximum of each window (`_kernels.pool.Windows`) of each plane, and its place in the plane (int64).  NaN
+    wins, then the last NaN, else the first of equals.  A window that is all padding gives the least value and a place
+    that is in no plane."""
 
 
 def pool_max_gradient(out, g, indices, windows):
