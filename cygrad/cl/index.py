@@ -33,6 +33,7 @@ STEPS = {
 COMMON = f"""
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
 #pragma OPENCL FP_CONTRACT OFF
+#define RANK {RANK}
 typedef struct {{ long nd, size[{RANK}], a[{RANK}], b[{RANK}], c[{RANK}]; }} Space;
 typedef struct {{ long size, step, wraps, wide, error, place; }} Check;
 """ + """
@@ -197,13 +198,23 @@ kernel void add_up(global long *count, long oc, long m, local long *sums)
     for (long i = from; i < to; i++) { const long v = count[i]; count[i] = sum; sum += v; }
 }
 
-kernel void coordinates(global long *out, long oo, global const long *flat, long of, long below, long size, long n,
-                        long share)
+kernel void coordinates(global long *out, long oo, global const long *flat, long of, Space s, long n, long share)
 {
-    const long to = LEAST(((long)get_global_id(0) + 1)*share, n);
-    for (long i = get_global_id(0)*share; i < to; i++) {
-        const ulong f = flat[of + i], b = below, s = size;
-        out[oo + i] = (f | b | s) >> 32 ? f / b % s : (uint)f / (uint)b % (uint)s;
+    const long from = get_global_id(0)*share, to = LEAST(from + share, n), inner = s.size[0];
+    long here[RANK], start = -inner; /* of the first element of the row */
+    for (long i = from; i < to; i++) {
+        const long f = flat[of + i];
+        if (f - start >= inner) {
+            ulong rest = (ulong)f / (ulong)inner;
+            start = rest*inner;
+            for (int k = 1; k < s.nd; k++) {
+                const ulong q = k + 1 < s.nd ? rest / (ulong)s.size[k] : 0;
+                here[k] = rest - q*s.size[k];
+                rest = q;
+            }
+        }
+        for (int k = 1; k < s.nd; k++) out[oo + (s.nd - 1 - k)*n + i] = here[k];
+        out[oo + (s.nd - 1)*n + i] = f - start;
     }
 }
 
@@ -282,6 +293,12 @@ KEYS(keys8, ulong)
 # costs less than to sort it; on a gpu the positions have been sorted by their places.
 SEGMENTS = {
     "cpu": """
+static inline long counted(global const void *index, long at, const long wide, const long back)
+{
+    const long i = wide ? ((global const long *)index)[at] : ((global const int *)index)[at];
+    return i < 0 ? i + back : i;
+}
+#define INDEX(l) counted(index, pc + (l)*p.c[0], c.wide, back)
 #define SEGMENTS(NAME, STEP) \\
 kernel void NAME(global T *b, long ob, global const T *a, long oa, global const void *index, long oc, Space p, \\
                  Space f, Check c, global int *word, long n, long range, long block) \\
@@ -295,17 +312,25 @@ kernel void NAME(global T *b, long ob, global const T *a, long oa, global const 
     for (long r = 0; r < rows; r++) { \\
         long pa = oa, pb = ob, pc = oc; \\
         PLACE(p, 1, r, pa, pb, pc) \\
-        for (long k = 0; k < q; k++, pa += p.a[0], pc += p.c[0]) { \\
-            const long i = c.wide ? ((global const long *)index)[pc] : ((global const int *)index)[pc]; \\
-            const long j = i < 0 ? i + back : i; \\
-            if ((ulong)(j - low) >= (ulong)range || j >= c.size) { \\
-                if ((ulong)j >= (ulong)c.size) index_at(index, pc, c, word); \\
-                continue; \\
+        for (long k = 0; k < q; k += 256, pa += 256*p.a[0], pc += 256*p.c[0]) { \\
+            const long m = LEAST(256, q - k); \\
+            uchar mine[257]; \\
+            int found = 0, bad = 0; \\
+            for (int l = 0; l < m; l++) { /* no branch to guess: what is not wanted is overwritten */ \\
+                const long j = INDEX(l); \\
+                mine[found] = l; \\
+                found += (ulong)(j - low) < (ulong)range; \\
+                bad |= (ulong)j >= (ulong)c.size; \\
             } \\
-            global T *const t = b + pb + j*step; \\
-            if (width == 1) *t = STEP(*t, a[pa]); \\
-            else if (sa == 1 && sb == 1) for (long x = 0; x < width; x++) t[x] = STEP(t[x], a[pa + x]); \\
-            else for (long x = 0; x < width; x++) t[x*sb] = STEP(t[x*sb], a[pa + x*sa]); \\
+            if (bad) for (int l = 0; l < m; l++) index_at(index, pc + l*p.c[0], c, word); \\
+            for (int l = 0; l < found; l++) { \\
+                const long j = INDEX(mine[l]), at = pa + mine[l]*p.a[0]; \\
+                global T *const t = b + pb + j*step; \\
+                if ((ulong)j >= (ulong)c.size) continue; \\
+                if (width == 1) *t = STEP(*t, a[at]); \\
+                else if (sa == 1 && sb == 1) for (long x = 0; x < width; x++) t[x] = STEP(t[x], a[at + x]); \\
+                else for (long x = 0; x < width; x++) t[x*sb] = STEP(t[x*sb], a[at + x*sa]); \\
+            } \\
         } \\
     } \\
 }
@@ -563,10 +588,13 @@ def interleave(counts):
     return out
 
 
-def coordinates(out, flat, below, size):
-    device = _device(out)
-    sizes, local, share = _shares(device, out.numel())
-    _launch.run(device, _places(device, "coordinates"), sizes, local, out, flat, below, size, out.numel(), share)
+def coordinates(out, flat, sizes):
+    device, n = _device(out), flat.numel()
+    if len(sizes) > RANK:
+        raise RuntimeError(f"more than {RANK} dimensions on an OpenCL device")
+    space = struct.pack(f"{1 + 4 * RANK}q", len(sizes), *reversed(sizes), *[0] * (4 * RANK - len(sizes)))
+    sizes, local, share = _shares(device, n)
+    _launch.run(device, _places(device, "coordinates"), sizes, local, out, flat, space, n, share)
 
 
 # ------------------------------------------------------------------ places known beforehand
