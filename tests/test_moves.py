@@ -37,7 +37,11 @@ MOVES = {
     "index_select": lambda x, d: (x.index_select(1, at(d, ROW).int()), x.transpose(0, 1).index_select(0, at(d, ROW))),
     "gather": lambda x, d: (x.gather(1, at(d, ALONG)), x.take(at(d, INDEX))),
     "scatter": lambda x, d: (x.scatter(1, at(d, ALONG)[:, :1], 1), x.scatter(1, at(d, ALONG)[:, :1], x[:3])),
-    "scatter_add": lambda x, d: (x.scatter_add(1, at(d, ALONG)[:, :4], x[:3]), x.scatter_add(0, at(d, ALONG)[:, :4], x)),
+    "scatter_add": lambda x, d: [x.scatter_add(k, at(d, ALONG)[:, :4], x) for k in (0, 1)],
+    "the last wins": lambda x, d: (
+        x.scatter(1, at(d, ALONG)[:, :4], x), x.index_copy(0, at(d, ROW), x[:4]),
+        x.index_put((at(d, ROW), at(d, ROW)), x[0, :, :]), x.put(at(d, ROW), x[0, :, 0]),
+    ),
     "index_add": lambda x, d: [
         x.index_add(k, torch.arange(n, device=d) * 2 % 3, x, alpha=2) for k, n in enumerate(x.shape)
     ],

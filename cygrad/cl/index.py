@@ -3,16 +3,15 @@
 An index is checked where it is used: one out of range is noted in the device's error word (`Device.error_word`), which
 whoever waits for the device next raises; its element is read as 0 and not written.
 
-Sums (and products, extremes) into elements that an index names several times are the same on every run: each element
-of the target is served by one work-item, which goes through the index in its order.
+What an index names several times is the same on every run, sums and which element is the last: each element of the
+target is served by one work-item, which goes through the index in its order.
 Movement is by element size, arithmetic by element type; all kernels of a kind are one program.
 """
 
 import struct
 
 from cygrad import _core, _ops
-from cygrad.cl import _launch
-from cygrad.cl import sort as _sort
+from cygrad.cl import _launch, sort as _sort
 
 INT32, INT64 = 4, 5
 ANY = (1 << 63) - 1
@@ -20,23 +19,23 @@ RANK = 12  # dimensions of a walk after merging
 WORD = {1: "uchar", 2: "ushort", 4: "uint", 8: "ulong"}
 TYPES = ("uchar", "uchar", "char", "short", "int", "long", "half", "ushort", "float", "double")
 UNSIGNED = {"char": "uchar", "short": "ushort", "int": "uint", "long": "ulong"}
-OPERATIONS = ("add", "mul", "amax", "amin")
+OPERATIONS = ("add", "mul", "amax", "amin", "put")
 STEPS = {
     "add": "(T)((U)a + (U)b)",
     "mul": "(T)((U)a*(U)b)",
     "amax": "a >= b || a != a ? a : b",
     "amin": "a <= b || a != a ? a : b",
+    "put": "b",
 }
 
 # Space: a walk over up to RANK dimensions, the innermost first, with the strides of three operands.
 # Check: what an index is measured by.
-COMMON = f"""
+COMMON = f"#define RANK {RANK}\n" + """
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
 #pragma OPENCL FP_CONTRACT OFF
-#define RANK {RANK}
-typedef struct {{ long nd, size[{RANK}], a[{RANK}], b[{RANK}], c[{RANK}]; }} Space;
-typedef struct {{ long size, step, wraps, wide, error, place; }} Check;
-""" + """
+typedef struct { long nd, size[RANK], a[RANK], b[RANK], c[RANK]; } Space;
+typedef struct { long size, step, wraps, wide, error, place; } Check;
+
 /* Offsets of flat position `at` in the dimensions from `first` on. */
 #define PLACE(s, first, at, pa, pb, pc) \\
     { ulong u_ = at; \\
@@ -432,6 +431,11 @@ def _dims(index, a, b, dim):
     return list(zip(index.shape, a.stride(), steps, index.stride(), strict=True))
 
 
+def _arithmetic(x, op):
+    """The dtype code to work in: of any integer of the size where elements only move."""
+    return x.dtype.code if op >= 0 else _sort.CODES[x.itemsize]
+
+
 def _long_or_int(index):
     return index if index.dtype.code in (INT32, INT64) else index.to(_core.DTYPES[INT64])
 
@@ -454,7 +458,7 @@ def gather(out, x, dim, index, wraps, error, place):
 
 
 def scatter(x, dim, index, src, op, wraps, error, place):
-    if op < 0:
+    if op < 0 and (index.numel() == 1 or not any(src.stride())):  # nothing to lose by a race
         _move("scatter", src, x, dim, index, wraps, error, place)
         return
     index = _long_or_int(index)
@@ -477,8 +481,9 @@ def _add_by_parts(x, dim, index, src, op, wraps, error, place):
     block = width if rows >= units else max(-(-width // units), 64)
     cells = rows * -(-width // block)
     parts = 1 if cells >= units or n < 4096 else units
-    _launch.run(device, _segments(device, x.dtype.code, OPERATIONS[op]), (parts, cells), (1, 1), x, src, index, space,
-                spaces, _check(index, x, dim, wraps, error, place), device.error_word(), n,
+    kernel = _segments(device, _arithmetic(x, op), OPERATIONS[op])
+    _launch.run(device, kernel, (parts, cells), (1, 1), x, src, index, space, spaces,
+                _check(index, x, dim, wraps, error, place), device.error_word(), n,
                 -(-x.shape[dim] // parts), block)  # fmt: skip
 
 
@@ -501,8 +506,9 @@ def _add_sorted(x, dim, index, src, op, wraps, error, place):
                 _check(index, x, dim, wraps, error, place), device.error_word(), none, n, share)  # fmt: skip
     key, place_of = _sort.sort_keys(dev, key, size, 1, n, (1 << none.bit_length()) - 1)
     many = index.numel() // n
-    _launch.run(device, _segments(device, x.dtype.code, f"{OPERATIONS[op]}{size}"), (n * many,),
-                (_sort.group_size(device),), key, place_of, x, src, space, _space(slices)[1], none, n, many)  # fmt: skip
+    kernel = _segments(device, _arithmetic(x, op), f"{OPERATIONS[op]}{size}")
+    _launch.run(device, kernel, (n * many,), (_sort.group_size(device),), key, place_of, x, src, space,
+                _space(slices)[1], none, n, many)  # fmt: skip
 
 
 def linear_index(out, x, dims, indices):
@@ -565,7 +571,7 @@ def masked_put(out, mask, src):
         raise _walk.too_few()
     if at.numel():
         src = src.detach().reshape(-1)[: at.numel()]
-        scatter(out.detach().view(-1), 0, at, src, -1, False, 0, 0)
+        _move("scatter", src, out.detach().view(-1), 0, at, False, 0, 0)
 
 
 def interleave(counts):
