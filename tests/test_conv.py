@@ -1,11 +1,16 @@
 """Convolutions against PyTorch, and their gradients of two orders by finite differences."""
 
+import os
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from families import check_gradients, compare, compare_errors, peer
 
+import cygrad
+from cygrad import cl
 from cygrad._fronts import nn as _nn
 
 CASES = [
@@ -119,3 +124,98 @@ def test_errors(x, w, b, extra):
             "output_padding": [0, 0], "groups": 1, **extra}  # fmt: skip
     arrays = [np.zeros(s, "float32") for s in (x, w) + (() if b is None else (b,))]
     compare_errors(*both(*args.values()), *arrays)
+
+
+# ------------------------------------------------------------------ other devices
+
+ACCURACY = {"float32": 1e-4, "float64": 1e-11, "float16": 5e-3, "bfloat16": 5e-2}
+
+
+def results(x, w, b, options, device, orders):
+    """A convolution on the device, its gradients, and the gradients of those, on the host as float64."""
+    operands = [t.to(device).requires_grad_(orders > 0) for t in (x, w, b) if t is not None]
+    y = _nn.convolution(*operands, *([None] if b is None else []), *options)
+    found = [y]
+    if orders:
+        first = cygrad.autograd.grad((y * y).sum(), operands, create_graph=orders > 1)
+        found += first
+    if orders > 1:
+        found += cygrad.autograd.grad(sum((g * g).sum() for g in first), operands)
+    return [t.detach().cpu().double() for t in found]
+
+
+def on_the_device(x, w, b, options, device, orders):
+    dtype = x.dtype.name if x.dtype.is_floating_point else None
+    pairs = zip(results(x, w, b, options, device, orders), results(x, w, b, options, "cpu", orders), strict=True)
+    for got, want in pairs:
+        if dtype is None:
+            assert cygrad.equal(got, want)
+        else:
+            scale = want.abs().max().item() if want.numel() else 0
+            cygrad.testing.assert_close(got, want, rtol=0, atol=ACCURACY[dtype] * (scale + 1e-6))
+
+
+@pytest.mark.parametrize("dtype", list(ACCURACY))
+def test_devices(device, dtype):
+    if device.type == "cpu":
+        pytest.skip("what the others are compared with")
+    done, seed = 0, 100
+    while done < (24 if dtype == "float32" else 6):
+        seed += 1
+        c = random_case(random.Random(seed))
+        options = [c[n] for n in ("stride", "padding", "dilation", "transposed", "output_padding", "groups")]
+        cin, cout = c["channels"]
+        shape = (cin, cout // c["groups"]) if c["transposed"] else (cout, cin // c["groups"])
+        x, w, b = (cygrad.randn(s).to(getattr(cygrad, dtype)) for s in (
+            (c["batch"], cin, *c["size"]), (*shape, *c["kernel"]), (cout,)))  # fmt: skip
+        if done % 3 == 1:               # neither operand contiguous
+            x, w = x.mT.contiguous().mT, w.transpose(0, 1).contiguous().transpose(0, 1)
+        try:
+            _nn.convolution(x, w, None, *options)
+        except RuntimeError:
+            continue
+        on_the_device(x, w, b if done % 2 else None, options, device, 2 if dtype == "float32" else 1)
+        done += 1
+
+
+def test_larger_on_devices(device):
+    if device.type == "cpu":
+        pytest.skip("what the others are compared with")
+    for nd, n, cin, cout, size, kernel, stride, padding, dilation, groups in CASES[:7]:
+        x, w, b = cygrad.randn(n, cin, *size), cygrad.randn(cout, cin // groups, *kernel), cygrad.randn(cout)
+        options = ([stride] * nd, [padding] * nd, [dilation] * nd, False, [0] * nd, groups)
+        on_the_device(x, w, b, options, device, 1)
+    same = [results(x, w, b, options, device, 1) for _ in range(2)]
+    assert all(cygrad.equal(*pair) for pair in zip(*same, strict=True))
+
+
+def test_integers_and_no_elements_on_devices(device):
+    options = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
+    for dtype in (cygrad.int64, cygrad.int32, cygrad.int16, cygrad.uint8):
+        x, w = cygrad.randint(0, 3, (2, 2, 6, 6)).to(dtype), cygrad.randint(0, 3, (3, 2, 3, 3)).to(dtype)
+        on_the_device(x, w, None, options, device, 0)
+    on_the_device(cygrad.ones(0, 2, 6, 6), cygrad.ones(3, 2, 3, 3), cygrad.ones(3), options, device, 1)
+    on_the_device(cygrad.ones(2, 6, 6), cygrad.ones(3, 2, 3, 3), cygrad.ones(3), options, device, 1)
+
+
+def test_meta():
+    x, w = cygrad.empty(2, 4, 9, 9, device="meta"), cygrad.empty(6, 2, 3, 3, device="meta")
+    y = cygrad.nn.functional.conv2d(x, w.requires_grad_(), stride=2, groups=2)
+    assert y.shape == (2, 6, 4, 4) and y.device.type == "meta"
+    y.sum().backward()
+    assert w.grad.shape == w.shape and w.grad.device.type == "meta"
+    t = cygrad.nn.functional.conv_transpose2d(x, cygrad.empty(4, 3, 2, 2, device="meta"), stride=2)
+    assert t.shape == (2, 3, 18, 18)
+    with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
+        cygrad.nn.functional.conv2d(x, cygrad.empty(6, 4, 3, 3))
+
+
+def test_the_other_schedule():
+    if os.environ.get("CYGRAD_CL_SCHEDULE") or not cl.device_count("opencl"):
+        pytest.skip("this is the other schedule, or there is no device")
+    other = "gpu" if cl.device_properties(1).type & 2 else "cpu"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-k", "devices and opencl and not float64 and not bfloat",
+         __file__], env=os.environ | {"CYGRAD_CL_SCHEDULE": other}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]

@@ -1,22 +1,19 @@
-"""The CPU's column of the primitives, as Python sees it: tests and tools read it.  Operators call `_kernels` directly."""
+"""The CPU's column of the primitives, as tests and tools see it.  Operators call `_kernels` directly."""
 
-from cygrad._kernels.index import (
-    compress,
-    coordinates,
-    gather,
-    interleave,
-    linear_index,
-    masked_put,
-    positions,
-    scatter,
-    triangle,
-    triangle_indices,
-    where,
+from cygrad._kernels import (
+    conv,
+    distance,
+    index,
+    matmul,
+    norm,
+    optim,
+    pool,
+    scan as _scan,
+    softmax as _softmax,
+    sort as _sort,
 )
-from cygrad._kernels.matmul import column_sum, dot, gemm, gemv, linear
 
-__all__ = [
-    "column_sum", "compress", "coordinates", "dot", "gather", "gemm", "gemv", "interleave", "linear", "linear_index",
-    "masked_put", "positions", "scatter", "triangle", "triangle_indices",
-    "where",
-]  # fmt: skip
+from . import primitives
+
+for _module in (conv, distance, index, matmul, norm, optim, pool, _scan, _softmax, _sort):
+    globals().update({name: getattr(_module, name) for name in primitives.NAMES if hasattr(_module, name)})

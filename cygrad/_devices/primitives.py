@@ -10,11 +10,11 @@ primitive gets tensors and fills tensors: bytes in, bytes out.  Unless its text 
 * nothing is recorded, no version counter moves, nothing is returned;
 * what does not depend on the data has been checked; indices out of range are for the primitive to find.
 
-Devices: `_kernels` by way of `cpu.py` (the CPU), `cygrad/cl` (OpenCL), `meta.py` (shapes without memory).  A device that
-lacks a primitive raises NotImplementedError with its name (`lacking`).
+Devices: `_kernels` by way of `cpu.py` (the CPU), `cygrad/cl` (OpenCL), `meta.py` (shapes without memory).  A device
+that lacks a primitive raises NotImplementedError with its name (`lacking`).
 """
 
-import inspect
+import types
 
 # ------------------------------------------------------------------ memory
 
@@ -43,8 +43,10 @@ def fill(dst, value):
 
 
 def elementwise(name, out, operands, params, compute):
-    """Row `name` (or a gradient such as "sigmoid.da") in dtype code `compute`, stored as out's dtype.  Operands have
-    out's shape and any dtype, or are Python numbers; `params` are the row's, None for a default.  `out` may be strided."""
+    """Row `name` (or a gradient such as "sigmoid.da") in dtype code `compute`, stored as out's dtype.
+
+    Operands have out's shape and any dtype, or are Python numbers; `params` are the row's, None for a default.  `out`
+    may be strided."""
 
 
 def where(out, cond, a, b):
@@ -78,7 +80,7 @@ def dot(out, a, b):
 
 
 def linear(out, x, weight, bias):
-    """out (rows, n), of any shape with as many elements, = x (rows, k) @ weight (n, k).T + bias (n) or None; k may be 0.
+    """out = x (rows, k) @ weight (n, k).T + bias (n), which may be None; out has rows * n elements; k may be 0.
     float32, float64 or complex."""
 
 
@@ -144,12 +146,213 @@ def triangle_indices(out, rows, columns, diagonal, lower):
     """out (2, n) = the rows and columns of all places of a matrix below (or above) a diagonal, with it, row by row."""
 
 
+# ------------------------------------------------------------------ convolutions
+#
+# In one to three dimensions, after (images, channels): x (n, c, size...), weight (o, c / groups, kernel...) and
+# y (n, o, pixels...), which is as large as stride, padding and dilation (tuples, padding alike at both ends) say, or as
+# the transposed convolution's output padding lets it be.  x and y may have no elements.  Real dtypes; integers wrap.
+
+
+def convolve(out, x, weight, bias, stride, padding, dilation, groups):
+    """out = y[n, o, p] = bias[o] + sum over c and k of weight[o, c, k] * x[n, c, p * stride + k * dilation - padding]:
+    the cross-correlation; outside of x there are zeros.  bias (o) may be None."""
+
+
+def convolve_input(out, y, weight, bias, stride, padding, dilation, groups):
+    """out = x, the adjoint of `convolve` in x: each y[n, o, p] * weight[o, c, k] added to where it was read; plus
+    bias (c), or None.  This is the transposed convolution."""
+
+
+def convolve_weight(out, x, y, stride, padding, dilation, groups):
+    """out = weight, the adjoint of `convolve` in the weight: the sums over images and pixels of x times y."""
+
+
+# ------------------------------------------------------------------ order
+# Every dtype has one order: NaN last, -0 equal to 0.  Complex numbers have none.
+
+
+def sort(values, indices, x, dim, descending):
+    """x sorted stably along `dim`, into `values` (None: not wanted) and `indices` (int64, places along dim)."""
+
+
+def choose(name, values, indices, x, dim, k, largest):
+    """Elements of x along `dim`, whose results have size k there for "topk" (the largest or smallest, in order), else
+    1: "kthvalue" (the k-th smallest, from 0), "median" (the lower of two; the first NaN), "nanmedian", "mode" (the
+    smallest of the most frequent, the last place it is at).  Of equal ones the first."""
+
+
+def order_rows(order, x):
+    """order (n) int64: the stable order of the rows of x (n, m), compared from the first column on."""
+
+
+def runs(group, x, order, nan_equal):
+    """group (n) int64: the number of the run of equal rows, from 0, that row order[i] of x (n, m) is in (order None:
+    row i).  Returns how many runs there are.  NaN equals NaN if nan_equal, or where m > 1."""
+
+
+def run_places(first, inverse, counts, group, order):
+    """Of `runs`: first (runs) is the place i where each begins, counts (runs) its length; inverse[order[i]] =
+    group[i]."""
+
+
+def search(out, bounds, values, sorter, right):
+    """out int64, of values' shape: the first place in sorted `bounds` (n), or in the row of bounds (..., n) that a
+    value is in, with an element not less (right: greater) than it; sorter (None or int64, of bounds' shape) sorts
+    bounds."""
+
+
+def bincount(out, x):
+    """out (bins) int64: how often each number 0 .. bins - 1 is in x (int64)."""
+
+
+def histc(out, x, low, high):
+    """out (bins): how many elements of x (float32 or float64) lie in each of equal bins from low to high, which both
+    count."""
+
+
+# ------------------------------------------------------------------ running operators
+
+
+def scan(name, out, indices, x, dim):
+    """out, of x's shape and dtype: "cumsum", "cumprod", "logcumsumexp", "cummax" or "cummin" along `dim`; half types
+    are joined in float32.  indices (int64; extremes only): the last place of equal ones; NaN stays."""
+
+
+# ------------------------------------------------------------------ random numbers
+# The CPU's are in _kernels/random.pyx, on raw memory.
+
+
+def generator(dev=None, seed=None):
+    """A new stream of random numbers, or the default one of a device, which begins at `seed`.  It has `seed`, `offset`,
+    start(seed), set_offset, state_bytes and set_state_bytes."""
+
+
+def random(name, out, generator, params):
+    """Fills `out` from a stream: "uniform" (from, to), "normal" (mean, std), "log_normal" (mean, std), "bernoulli" (p),
+    "exponential" (rate), "cauchy" (median, sigma), "geometric" (p), "integers" (the least, how many, whether they are
+    drawn from two words each)."""
+
+
+def random_of(name, out, generator, operands):
+    """out[i] drawn by operands of out's shape: "bernoulli" (float32 chances), "poisson" (rates), "standard_gamma"
+    (shapes), "binomial" (trials, chances)."""
+
+
+def randperm(out, generator):
+    """out (n) = a permutation of 0 .. n - 1."""
+
+
+def dropout(out, mask, x, generator, p):
+    """mask (bool) = 1 with probability 1 - p, else 0; out = x * mask / (1 - p).  All contiguous."""
+
+
+def gamma_gradients(out, alpha, sample):
+    """How gamma samples move with their shapes, see _operators/gamma.pyx; float32 or float64."""
+
+
+def dirichlet_gradients(out, sample, alpha, total):
+    """What `dirichlet_gradients` of _operators/gamma.pyx says."""
+
+
+# ------------------------------------------------------------------ softmax and losses of classes
+
+
+def softmax(out, x, dim, log):
+    """out = softmax(x) over `dim`, or its logarithm."""
+
+
+def softmax_gradient(out, y, g, dim, log):
+    """The gradient of x by that of y = softmax(x) (or its logarithm)."""
+
+
+def cross_entropy(out, p, divisor, x, target, weight, ignore_index, reduction):
+    """-log softmax(x)[target] * weight[target] of x (rows, classes) or (classes), whose target is contiguous int64;
+    0 where the target is ignore_index, else IndexError where it is no class.  reduction 0: out has target's shape;
+    1: out is the mean, the sum over `divisor`, which gets the sum of the weights of targets that count; 2: the sum.
+    p (x's shape; None) becomes softmax(x).  weight (classes) may be None; p and divisor are never half.  Targets may
+    be none where out is one number."""
+
+
+def cross_entropy_gradient(out, p, target, weight, g, divisor, ignore_index):
+    """out = weight[target] * g / divisor * (p - 1 at the target); g has target's shape or none; divisor or None: 1."""
+
+
+def nll(out, divisor, x, target, weight, ignore_index, reduction):
+    """As cross_entropy, of -x[target] alone; x may be (n, classes, ...) with target (n, ...)."""
+
+
+def nll_gradient(out, target, weight, g, divisor, ignore_index):
+    """out (of x's shape) = -weight[target] * g / divisor at the targets, else 0."""
+
+
+# ------------------------------------------------------------------ normalisation
+
+
+def normalize(out, mean, rstd, x, weight, bias, groups, span, eps):
+    """Rows of x, as many as mean has elements: mean, rstd = 1 / sqrt(var + eps), out = (x - mean) * rstd * weight +
+    bias.  weight and bias (or None, float or out's dtype) have an element for every `span` of a row; they hold those of
+    `groups` rows after each other, and start again.  mean and rstd are never half."""
+
+
+def normalize_gradient(dx, dw, db, x, g, weight, mean, rstd, groups, span):
+    """The gradients of x, weight and bias in normalize, those that are not None."""
+
+
+def batch_norm(out, mean, rstd, x, weight, bias, running_mean, running_var, training, momentum, eps):
+    """out = (x - mean) * rstd * weight + bias per channel (dimension 1).  In training mean and variance are x's, and the
+    running ones (or None) move towards them by `momentum` (the variance unbiased); else they are the running ones."""
+
+
+def batch_norm_gradient(dx, dw, db, x, g, weight, mean, rstd, training):
+    """The gradients of x, weight and bias in batch_norm, those that are not None."""
+
+
+# ------------------------------------------------------------------ pooling
+
+
+def pool_max(out, indices, x, windows):
+    """The maximum of each window (`_kernels.pool.Windows`) of each plane, and its place in the plane (int64).  NaN wins,
+    then the last NaN, else the first of equals.  A window that is all padding gives the least value and a place that
+    is in no plane."""
+
+
+def pool_max_gradient(out, g, indices, windows):
+    """Each element of a plane gets the sum of g over the windows that it is the place of."""
+
+
+def pool_average(out, x, windows):
+    """The sum over each window over what `windows` says."""
+
+
+def pool_average_gradient(out, g, windows):
+    """Each element of a plane gets its share of g from the windows that it is in."""
+
+
+# ------------------------------------------------------------------ distances
+
+
+def distances(out, a, b, p):
+    """out (..., P, R) = the p-norms of the differences of the rows of a (..., P, M) and b (..., R, M)."""
+
+
+def distances_gradient(out, a, b, dist, g, p):
+    """The gradient of a by that of dist; p is neither 0 nor 2."""
+
+
+# ------------------------------------------------------------------ optimizers
+
+
+def optimizer_step(kind, param, grad, moments, constants):
+    """One step of formula `kind` of `_kernels/optim_steps.h`, in place: up to three moments (tensors or None) and the
+    constants k[0], k[1], ... of it.  All float32 or all float64, contiguous, of one size."""
+
+
 # ------------------------------------------------------------------
 
 NAMES = tuple(
     name
     for name, f in globals().items()
-    if inspect.isfunction(f) and f.__module__ == __name__ and not name.startswith("_")
+    if isinstance(f, types.FunctionType)
 )
 
 

@@ -5,7 +5,7 @@ import math
 import cygrad
 from cygrad import _core, return_types as _return_types
 from cygrad._core import Tensor
-from cygrad._operators.family import C_TYPE_NAMES, deliver
+from cygrad._operators.family import deliver
 
 
 def _kind(x):
@@ -59,7 +59,7 @@ def _cdist_backward(node, g):
             _euclidean_pull(a, b, weights) if node.needs(0) else None,
             _euclidean_pull(b, a, weights.mT) if node.needs(1) else None,
         )
-    if cygrad.is_grad_enabled() or not a.is_cpu:
+    if cygrad.is_grad_enabled():
         pull = _distance_pull
     else:
         from cygrad._operators.distance import pull
@@ -106,12 +106,10 @@ def cdist(x1, x2, p=2.0, compute_mode=_MODES[0]):
         if p == 2 and (compute_mode == _MODES[1] or (compute_mode == _MODES[0] and many)):
             squares = a.square().sum(-1, keepdim=True) + b.square().sum(-1, keepdim=True).mT
             dist = (squares - 2 * (a @ b.mT)).clamp_(min=0).sqrt_()
-        elif a.is_cpu:
+        else:
             from cygrad._operators.distance import distances
 
             dist = distances(a.detach(), b.detach(), p)
-        else:
-            dist = (a.unsqueeze(-2) - b.unsqueeze(-3)).norm(p, -1)
     (dist,) = _core.record(
         (dist,), "CdistBackward0", (a, b), _cdist_backward, (a, b, dist), (float(p),)
     )
@@ -270,7 +268,7 @@ def _given_edges(x, bins):
                 f"for dimension {i}"
             )
         if edges.dtype != x.dtype:
-            kinds = [C_TYPE_NAMES[t.dtype.code] for t in (x, edges)]
+            kinds = [_core.C_TYPE_NAMES[t.dtype.code] for t in (x, edges)]
             raise RuntimeError(
                 "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
                 f"{kinds[0]} and bins for dimension {i} with dtype {kinds[1]}"

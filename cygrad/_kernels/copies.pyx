@@ -48,6 +48,18 @@ cdef Tensor back_to(Tensor r, int dt):
     return other
 
 
+cdef Tensor work_on(Tensor out):
+    """Where a kernel writes `out`: `out` itself, or a float tensor in place of a half one (see settle)."""
+    return new_tensor(out.nd, out.sizes, FLOAT, out.dev) if out.dt == HALF or out.dt == BFLOAT16 else out
+
+
+cdef int settle(Tensor out, Tensor r) except -1:
+    """Rounds what was worked on in place of `out`."""
+    if r is not out:
+        copy_into(out, r)
+    return 0
+
+
 cdef Tensor like(Tensor t, int dt):
     return new_tensor(t.nd, t.sizes, dt, t.dev)
 

@@ -11,6 +11,7 @@
 #include "_level.h"
 
 #define CG_LANES 16
+#define CG_BLOCK 4096 /* elements that are summed in their own type */
 CG_FUSED
 
 /* exp by 2^n * e^r, |r| <= ln 2 / 2, n from the low bits of a sum with 1.5 * 2^23; error below 1 unit in the last place
@@ -207,25 +208,55 @@ CG_LEVELED static void cg_cross_entropy_back_##X(ptrdiff_t rows, ptrdiff_t n, co
         dx[t] -= c; \
     } \
 } \
-CG_HELPER T cg_sum_##X(ptrdiff_t n, const T *x) \
+/* Sums of rows: float32 within a block, blocks in double, so that long rows keep their digits. */ \
+CG_HELPER double cg_sum_##X(ptrdiff_t n, const T *x) \
 { \
-    T s[CG_LANES] = {0}; \
-    ptrdiff_t i = 0; \
-    for (; i + CG_LANES <= n; i += CG_LANES) \
-        for (int l = 0; l < CG_LANES; l++) s[l] += x[i + l]; \
-    for (int l = 0; i < n; i++, l++) s[l] += x[i]; \
-    CG_SUM_LANES(T, s) \
-    return s[0]; \
+    double total = 0; \
+    for (ptrdiff_t i = 0; i < n;) { \
+        const ptrdiff_t end = n - i < CG_BLOCK ? n : i + CG_BLOCK; \
+        T s[CG_LANES] = {0}; \
+        for (; i + CG_LANES <= end; i += CG_LANES) \
+            for (int l = 0; l < CG_LANES; l++) s[l] += x[i + l]; \
+        for (int l = 0; i < end; i++, l++) s[l] += x[i]; \
+        CG_SUM_LANES(T, s) \
+        total += s[0]; \
+    } \
+    return total; \
 } \
-CG_HELPER T cg_square_sum_##X(ptrdiff_t n, const T *x, T mean) \
+CG_HELPER double cg_square_sum_##X(ptrdiff_t n, const T *x, T mean) \
 { \
-    T s[CG_LANES] = {0}; \
-    ptrdiff_t i = 0; \
-    for (; i + CG_LANES <= n; i += CG_LANES) \
-        for (int l = 0; l < CG_LANES; l++) s[l] += (x[i + l] - mean) * (x[i + l] - mean); \
-    for (int l = 0; i < n; i++, l++) s[l] += (x[i] - mean) * (x[i] - mean); \
-    CG_SUM_LANES(T, s) \
-    return s[0]; \
+    double total = 0; \
+    for (ptrdiff_t i = 0; i < n;) { \
+        const ptrdiff_t end = n - i < CG_BLOCK ? n : i + CG_BLOCK; \
+        T s[CG_LANES] = {0}; \
+        for (; i + CG_LANES <= end; i += CG_LANES) \
+            for (int l = 0; l < CG_LANES; l++) s[l] += (x[i + l] - mean) * (x[i + l] - mean); \
+        for (int l = 0; i < end; i++, l++) s[l] += (x[i] - mean) * (x[i] - mean); \
+        CG_SUM_LANES(T, s) \
+        total += s[0]; \
+    } \
+    return total; \
+} \
+/* Adds the sums of g and of g * (x - mean), with g weighed by u if that is not null. */ \
+CG_HELPER void cg_dots_##X(ptrdiff_t n, const T *g, const T *u, const T *x, T mean, double *sum, double *dot) \
+{ \
+    for (ptrdiff_t i = 0; i < n;) { \
+        const ptrdiff_t end = n - i < CG_BLOCK ? n : i + CG_BLOCK; \
+        T s[CG_LANES] = {0}, t[CG_LANES] = {0}; \
+        for (; i + CG_LANES <= end; i += CG_LANES) \
+            for (int l = 0; l < CG_LANES; l++) { \
+                const T v = u ? g[i + l] * u[i + l] : g[i + l]; \
+                s[l] += v; \
+                t[l] += v * (x[i + l] - mean); \
+            } \
+        for (int l = 0; i < end; i++, l++) { \
+            const T v = u ? g[i] * u[i] : g[i]; \
+            s[l] += v; \
+            t[l] += v * (x[i] - mean); \
+        } \
+        CG_SUM_LANES(T, s) CG_SUM_LANES(T, t) \
+        *sum += s[0], *dot += t[0]; \
+    } \
 } \
 /* Rows of n: mean, 1 / sqrt(var + eps), y = (x - mean) * rstd * weight + bias.  weight and bias have a value for each \
  * `span` elements (layer norm 1, group norm the pixels of a channel), the ones of row r start at r % groups * n / span. */ \
@@ -235,8 +266,8 @@ CG_LEVELED static void cg_normalize_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t n,
     for (ptrdiff_t r = lo; r < hi; r++) { \
         const T *a = x + r * n; \
         T *o = y + r * n; \
-        const T m = cg_sum_##X(n, a) / (T)n; \
-        const T q = (T)(1.0 / sqrt((double)(cg_square_sum_##X(n, a, m) / (T)n) + eps)); \
+        const T m = (T)(cg_sum_##X(n, a) / (double)n); \
+        const T q = (T)(1.0 / sqrt(cg_square_sum_##X(n, a, m) / (double)n + eps)); \
         const ptrdiff_t c0 = r % groups * (n / span); \
         mean[r] = m, rstd[r] = q; \
         if (span == 1 && weight && bias) \
@@ -262,41 +293,24 @@ CG_LEVELED static void cg_normalize_back_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff
         T *o = dx + r * n; \
         const T m = mean[r], q = rstd[r]; \
         const ptrdiff_t c0 = r % groups * (n / span); \
-        T s[CG_LANES] = {0}, t[CG_LANES] = {0}; \
+        double sum = 0, dot = 0; \
         if (span == 1) { \
             const T *const u = weight ? weight + c0 : 0; \
-            ptrdiff_t i = 0; \
-            for (; i + CG_LANES <= n; i += CG_LANES) \
-                for (int l = 0; l < CG_LANES; l++) { \
-                    const T v = u ? h[i + l] * u[i + l] : h[i + l]; \
-                    s[l] += v; \
-                    t[l] += v * (a[i + l] - m); \
-                } \
-            for (int l = 0; i < n; i++, l++) { \
-                const T v = u ? h[i] * u[i] : h[i]; \
-                s[l] += v; \
-                t[l] += v * (a[i] - m); \
-            } \
-            CG_SUM_LANES(T, s) CG_SUM_LANES(T, t) \
-            const T c = s[0] / (T)n, d = t[0] * q * q / (T)n; \
+            cg_dots_##X(n, h, u, a, m, &sum, &dot); \
+            const T c = (T)(sum / (double)n), d = (T)(dot / (double)n) * q * q; \
             if (u) \
-                for (i = 0; i < n; i++) o[i] = q * (h[i] * u[i] - c - (a[i] - m) * d); \
+                for (ptrdiff_t i = 0; i < n; i++) o[i] = q * (h[i] * u[i] - c - (a[i] - m) * d); \
             else \
-                for (i = 0; i < n; i++) o[i] = q * (h[i] - c - (a[i] - m) * d); \
+                for (ptrdiff_t i = 0; i < n; i++) o[i] = q * (h[i] - c - (a[i] - m) * d); \
             continue; \
         } \
-        T sum = 0, dot = 0; \
         for (ptrdiff_t c = 0; c < n / span; c++) { \
-            const T k = weight ? weight[c0 + c] : (T)1; \
-            T u[CG_LANES] = {0}, v[CG_LANES] = {0}; \
-            ptrdiff_t i = c * span, end = i + span; \
-            for (; i + CG_LANES <= end; i += CG_LANES) \
-                for (int l = 0; l < CG_LANES; l++) u[l] += h[i + l], v[l] += h[i + l] * (a[i + l] - m); \
-            for (int l = 0; i < end; i++, l++) u[l] += h[i], v[l] += h[i] * (a[i] - m); \
-            CG_SUM_LANES(T, u) CG_SUM_LANES(T, v) \
-            sum += k * u[0], dot += k * v[0]; \
+            const double k = weight ? weight[c0 + c] : (T)1; \
+            double s = 0, t = 0; \
+            cg_dots_##X(span, h + c * span, 0, a + c * span, m, &s, &t); \
+            sum += k * s, dot += k * t; \
         } \
-        const T c1 = sum / (T)n, d = dot * q * q / (T)n; \
+        const T c1 = (T)(sum / (double)n), d = (T)(dot / (double)n) * q * q; \
         for (ptrdiff_t c = 0; c < n / span; c++) { \
             const T k = weight ? weight[c0 + c] : (T)1; \
             for (ptrdiff_t i = c * span; i < (c + 1) * span; i++) o[i] = q * (h[i] * k - c1 - (a[i] - m) * d); \
@@ -318,19 +332,14 @@ CG_LEVELED static void cg_affine_channels_##X(ptrdiff_t images, ptrdiff_t channe
     ptrdiff_t groups, const T *x, const T *g, const T *mean, const T *rstd, T *dw, T *db) \
 { \
     for (ptrdiff_t c = 0; c < channels; c++) { \
-        T w = 0, b = 0; \
+        double w = 0, b = 0; \
         for (ptrdiff_t i = 0; i < images; i++) { \
-            const ptrdiff_t row = i * groups + c / (channels / groups); \
-            const T *a = x + (i * channels + c) * span, *h = g + (i * channels + c) * span; \
-            T u[CG_LANES] = {0}, v[CG_LANES] = {0}; \
-            ptrdiff_t k = 0; \
-            for (; k + CG_LANES <= span; k += CG_LANES) \
-                for (int l = 0; l < CG_LANES; l++) u[l] += h[k + l], v[l] += h[k + l] * (a[k + l] - mean[row]); \
-            for (int l = 0; k < span; k++, l++) u[l] += h[k], v[l] += h[k] * (a[k] - mean[row]); \
-            CG_SUM_LANES(T, u) CG_SUM_LANES(T, v) \
-            b += u[0], w += v[0] * rstd[row]; \
+            const ptrdiff_t row = i * groups + c / (channels / groups), at = (i * channels + c) * span; \
+            double dot = 0; \
+            cg_dots_##X(span, g + at, 0, x + at, mean[row], &b, &dot); \
+            w += dot * rstd[row]; \
         } \
-        dw[c] = w, db[c] = b; \
+        dw[c] = (T)w, db[c] = (T)b; \
     } \
 } \
 /* Batch norm over (images, channels, pixels), channels [lo, hi).  Statistics: biased mean and variance. */ \
@@ -352,11 +361,11 @@ CG_LEVELED static void cg_channel_stats_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_
         return; \
     } \
     for (ptrdiff_t c = lo; c < hi; c++) { \
-        T s = 0, q = 0; \
+        double s = 0, q = 0; \
         for (ptrdiff_t i = 0; i < images; i++) s += cg_sum_##X(pixels, x + (i * channels + c) * pixels); \
-        const T m = s / n; \
+        const T m = (T)(s / n); \
         for (ptrdiff_t i = 0; i < images; i++) q += cg_square_sum_##X(pixels, x + (i * channels + c) * pixels, m); \
-        mean[c] = m, var[c] = q / n; \
+        mean[c] = m, var[c] = (T)(q / n); \
     } \
 } \
 /* y = x * scale + shift per channel, images [lo, hi). */ \
@@ -391,14 +400,9 @@ CG_LEVELED static void cg_channel_dots_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t
         } \
         for (ptrdiff_t c = lo; c < hi; c++) { \
             const T *a = x + (i * channels + c) * pixels, *h = g + (i * channels + c) * pixels; \
-            const T m = mean[c]; \
-            T u[CG_LANES] = {0}, v[CG_LANES] = {0}; \
-            ptrdiff_t k = 0; \
-            for (; k + CG_LANES <= pixels; k += CG_LANES) \
-                for (int l = 0; l < CG_LANES; l++) u[l] += h[k + l], v[l] += h[k + l] * (a[k + l] - m); \
-            for (int l = 0; k < pixels; k++, l++) u[l] += h[k], v[l] += h[k] * (a[k] - m); \
-            CG_SUM_LANES(T, u) CG_SUM_LANES(T, v) \
-            sum[c] += u[0], dot[c] += v[0]; \
+            double u = 0, v = 0; \
+            cg_dots_##X(pixels, h, 0, a, mean[c], &u, &v); \
+            sum[c] += (T)u, dot[c] += (T)v; \
         } \
     } \
 } \

@@ -30,7 +30,7 @@ CG_HELPER void cg_window(const cg_pool *p, int i, ptrdiff_t o, ptrdiff_t *lo, pt
     *hi = end < p->size[i] ? end : p->size[i];
 }
 
-#define CG_POOLS(T, X) \
+#define CG_POOLS(T, X, LEAST) \
 /* 2 x 2 windows side by side, the common case, in a form that vectorises.  NaN wins, the later of equals loses. */ \
 CG_LEVELED static void cg_max_2x2_##X(const T *restrict x, ptrdiff_t width, ptrdiff_t height, ptrdiff_t ow, \
                                       ptrdiff_t oh, T *restrict y, int64_t *restrict at) \
@@ -68,7 +68,7 @@ static void cg_max_pool_##X(const cg_pool *p, const T *x, T *y, int64_t *at) \
             for (ptrdiff_t o2 = 0; o2 < p->out[2]; o2++) { \
                 cg_window(p, 2, o2, &lo[2], &hi[2], &padded); \
                 ptrdiff_t k = lo[0] * area + lo[1] * p->size[2] + lo[2]; \
-                T m = x[k]; \
+                T m = LEAST; /* stays where the window has padding only */ \
                 for (ptrdiff_t i = lo[0]; i < hi[0]; i += d0) \
                     for (ptrdiff_t j = lo[1]; j < hi[1]; j += d1) { \
                         const T *row = x + i * area + j * p->size[2]; \
@@ -83,11 +83,12 @@ static void cg_max_pool_##X(const cg_pool *p, const T *x, T *y, int64_t *at) \
         } \
     } \
 } \
-/* The gradient goes to where the maximum was. */ \
+/* The gradient goes to where the maximum was: nowhere from a window of padding, whose place is outside. */ \
 static void cg_unpool_##X(ptrdiff_t n, ptrdiff_t size, const T *g, const int64_t *at, T *x) \
 { \
     memset(x, 0, size * sizeof(T)); \
-    for (ptrdiff_t i = 0; i < n; i++) x[at[i]] += g[i]; \
+    for (ptrdiff_t i = 0; i < n; i++) \
+        if ((size_t)at[i] < (size_t)size) x[at[i]] += g[i]; \
 }
 
 #define CG_AVERAGES(T, A, X) \
@@ -119,9 +120,9 @@ static void cg_avg_pool_##X(const cg_pool *p, T *x, T *y, int backward) \
         } \
     } \
 }
-CG_POOLS(float, f32)
-CG_POOLS(double, f64)
-CG_POOLS(int64_t, i64)
+CG_POOLS(float, f32, -INFINITY)
+CG_POOLS(double, f64, -INFINITY)
+CG_POOLS(int64_t, i64, INT64_MIN)
 CG_AVERAGES(float, float, f32)
 CG_AVERAGES(double, double, f64)
 CG_AVERAGES(int64_t, int64_t, i64)

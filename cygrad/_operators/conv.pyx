@@ -1,709 +1,80 @@
-"""Convolutions of one, two and three dimensions on the CPU.
+"""Convolutions of one, two and three dimensions, and transposed ones: arguments, shapes, gradients.
 
-Design
-------
-* Three bilinear maps close under differentiation: the product y = F(x, w), its adjoint in the input x = I(y, w), which
-  is also the transposed convolution, and its adjoint in the weight w = W(x, y).  The derivative of each is the others,
-  so every order of gradient exists.
-* F and I are one computation.  The image is copied once, padded, into a buffer that a core's own cache holds; strides
-  become phases (x[::2] and x[1::2] side by side), after which every convolution has stride 1 and row k of its im2col
-  matrix is the buffer shifted by a constant.  A register tile of 8 channels by 48 pixels reads those shifted rows
-  directly (`_kernels/conv_tiles.h`): no im2col matrix is written, and the accumulators stay in registers over all taps.
-  The adjoint in the input with stride s is s**d such products, one for each residue of the input position.
-* W keeps a tile of 4 channels by 6 taps in registers while the pixels of many images run by; many channels on few
-  pixels, where that tile would be filled and emptied too often, go to BLAS.
-* Weights that do not fit the cache are read once for several images.
-* Threads share out images (or pixels of one image); a thread's sums do not depend on their number, so results are the
-  same bits for any.
-Refused: im2col with BLAS throughout (slower at few channels: it writes 25 times the input to read it once).
-The file is over 800 lines because the three maps share their geometry, plans and buffers.
+Three bilinear maps close under differentiation: the product y = F(x, w), its adjoint in the input x = I(y, w), which is
+also the transposed convolution, and its adjoint in the weight w = W(x, y).  The derivative of each is the others, so
+every order of gradient exists.  Each is a primitive: convolve, convolve_input, convolve_weight.
 """
-from cython.parallel cimport prange
-from libc.string cimport memset
-
 from cygrad import _core
 from cygrad._operators import complex as _complex
-from cygrad._core cimport (
-    INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, grad_enabled, is_complex_code, itemsize_of)
-from cygrad._kernels.copies cimport as_float, back_to, shaped, vector
-from cygrad._operators.family cimport need_real_cpu, wants
-from cygrad._kernels.matmul cimport Matrix, parallel_gemm
-from cygrad._ops cimport num_threads
-
-cdef extern from "_kernels/conv.h" nogil:
-    ctypedef struct cg_segment:
-        Py_ssize_t g, b, n
-    ctypedef struct cg_tiles_f32:
-        int vw, mr, nv, gr, gt
-    ctypedef struct cg_tiles_f64:
-        int vw, mr, nv, gr, gt
-    ctypedef struct cg_product:
-        Py_ssize_t taps, rows, plane, line, out_row, out_at
-        Py_ssize_t count[3]
-        Py_ssize_t out_step[3]
-        int mr
-    ctypedef struct cg_image:
-        Py_ssize_t channels, channel_step
-        Py_ssize_t size[3]
-        Py_ssize_t step[3]
-        Py_ssize_t pad[3]
-        Py_ssize_t split[3]
-        Py_ssize_t length[3]
-        const unsigned char* used
-    int cg_conv_level()
-    const cg_tiles_f32* cg_tiles_of_f32(int level)
-    const cg_tiles_f64* cg_tiles_of_f64(int level)
-    void cg_pack_f32(const cg_product*, const float*, Py_ssize_t, const Py_ssize_t*, float*)
-    void cg_pack_f64(const cg_product*, const double*, Py_ssize_t, const Py_ssize_t*, double*)
-    void cg_fill_f32(const cg_image*, const float*, float*)
-    void cg_fill_f64(const cg_image*, const double*, double*)
-    void cg_run_f32(const cg_tiles_f32*, const cg_product*, const float*, const Py_ssize_t*, const float*,
-                    const float*, float*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
-                    Py_ssize_t)
-    void cg_run_f64(const cg_tiles_f64*, const cg_product*, const double*, const Py_ssize_t*, const double*,
-                    const double*, double*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
-                    Py_ssize_t)
-    void cg_spread_f32(const float*, Py_ssize_t, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, float*)
-    void cg_spread_f64(const double*, Py_ssize_t, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, double*)
-    void cg_weigh_f32(const cg_tiles_f32*, Py_ssize_t, Py_ssize_t, int, int, Py_ssize_t, const cg_segment*,
-                      const float*, Py_ssize_t, const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t)
-    void cg_weigh_f64(const cg_tiles_f64*, Py_ssize_t, Py_ssize_t, int, int, Py_ssize_t, const cg_segment*,
-                      const double*, Py_ssize_t, const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t)
-    void cg_lay_out_f32(Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const float*, Py_ssize_t, const Py_ssize_t*,
-                        const float*, float*, float*, Py_ssize_t, Py_ssize_t)
-    void cg_channel_sum_f32(const float*, Py_ssize_t, Py_ssize_t, Py_ssize_t, float*)
-    void cg_lay_out_f64(Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double*, Py_ssize_t, const Py_ssize_t*,
-                        const double*, double*, double*, Py_ssize_t, Py_ssize_t)
-    void cg_channel_sum_f64(const double*, Py_ssize_t, Py_ssize_t, Py_ssize_t, double*)
-
-cdef enum:
-    SLACK = 64                  # elements that a tile may read past the last pixel
-    GRAIN = 1 << 19             # multiply-adds below which a second thread costs more than it saves
-    CACHE = 512 << 10           # bytes of both operands that a pass of the weight gradient works on
-    CHUNK = 32 << 20            # bytes of padded images kept at a time by the weight gradient
-    SHORT = 256                 # pixels of an image up to which the weight gradient goes to BLAS
-    MANY = 48                   # for as many channels and taps
-
-ctypedef fused real:
-    float
-    double
-
-cdef const cg_tiles_f32* tiles_f32 = cg_tiles_of_f32(cg_conv_level())
-cdef const cg_tiles_f64* tiles_f64 = cg_tiles_of_f64(cg_conv_level())
+from cygrad._core cimport FLOAT, Tensor, attach, grad_enabled, is_complex_code
+from cygrad._kernels.conv cimport channel_sum, convolve, convolve_input, convolve_weight
+from cygrad._kernels.copies cimport shaped, vector
+from cygrad._operators.family cimport one_device, wants
 
 
 cdef class Geometry:
-    """A convolution from (n, c, size...) to (n, o, out...); dimensions missing in front have size 1."""
-    cdef Py_ssize_t n, c, o, groups, taps
-    cdef Py_ssize_t size[3]
-    cdef Py_ssize_t kernel[3]
-    cdef Py_ssize_t out[3]
-    cdef Py_ssize_t stride[3]
-    cdef Py_ssize_t pad[3]
-    cdef Py_ssize_t dilation[3]
-    cdef tuple x_shape, w_shape, y_shape
+    """A convolution from x_shape = (n, c, size...) with w_shape = (o, c / groups, kernel...) to y_shape."""
+    cdef tuple x_shape, w_shape, y_shape, stride, padding, dilation
+    cdef Py_ssize_t groups
 
 
-cdef Geometry geometry(tuple x_shape, tuple w_shape, tuple y_shape, stride, pad, dilation, Py_ssize_t groups):
+cdef Geometry geometry(tuple x_shape, tuple w_shape, tuple y_shape, tuple stride, tuple padding, tuple dilation,
+                       Py_ssize_t groups):
     cdef Geometry g = Geometry.__new__(Geometry)
-    cdef int nd = <int> len(x_shape) - 2, i, j
-    g.x_shape, g.w_shape, g.y_shape = x_shape, w_shape, y_shape
-    g.n, g.c, g.o, g.groups = x_shape[0], x_shape[1], y_shape[1], groups
-    g.taps = 1
-    for i in range(3):
-        j = i - (3 - nd)
-        g.size[i] = x_shape[j + 2] if j >= 0 else 1
-        g.kernel[i] = w_shape[j + 2] if j >= 0 else 1
-        g.out[i] = y_shape[j + 2] if j >= 0 else 1
-        g.stride[i] = stride[j] if j >= 0 else 1
-        g.pad[i] = pad[j] if j >= 0 else 0
-        g.dilation[i] = dilation[j] if j >= 0 else 1
-        g.taps *= g.kernel[i]
+    g.x_shape, g.w_shape, g.y_shape, g.groups = x_shape, w_shape, y_shape, groups
+    g.stride, g.padding, g.dilation = stride, padding, dilation
     return g
-
-
-cdef Tensor offsets(Py_ssize_t count):
-    return vector(count, INT64)
-
-
-cdef class Product:
-    """One stride-1 product over the padded image: its tile counts, its taps and its packed weights (per group)."""
-    cdef cg_product c
-    cdef Tensor off, at, packed
-    cdef Py_ssize_t packed_group, tiles, work
-
-
-cdef class Plan:
-    """What F or I does to every image: the padded copy, and the products over it."""
-    cdef cg_image image
-    cdef Py_ssize_t image_size, in_group, out_group
-    cdef list products
-    cdef bytearray used         # which phases are read
-
-
-cdef int finish(Product p, Plan plan, Geometry g, Tensor w, Py_ssize_t row_step, int mr, Py_ssize_t wide) except -1:
-    """Tile counts and packed weights of a product whose taps are known."""
-    cdef Py_ssize_t blocks = (p.c.rows + mr - 1) // mr, i, group = w.count // g.groups
-    cdef Py_ssize_t flat = (p.c.count[1] - 1) * p.c.line + p.c.count[2]
-    p.c.mr = <int> ((p.c.rows + blocks - 1) // blocks)
-    p.tiles = p.c.count[0] * ((flat + wide - 1) // wide)
-    p.work = p.c.taps * p.c.rows * p.c.count[0] * flat
-    p.packed_group = p.c.rows * p.c.taps
-    p.packed = vector(p.packed_group * g.groups, w.dt)
-    for i in range(g.groups):
-        if w.dt == FLOAT:
-            cg_pack_f32(&p.c, <float*> data_of(w) + i * group, row_step, <Py_ssize_t*> data_of(p.at),
-                        <float*> data_of(p.packed) + i * p.packed_group)
-        else:
-            cg_pack_f64(&p.c, <double*> data_of(w) + i * group, row_step, <Py_ssize_t*> data_of(p.at),
-                        <double*> data_of(p.packed) + i * p.packed_group)
-    plan.products.append(p)
-    return 0
-
-
-cdef Plan new_plan(Py_ssize_t channels, const Py_ssize_t* size):
-    cdef Plan plan = Plan.__new__(Plan)
-    cdef int i
-    plan.products = []
-    plan.image.channels = channels
-    plan.image.step[2] = 1
-    plan.image.step[1] = size[2]
-    plan.image.step[0] = size[2] * size[1]
-    plan.image.channel_step = size[0] * size[1] * size[2]
-    for i in range(3):
-        plan.image.size[i] = size[i]
-    plan.in_group = channels * plan.image.channel_step
-    return plan
-
-
-cdef Tensor input_taps(Plan plan, Geometry g):
-    """Splits the padded input into phases; where each (channel, tap) finds its pixels in them."""
-    cdef Py_ssize_t cg = g.c // g.groups, c, k, phase, at, rest, i
-    cdef Py_ssize_t q[3]
-    cdef Py_ssize_t phases = 1
-    cdef Tensor off = offsets(cg * g.taps)
-    cdef Py_ssize_t* to = <Py_ssize_t*> data_of(off)
-    for i in range(3):
-        plan.image.split[i], plan.image.pad[i] = g.stride[i], g.pad[i]
-        plan.image.length[i] = g.out[i] + (g.kernel[i] - 1) * g.dilation[i] // g.stride[i]
-        phases *= g.stride[i]
-    plan.used = bytearray(phases)
-    cdef unsigned char* used = plan.used
-    plan.image.used = used
-    plan.image_size = cg * phases * plan.image.length[0] * plan.image.length[1] * plan.image.length[2]
-    for c in range(cg):
-        for k in range(g.taps):
-            rest = k
-            for i in range(2, -1, -1):
-                q[i] = rest % g.kernel[i] * g.dilation[i]
-                rest //= g.kernel[i]
-            phase = at = 0
-            for i in range(3):
-                phase = phase * g.stride[i] + q[i] % g.stride[i]
-                at = at * plan.image.length[i] + q[i] // g.stride[i]
-            used[phase] = 1
-            to[c * g.taps + k] = ((c * phases + phase) * plan.image.length[0] * plan.image.length[1]
-                                  * plan.image.length[2] + at)
-    return off
-
-
-cdef Plan plan_forward(Geometry g, Tensor w, int mr, Py_ssize_t wide):
-    cdef Py_ssize_t cg = g.c // g.groups, i
-    cdef Plan plan = new_plan(cg, g.size)
-    cdef Product p = Product.__new__(Product)
-    p.off = input_taps(plan, g)
-    p.at = offsets(p.off.count)
-    for i in range(p.off.count):
-        (<Py_ssize_t*> data_of(p.at))[i] = i
-    p.c.taps, p.c.rows = p.off.count, g.o // g.groups
-    p.c.line, p.c.plane = plan.image.length[2], plan.image.length[1] * plan.image.length[2]
-    for i in range(3):
-        p.c.count[i] = g.out[i]
-    p.c.out_step[2], p.c.out_step[1], p.c.out_step[0] = 1, g.out[2], g.out[1] * g.out[2]
-    p.c.out_row = g.out[0] * g.out[1] * g.out[2]
-    plan.out_group = p.c.rows * p.c.out_row
-    finish(p, plan, g, w, cg * g.taps, mr, wide)
-    return plan
-
-
-cdef Py_ssize_t floor_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    return a // b if a >= 0 else -((b - 1 - a) // b)
-
-
-cdef Plan plan_input(Geometry g, Tensor w, int mr, Py_ssize_t wide):
-    """For input positions x = q * s + r - pad (r a residue): the sum over taps k with k * d = r + s * m of y[q - m]."""
-    cdef Py_ssize_t og = g.o // g.groups, cg = g.c // g.groups, o, i, k, n, at, rest, area
-    cdef Py_ssize_t lo[3]
-    cdef Py_ssize_t hi[3]
-    cdef Py_ssize_t r[3]
-    cdef Py_ssize_t first[3]
-    cdef Py_ssize_t out_step[3]
-    cdef Py_ssize_t tap[3]
-    cdef Py_ssize_t phases = 1, phase, m, qmin, qmax
-    cdef bint fits
-    cdef Plan plan = new_plan(og, g.out)
-    cdef Product p
-    cdef Py_ssize_t* off
-    cdef Py_ssize_t* weight_at
-    for i in range(3):          # how far the shifted rows reach beyond y
-        lo[i], hi[i] = 0, g.out[i] - 1
-        for k in range(g.kernel[i]):
-            rest = k * g.dilation[i] % g.stride[i]
-            m = k * g.dilation[i] // g.stride[i]
-            qmin = -floor_div(rest - g.pad[i], g.stride[i])
-            qmax = floor_div(g.size[i] - 1 + g.pad[i] - rest, g.stride[i])
-            if qmin - m < lo[i]:
-                lo[i] = qmin - m
-            if qmax - m > hi[i]:
-                hi[i] = qmax - m
-        plan.image.split[i], plan.image.pad[i] = 1, -lo[i]
-        plan.image.length[i] = hi[i] - lo[i] + 1
-        phases *= g.stride[i]
-    plan.used = bytearray(b"\1")
-    plan.image.used = plan.used
-    area = plan.image.length[0] * plan.image.length[1] * plan.image.length[2]
-    plan.image_size = og * area
-    out_step[2], out_step[1], out_step[0] = 1, g.size[2], g.size[1] * g.size[2]
-    plan.out_group = cg * g.size[0] * out_step[0]
-    for phase in range(phases):
-        p = Product.__new__(Product)
-        rest = phase
-        n = 1
-        p.c.out_at = 0
-        for i in range(2, -1, -1):
-            r[i] = rest % g.stride[i]
-            rest //= g.stride[i]
-            first[i] = -floor_div(r[i] - g.pad[i], g.stride[i])
-            p.c.count[i] = floor_div(g.size[i] - 1 + g.pad[i] - r[i], g.stride[i]) - first[i] + 1
-            p.c.out_at += (first[i] * g.stride[i] + r[i] - g.pad[i]) * out_step[i]
-            p.c.out_step[i] = g.stride[i] * out_step[i]
-            if p.c.count[i] <= 0:
-                n = 0
-        if n == 0:
-            continue
-        p.off, p.at = offsets(og * g.taps), offsets(og * g.taps)
-        off, weight_at = <Py_ssize_t*> data_of(p.off), <Py_ssize_t*> data_of(p.at)
-        n = 0
-        for o in range(og):
-            for k in range(g.taps):
-                rest = k
-                for i in range(2, -1, -1):
-                    tap[i] = rest % g.kernel[i] * g.dilation[i]
-                    rest //= g.kernel[i]
-                fits = True
-                at = 0
-                for i in range(3):
-                    fits = fits and tap[i] % g.stride[i] == r[i]
-                    at = at * plan.image.length[i] + first[i] - tap[i] // g.stride[i] - lo[i]
-                if fits:
-                    off[n] = o * area + at
-                    weight_at[n] = o * cg * g.taps + k
-                    n += 1
-        p.c.taps, p.c.rows = n, cg
-        p.c.line, p.c.plane = plan.image.length[2], plan.image.length[1] * plan.image.length[2]
-        p.c.out_row = g.size[0] * out_step[0]
-        finish(p, plan, g, w, g.taps, mr, wide)
-    return plan
-
-
-cdef struct Job:                # the C side of a Product
-    cg_product c
-    const Py_ssize_t* off
-    char* packed
-    Py_ssize_t packed_group, tiles
-    bint by_rows                # the weights do not fit the cache: blocks of rows outside, pixels inside
-
-
-cdef void run_job(real* y, const real* bias, const real* image, const Job* j, Py_ssize_t group, Py_ssize_t lo,
-                  Py_ssize_t hi, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """Tiles [lo, hi) of rows [first, last) of one product over one image and group."""
-    if real is float:
-        cg_run_f32(tiles_f32, &j.c, image, j.off, <float*> j.packed + group * j.packed_group, bias, y, lo, hi, first,
-                   last)
-    else:
-        cg_run_f64(tiles_f64, &j.c, image, j.off, <double*> j.packed + group * j.packed_group, bias, y, lo, hi, first,
-                   last)
-
-
-cdef void fill(const cg_image* im, const real* x, real* image) noexcept nogil:
-    if real is float:
-        cg_fill_f32(im, x, image)
-    else:
-        cg_fill_f64(im, x, image)
-
-
-cdef void images_of_thread(real* x, real* y, const real* bias, real* image, Py_ssize_t image_step, Py_ssize_t held,
-                           const cg_image* im, const Job* jobs, int n_jobs, Py_ssize_t groups, Py_ssize_t in_group,
-                           Py_ssize_t out_group, Py_ssize_t rows, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Images and groups [lo, hi), `held` padded images at a time; with several, each block of weights meets all."""
-    cdef Py_ssize_t start, i, r, end, step
-    cdef int k
-    cdef const Job* j
-    start = lo
-    while start < hi:
-        end = start + held if start + held < hi else hi
-        for i in range(start, end):
-            fill(im, x + i * in_group, image + (i - start) * image_step)
-        for k in range(n_jobs):
-            j = &jobs[k]
-            step = j.c.mr if j.by_rows else j.c.rows
-            r = 0
-            while r < j.c.rows:
-                for i in range(start, end):
-                    run_job(y + i * out_group, bias + i % groups * rows, image + (i - start) * image_step, j,
-                            i % groups, 0, j.tiles, r, min(r + step, j.c.rows))
-                r += step
-        start = end
-
-
-cdef void part_of_image(real* y, const real* bias, const real* image, const Job* jobs, int n_jobs, Py_ssize_t group,
-                        Py_ssize_t t, Py_ssize_t nt) noexcept nogil:
-    """Part t of nt of the rows or tiles of one image and group, whichever has the larger operand."""
-    cdef const Job* j
-    cdef Py_ssize_t blocks
-    cdef int k
-    for k in range(n_jobs):
-        j = &jobs[k]
-        if j.by_rows:
-            blocks = (j.c.rows + j.c.mr - 1) // j.c.mr
-            run_job(y, bias, image, j, group, 0, j.tiles, blocks * t // nt * j.c.mr,
-                    min(blocks * (t + 1) // nt * j.c.mr, j.c.rows))
-        else:
-            run_job(y, bias, image, j, group, j.tiles * t // nt, j.tiles * (t + 1) // nt, 0, j.c.rows)
-
-
-cdef void all_images(real* x, real* y, const real* bias, real* image, Py_ssize_t image_step, Py_ssize_t held,
-                     const cg_image* im, const Job* jobs, int n_jobs, Py_ssize_t images, Py_ssize_t groups,
-                     Py_ssize_t in_group, Py_ssize_t out_group, Py_ssize_t rows, int nt) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef int t
-    if nt == 1:
-        images_of_thread(x, y, bias, image, image_step, held, im, jobs, n_jobs, groups, in_group, out_group, rows, 0,
-                         images)
-    elif images >= nt:
-        for t in prange(nt, num_threads=nt, schedule="static"):
-            images_of_thread(x, y, bias, image + t * held * image_step, image_step, held, im, jobs, n_jobs, groups,
-                             in_group, out_group, rows, images * t // nt, images * (t + 1) // nt)
-    else:
-        for i in range(images):
-            fill(im, x + i * in_group, image)
-            for t in prange(nt, num_threads=nt, schedule="static"):
-                part_of_image(y + i * out_group, bias + i % groups * rows, image, jobs, n_jobs, i % groups, t, nt)
-
-
-cdef Tensor run_plan(Plan plan, Geometry g, Tensor x, Tensor bias, tuple shape):
-    """The products of `plan` over the images of x; `shape` is the result's."""
-    cdef Tensor y = shaped(shape, x.dt), image
-    cdef Job[64] few
-    cdef Job* jobs = few
-    cdef Tensor store = None
-    cdef Product p
-    cdef Py_ssize_t work = 0, images = g.n * g.groups, step, rows = <Py_ssize_t> shape[1] // g.groups
-    cdef Py_ssize_t held = 1, buffers, size = itemsize_of(x.dt)
-    cdef int n = <int> len(plan.products), i, nt = num_threads()
-    if y.count == 0:
-        return y
-    if n > 64:
-        store = vector(n * sizeof(Job) // 8 + 1, DOUBLE)
-        jobs = <Job*> data_of(store)
-    for i in range(n):
-        p = <Product> plan.products[i]
-        jobs[i].c, jobs[i].off, jobs[i].packed = p.c, <Py_ssize_t*> data_of(p.off), data_of(p.packed)
-        jobs[i].packed_group, jobs[i].tiles = p.packed_group, p.tiles
-        work += p.work
-    if bias is None:
-        bias = vector(shape[1], x.dt)
-        memset(data_of(bias), 0, bias.count * itemsize_of(x.dt))
-    if work * images < GRAIN:
-        nt = 1
-    step = plan.image_size + SLACK
-    for i in range(n):
-        jobs[i].by_rows = jobs[i].packed_group * size > CACHE
-        if jobs[i].by_rows:             # then as many images as the cache holds meet a block of weights
-            held = max(1, min(2 * CACHE // (step * size), images // nt))
-    buffers = held * (nt if images >= nt else 1)
-    image = vector(step * buffers, x.dt)
-    cdef char* px = data_of(x)
-    cdef char* py = data_of(y)
-    cdef char* pb = data_of(bias)
-    cdef char* pi = data_of(image)
-    cdef int dt = x.dt
-    for i in range(buffers):
-        memset(pi + ((i + 1) * step - SLACK) * size, 0, SLACK * size)
-    with nogil:
-        if dt == FLOAT:
-            all_images[float](<float*> px, <float*> py, <float*> pb, <float*> pi, step, held, &plan.image, jobs, n,
-                              images, g.groups, plan.in_group, plan.out_group, rows, nt)
-        else:
-            all_images[double](<double*> px, <double*> py, <double*> pb, <double*> pi, step, held, &plan.image, jobs, n,
-                               images, g.groups, plan.in_group, plan.out_group, rows, nt)
-    return y
-
-
-# ------------------------------------------------------------------ the weight gradient
-
-cdef struct Weighing:
-    cg_image image
-    Py_ssize_t images, groups, og, taps, image_size, spread_size, in_group, y_group, y_channel, line, run, segments
-    Py_ssize_t count[3]
-    int gr, gt
-    const Py_ssize_t* off
-    const cg_segment* seg
-    const Py_ssize_t* passes        # ends of the passes over the segments
-    Py_ssize_t n_passes
-
-
-cdef void prepare(const Weighing* v, real* x, real* y, real* image, real* spread, Py_ssize_t lo,
-                  Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(lo, hi):
-        if real is float:
-            cg_fill_f32(&v.image, x + i * v.in_group, image + i * v.image_size)
-            cg_spread_f32(y + i * v.y_group, v.og, v.y_channel, v.count, v.line, v.run, spread + i * v.spread_size)
-        else:
-            cg_fill_f64(&v.image, x + i * v.in_group, image + i * v.image_size)
-            cg_spread_f64(y + i * v.y_group, v.og, v.y_channel, v.count, v.line, v.run, spread + i * v.spread_size)
-
-
-cdef void weigh(const Weighing* v, real* image, real* spread, real* w, int t, int nt) noexcept nogil:
-    """This thread's tiles of every group: whole groups where there are enough, else a part of each."""
-    cdef Py_ssize_t tiles = ((v.og + v.gr - 1) // v.gr) * ((v.taps + v.gt - 1) // v.gt)
-    cdef Py_ssize_t group, lo = 0, hi = tiles, i, start
-    cdef bint by_group = v.groups >= nt
-    if not by_group:
-        lo, hi = tiles * t // nt, tiles * (t + 1) // nt
-    for group in range(v.groups):
-        if by_group and group % nt != t:
-            continue
-        start = 0
-        for i in range(v.n_passes):
-            if real is float:
-                cg_weigh_f32(tiles_f32, v.og, v.taps, v.gr, v.gt, v.passes[i] - start, v.seg + start,
-                             spread + group * v.spread_size, v.count[0] * v.run, image + group * v.image_size, v.off,
-                             w + group * v.og * v.taps, lo, hi)
-            else:
-                cg_weigh_f64(tiles_f64, v.og, v.taps, v.gr, v.gt, v.passes[i] - start, v.seg + start,
-                             spread + group * v.spread_size, v.count[0] * v.run, image + group * v.image_size, v.off,
-                             w + group * v.og * v.taps, lo, hi)
-            start = v.passes[i]
-
-
-cdef void weigh_chunk(const Weighing* v, real* x, real* y, real* image, real* spread, real* w,
-                      int nt) noexcept nogil:
-    cdef int t
-    if nt == 1:
-        prepare(v, x, y, image, spread, 0, v.images)
-        weigh(v, image, spread, w, 0, 1)
-        return
-    for t in prange(nt, num_threads=nt, schedule="static"):
-        prepare(v, x, y, image, spread, v.images * t // nt, v.images * (t + 1) // nt)
-    for t in prange(nt, num_threads=nt, schedule="static"):
-        weigh(v, image, spread, w, t, nt)
-
-
-cdef Tensor raw_weight(Tensor x, Tensor y, Geometry g):
-    """W(x, y): w[o, c, k] = sum over images and pixels p of y[o, p] * x[c, p * stride + k * dilation - pad]."""
-    cdef Tensor w = shaped(g.w_shape, x.dt), off, image, spread, segments, passes
-    cdef Plan plan
-    cdef Weighing v
-    cdef Py_ssize_t cg = g.c // g.groups, og = g.o // g.groups, per, at, done, n, d, block, held, length, i
-    cdef Py_ssize_t size = itemsize_of(x.dt), vw, flat
-    cdef int nt = num_threads(), gr, gt, dt = x.dt
-    cdef cg_segment* seg
-    cdef Py_ssize_t* ends
-    memset(data_of(w), 0, w.count * size)
-    if w.count == 0 or x.count == 0 or y.count == 0:
-        return w
-    plan = new_plan(cg, g.size)
-    off = input_taps(plan, g)
-    if dt == FLOAT:
-        vw, gr, gt = tiles_f32.vw, tiles_f32.gr, tiles_f32.gt
-    else:
-        vw, gr, gt = tiles_f64.vw, tiles_f64.gr, tiles_f64.gt
-    v.image, v.groups, v.og, v.taps, v.off = plan.image, g.groups, og, off.count, <Py_ssize_t*> data_of(off)
-    v.line = plan.image.length[2]
-    flat = (g.out[1] - 1) * v.line + g.out[2]
-    v.run = (flat + vw - 1) // vw * vw
-    for i in range(3):
-        v.count[i] = g.out[i]
-    v.image_size, v.spread_size = plan.image_size, og * g.out[0] * v.run
-    v.in_group, v.y_channel = plan.in_group, g.out[0] * g.out[1] * g.out[2]
-    v.y_group = og * v.y_channel
-    blocks = (og + gr - 1) // gr
-    v.gr = <int> ((og + blocks - 1) // blocks)
-    blocks = (v.taps + gt - 1) // gt
-    v.gt = <int> ((v.taps + blocks - 1) // blocks)
-    if g.n * g.groups * og * v.taps * g.out[0] * flat < GRAIN:
-        nt = 1
-    elif g.groups == 1 and g.out[0] == 1 and v.run <= SHORT and og >= MANY and v.taps >= MANY:
-        return weight_by_blas(x, y, w, g, &v, nt)
-    per = CHUNK // ((v.image_size + v.spread_size) * g.groups * size) if nt else 0
-    if per < 1:
-        per = 1
-    if per > g.n:
-        per = g.n
-    image = vector(per * g.groups * v.image_size + SLACK, dt)
-    # What is read and not filled meets zeros of y, and must be a number for that to give zero.
-    if b"\0" in plan.used:
-        memset(data_of(image), 0, image.count * size)
-    else:
-        memset(data_of(image) + (image.count - SLACK) * size, 0, SLACK * size)
-    spread = vector(per * g.groups * v.spread_size, dt)
-    # A pass covers as many pixels as keep both operands in the cache; long runs are cut.
-    block = CACHE // ((og + cg) * size) // vw * vw
-    if block < 16 * vw:
-        block = 16 * vw
-    length = per * g.out[0] * ((v.run + block - 1) // block)
-    segments, passes = offsets(3 * length), offsets(length)
-    seg, ends = <cg_segment*> data_of(segments), <Py_ssize_t*> data_of(passes)
-    v.seg, v.passes = seg, ends
-    done = 0
-    while done < g.n:
-        if per > g.n - done:
-            per = g.n - done
-        v.images = per * g.groups
-        v.segments = v.n_passes = held = 0
-        for n in range(per):
-            for d in range(g.out[0]):
-                at = 0
-                while at < v.run:
-                    length = v.run - at if v.run - at < block else block
-                    if held + length > block and held:
-                        ends[v.n_passes] = v.segments
-                        v.n_passes += 1
-                        held = 0
-                    seg[v.segments].g = n * g.groups * v.spread_size + d * v.run + at
-                    seg[v.segments].b = n * g.groups * v.image_size + d * v.line * plan.image.length[1] + at
-                    seg[v.segments].n = length
-                    v.segments += 1
-                    held += length
-                    at += length
-        ends[v.n_passes] = v.segments
-        v.n_passes += 1
-        px, py = <size_t> data_of(x), <size_t> data_of(y)
-        weigh_typed(&v, <char*> <size_t> px + done * g.groups * v.in_group * size,
-                    <char*> <size_t> py + done * g.groups * v.y_group * size, data_of(image), data_of(spread),
-                    data_of(w), nt, dt)
-        done += per
-    return w
-
-
-cdef void lay_out(const Weighing* v, int dt, char* x, char* y, char* image, char* spread, char* b, char* rows,
-                  int nt) noexcept nogil:
-    """The operands of one product for a chunk of images: what each tap sees, and y in rows of channels."""
-    cdef int t
-    for t in prange(nt, num_threads=nt, schedule="static"):
-        if dt == FLOAT:
-            prepare[float](v, <float*> x, <float*> y, <float*> image, <float*> spread, v.images * t // nt,
-                           v.images * (t + 1) // nt)
-        else:
-            prepare[double](v, <double*> x, <double*> y, <double*> image, <double*> spread, v.images * t // nt,
-                            v.images * (t + 1) // nt)
-    for t in prange(nt, num_threads=nt, schedule="static"):
-        if dt == FLOAT:
-            cg_lay_out_f32(v.taps, v.og, v.images, v.run, <float*> image, v.image_size, v.off, <float*> spread,
-                           <float*> b, <float*> rows, t, nt)
-        else:
-            cg_lay_out_f64(v.taps, v.og, v.images, v.run, <double*> image, v.image_size, v.off, <double*> spread,
-                           <double*> b, <double*> rows, t, nt)
-
-
-cdef Tensor weight_by_blas(Tensor x, Tensor y, Tensor w, Geometry g, Weighing* v, int nt):
-    """W where channels are many and pixels few: one matrix product over the pixels of all images of a chunk."""
-    cdef Py_ssize_t size = itemsize_of(x.dt), per, done = 0
-    cdef Tensor image, spread, seen, rows
-    cdef Matrix a, b
-    cdef int dt = x.dt
-    per = max(1, min(g.n, CHUNK // (v.taps * v.run * size)))
-    image = vector(per * v.image_size + SLACK, dt)
-    memset(data_of(image), 0, image.count * size)
-    spread, rows = vector(per * v.spread_size, dt), vector(per * v.spread_size, dt)
-    seen = vector(per * v.taps * v.run, dt)
-    cdef char* px = data_of(x)
-    cdef char* py = data_of(y)
-    cdef char* pi = data_of(image)
-    cdef char* ps = data_of(spread)
-    cdef char* pw = data_of(w)
-    a.at, b.at, a.transposed, b.transposed = data_of(rows), data_of(seen), False, True
-    while done < g.n:
-        v.images = min(per, g.n - done)
-        a.ld = b.ld = v.images * v.run
-        with nogil:
-            lay_out(v, dt, px + done * v.in_group * size, py + done * v.y_group * size, pi, ps, b.at, a.at, nt)
-            parallel_gemm(dt, &a, &b, v.og, v.taps, v.images * v.run, 1, 1, pw, v.taps)
-        done += v.images
-    return w
-
-
-cdef void weigh_typed(const Weighing* v, char* x, char* y, char* image, char* spread, char* w, int nt,
-                      int dt) noexcept:
-    with nogil:
-        if dt == FLOAT:
-            weigh_chunk[float](v, <float*> x, <float*> y, <float*> image, <float*> spread, <float*> w, nt)
-        else:
-            weigh_chunk[double](v, <double*> x, <double*> y, <double*> image, <double*> spread, <double*> w, nt)
 
 
 # ------------------------------------------------------------------ the three maps, differentiable
 
-cdef int working_dtype(Tensor t) noexcept:
-    """Half works in float; integers, exact below 2**53, in double."""
-    return FLOAT if t.dt == HALF or t.dt == BFLOAT16 else DOUBLE if t.dt < HALF else t.dt
-
-
-cdef Tensor raw_forward(Tensor x, Tensor w, Tensor bias, Geometry g):
-    cdef int dt = working_dtype(x)
-    cdef int mr = tiles_f32.mr if dt == FLOAT else tiles_f64.mr
-    cdef Py_ssize_t wide = tiles_f32.vw * tiles_f32.nv if dt == FLOAT else tiles_f64.vw * tiles_f64.nv
-    return back_to(run_plan(plan_forward(g, as_float(w, dt), mr, wide), g, as_float(x, dt),
-                            None if bias is None else as_float(bias, dt), g.y_shape), x.dt)
-
-
-cdef Tensor raw_input(Tensor y, Tensor w, Tensor bias, Geometry g):
-    cdef int dt = working_dtype(y)
-    cdef int mr = tiles_f32.mr if dt == FLOAT else tiles_f64.mr
-    cdef Py_ssize_t wide = tiles_f32.vw * tiles_f32.nv if dt == FLOAT else tiles_f64.vw * tiles_f64.nv
-    return back_to(run_plan(plan_input(g, as_float(w, dt), mr, wide), g, as_float(y, dt),
-                            None if bias is None else as_float(bias, dt), g.x_shape), y.dt)
-
-
-cdef Tensor channel_sum(Tensor t):
-    """The sum over all dimensions but the second."""
-    cdef Tensor x = as_float(t, working_dtype(t)), out
-    cdef Py_ssize_t c = x.sizes[1]
-    out = vector(c, x.dt)
-    cdef Py_ssize_t pixels = 0 if x.count == 0 else x.count // (x.sizes[0] * c)
-    if x.dt == FLOAT:
-        cg_channel_sum_f32(<float*> data_of(x), x.sizes[0], c, pixels, <float*> data_of(out))
-    else:
-        cg_channel_sum_f64(<double*> data_of(x), x.sizes[0], c, pixels, <double*> data_of(out))
-    return back_to(out, t.dt)
-
-
 cdef object bias_gradient(node, int i, Tensor g):
+    cdef Tensor r
     if not node.needs(i):
         return None
+    others = [d for d in range(g.nd) if d != 1]
     if grad_enabled():
-        return g.sum([d for d in range(g.nd) if d != 1])
-    return channel_sum(g)
+        return g.sum(others)
+    r = vector(g.sizes[1], g.dt, g.dev)
+    if r.count == 0:
+        return r
+    if r.dev:
+        _core.backend_of(r.dev).reduce("sum", r, g, tuple(others), [])
+    else:
+        channel_sum(r, g)
+    return r
 
 
 cdef Tensor forward(Tensor x, Tensor w, Tensor bias, Geometry g, str name):
     cdef bint wx = wants(x), ww = wants(w)
-    cdef Tensor y = raw_forward(x, w, bias, g)
+    cdef Tensor y = shaped(g.y_shape, x.dt, x.dev)
+    if y.count:
+        if y.dev:
+            _core.backend_of(y.dev).convolve(y, x, w, bias, g.stride, g.padding, g.dilation, g.groups)
+        else:
+            convolve(y, x, w, bias, g.stride, g.padding, g.dilation, g.groups)
     return attach(y, name, (x, w, bias), _forward_backward, (x if ww else None, w if wx else None), (g,))
 
 
 cdef Tensor adjoint(Tensor y, Tensor w, Tensor bias, Geometry g, str name):
     cdef bint wy = wants(y), ww = wants(w)
-    cdef Tensor x = raw_input(y, w, bias, g)
+    cdef Tensor x = shaped(g.x_shape, y.dt, y.dev)
+    if x.count:
+        if x.dev:
+            _core.backend_of(x.dev).convolve_input(x, y, w, bias, g.stride, g.padding, g.dilation, g.groups)
+        else:
+            convolve_input(x, y, w, bias, g.stride, g.padding, g.dilation, g.groups)
     return attach(x, name, (y, w, bias), _adjoint_backward, (y if ww else None, w if wy else None), (g,))
 
 
 cdef Tensor correlation(Tensor x, Tensor y, Geometry g):
-    cdef int dt = working_dtype(x)
     cdef bint wx = wants(x), wy = wants(y)
-    cdef Tensor w = back_to(raw_weight(as_float(x, dt), as_float(y, dt), g), x.dt)
+    cdef Tensor w = shaped(g.w_shape, x.dt, x.dev)
+    if w.count:
+        if w.dev:
+            _core.backend_of(w.dev).convolve_weight(w, x, y, g.stride, g.padding, g.dilation, g.groups)
+        else:
+            convolve_weight(w, x, y, g.stride, g.padding, g.dilation, g.groups)
     return attach(w, "ConvolutionBackwardBackward0", (x, y), _correlation_backward,
                   (x if wy else None, y if wx else None), (g,))
 
@@ -757,9 +128,8 @@ cdef int check_operands(Tensor x, Tensor w, Tensor bias, bint transposed, Py_ssi
                                "should be the same or input should be a MKLDNN tensor and weight is a dense tensor")
         raise RuntimeError(f"expected scalar type {kinds[x.dt]} but found {kinds[w.dt]}")
     if bias is not None and bias.dt != x.dt:
-        from cygrad._operators.family import C_TYPE_NAMES
-        raise RuntimeError(f"Input type ({C_TYPE_NAMES[x.dt]}) and bias type ({C_TYPE_NAMES[bias.dt]}) should be the "
-                           "same")
+        kinds = _core.C_TYPE_NAMES
+        raise RuntimeError(f"Input type ({kinds[x.dt]}) and bias type ({kinds[bias.dt]}) should be the same")
     if w.sizes[0] < groups:
         raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got "
                            f"weight of size {shape} instead")
@@ -811,7 +181,7 @@ def convolution(Tensor input not None, Tensor weight not None, Tensor bias, stri
         raise RuntimeError(f"expected weight of 3, 4 or 5 dimensions in a convolution, but got {list(weight.shape)}")
     if is_complex_code(input.dt) and input.dt == weight.dt:
         return complex_convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
-    need_real_cpu("convolution", input, weight, bias)
+    one_device("convolution", input, weight, bias)
     if input.nd == nd + 1:
         return convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, transposed, output_padding,
                            groups).squeeze(0)

@@ -757,8 +757,7 @@ cdef Tensor along(Tensor index, Tensor t, int dim):
 def _index_select_backward(node, Tensor g):
     index, = node.saved()
     shape, dim = node.args
-    from cygrad._operators import gather as _gather
-    return _gather.index_add(zeros_of(shape, g.dt, g.dev), dim, index, g)
+    return zeros_of(shape, g.dt, g.dev).index_add(dim, index, g)
 
 
 FUNCTIONS = {"index_put": index_put, "index_put_": index_put_, "index_select": index_select}

@@ -108,8 +108,7 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
     shape = broadcast_of((self, mask))
     if mask.dt != BOOL:
         raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype "
-                           + "unsigned char" if mask.dt == UINT8 else
-                           f"masked_fill_ only supports boolean masks, but got mask with dtype {c_name(mask.dt)}")
+                           f"{_core.C_TYPE_NAMES[mask.dt]}")
     if isinstance(value, Tensor):
         if (<Tensor> value).nd:
             raise RuntimeError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
@@ -119,7 +118,7 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
             v = <Tensor> v.to(self.device)
     elif isinstance(value, (float, int, complex)):
         if isinstance(value, float) and self.dt < HALF and value != value:
-            raise RuntimeError(f"value cannot be converted to type {c_name(self.dt)} without overflow")
+            raise RuntimeError(f"value cannot be converted to type {_core.C_WRITTEN_NAMES[self.dt]} without overflow")
         v = scalar_of(value, self.dt, self.dev)
     else:
         raise TypeError(f"masked_fill(): argument 'value' (position 2) must be Tensor, not {type(value).__name__}")
@@ -147,11 +146,6 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
 def _masked_fill_number_backward(node, Tensor g):
     mask, = node.saved()
     return masked_fill(g, mask, 0)
-
-
-cdef str c_name(int dt):
-    return ("bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", "c10::Half", "c10::BFloat16", "float",
-            "double", "c10::complex<float>", "c10::complex<double>")[dt]
 
 
 def masked_fill(Tensor input not None, Tensor mask not None, value):
@@ -204,7 +198,8 @@ cdef Tensor scatter_masked(Tensor self, Tensor mask, Tensor source, bint inplace
     cdef bint recorded
     cdef Tensor out, m, work
     if mask.dt != BOOL:
-        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {c_name(mask.dt)}")
+        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype "
+                           f"{_core.SCALAR_TYPE_NAMES[mask.dt]}")
     if self.dt != source.dt:
         raise RuntimeError("masked_scatter: expected self and source to have same dtypes but got"
                            f"{_core.SCALAR_TYPE_NAMES[self.dt]} and {_core.SCALAR_TYPE_NAMES[source.dt]}")

@@ -1,109 +1,18 @@
-"""Max and average pooling over one, two and three dimensions, adaptive or by kernel, on the CPU.
+"""Max and average pooling over one, two and three dimensions, adaptive or by kernel.
 
-A plane (a channel of an image) is one job; threads share out planes.  The maximum keeps where it was found, so its
-gradient is a scatter and its second derivative a gather at the same places.  Half works in float, integers in int64.
+The maximum keeps where it was found, so its gradient is a scatter and its second derivative a gather at the same places.
 """
-from cython.parallel cimport prange
-from libc.stdint cimport int64_t
-
 from cygrad import _core
-from cygrad._core cimport (
-    BOOL, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, attach, data_of, itemsize_of)
-from cygrad._kernels.copies cimport as_float, back_to, shaped
-from cygrad._operators.family cimport need_real_cpu, wants
-from cygrad._ops cimport num_threads
-
-cdef extern from "_kernels/pool.h" nogil:
-    ctypedef struct cg_pool:
-        Py_ssize_t size[3]
-        Py_ssize_t out[3]
-        Py_ssize_t kernel[3]
-        Py_ssize_t stride[3]
-        Py_ssize_t pad[3]
-        Py_ssize_t dilation[3]
-        int count_padding
-        Py_ssize_t divisor
-        int adaptive
-    void cg_max_pool_f32(const cg_pool*, const float*, float*, int64_t*)
-    void cg_max_pool_f64(const cg_pool*, const double*, double*, int64_t*)
-    void cg_max_pool_i64(const cg_pool*, const int64_t*, int64_t*, int64_t*)
-    void cg_unpool_f32(Py_ssize_t, Py_ssize_t, const float*, const int64_t*, float*)
-    void cg_unpool_f64(Py_ssize_t, Py_ssize_t, const double*, const int64_t*, double*)
-    void cg_avg_pool_f32(const cg_pool*, float*, float*, int)
-    void cg_avg_pool_f64(const cg_pool*, double*, double*, int)
-    void cg_avg_pool_i64(const cg_pool*, int64_t*, int64_t*, int)
-
-cdef enum:
-    GRAIN = 32768               # elements of the larger side below which one thread is enough
+from cygrad._core cimport BOOL, INT64, HALF, Tensor, attach, refuse_complex
+from cygrad._kernels.copies cimport shaped
+from cygrad._kernels.pool cimport Windows, pool_average, pool_average_gradient, pool_max, pool_max_gradient
+from cygrad._operators.family cimport wants
 
 
-cdef class Pool:
+cdef class Pool(Windows):
     """The windows of a pooling, and the shapes on both sides of it."""
-    cdef cg_pool c
-    cdef Py_ssize_t planes, inside, outside
     cdef int nd
     cdef tuple x_shape, y_shape
-
-
-cdef void max_plane(int dt, const cg_pool* p, const char* x, char* y, int64_t* at) noexcept nogil:
-    if dt == FLOAT:
-        cg_max_pool_f32(p, <const float*> x, <float*> y, at)
-    elif dt == DOUBLE:
-        cg_max_pool_f64(p, <const double*> x, <double*> y, at)
-    else:
-        cg_max_pool_i64(p, <const int64_t*> x, <int64_t*> y, at)
-
-
-cdef void average_plane(int dt, const cg_pool* p, char* x, char* y, bint backward) noexcept nogil:
-    if dt == FLOAT:
-        cg_avg_pool_f32(p, <float*> x, <float*> y, backward)
-    elif dt == DOUBLE:
-        cg_avg_pool_f64(p, <double*> x, <double*> y, backward)
-    else:
-        cg_avg_pool_i64(p, <int64_t*> x, <int64_t*> y, backward)
-
-
-cdef void scatter_plane(int dt, Py_ssize_t n, Py_ssize_t size, const char* g, const int64_t* at,
-                        char* x) noexcept nogil:
-    if dt == FLOAT:
-        cg_unpool_f32(n, size, <const float*> g, at, <float*> x)
-    else:
-        cg_unpool_f64(n, size, <const double*> g, at, <double*> x)
-
-
-cdef enum:
-    MAXIMUM, SCATTER, AVERAGE, SPREAD
-
-
-cdef void plane(int what, int dt, const cg_pool* p, Py_ssize_t inside, Py_ssize_t outside, char* x, char* y,
-                int64_t* at, Py_ssize_t i) noexcept nogil:
-    cdef Py_ssize_t size = itemsize_of(dt)
-    if what == MAXIMUM:
-        max_plane(dt, p, x + i * inside * size, y + i * outside * size, at + i * outside)
-    elif what == SCATTER:
-        scatter_plane(dt, outside, inside, y + i * outside * size, at + i * outside, x + i * inside * size)
-    else:
-        average_plane(dt, p, x + i * inside * size, y + i * outside * size, what == SPREAD)
-
-
-cdef void all_planes(int what, int dt, Pool pool, Tensor x, Tensor y, Tensor at):
-    cdef const cg_pool* p = &pool.c
-    cdef Py_ssize_t planes = pool.planes, inside = pool.inside, outside = pool.outside, i
-    cdef char* px = data_of(x)
-    cdef char* py = data_of(y)
-    cdef int64_t* pat = NULL if at is None else <int64_t*> data_of(at)
-    cdef int nt = num_threads()
-    if nt == 1 or planes == 1 or planes * (inside if inside > outside else outside) < GRAIN:
-        for i in range(planes):
-            plane(what, dt, p, inside, outside, px, py, pat, i)
-        return
-    with nogil:
-        for i in prange(planes, num_threads=nt, schedule="static"):
-            plane(what, dt, p, inside, outside, px, py, pat, i)
-
-
-cdef int working_dtype(int dt) noexcept:
-    return FLOAT if dt == HALF or dt == BFLOAT16 else INT64 if dt < HALF else dt
 
 
 # ------------------------------------------------------------------ arguments
@@ -185,6 +94,14 @@ cdef Pool make_pool(str function, Tensor x, kernel, stride, padding, dilation, b
         if x.sizes[i] == 0:
             raise RuntimeError(f"Expected {nd + 1}D or {nd + 2}D (batch mode) tensor with optional 0 dim batch size "
                                f"for input, but got:{list(x.shape)}")
+    if nd > 1:
+        for k, p in zip(kernel, padding):
+            if p > k // 2:
+                if nd == 2:
+                    got = "padW = {1}, padH = {0}, kW = {3}, kH = {2}".format(*padding, *kernel)
+                else:
+                    got = "kT: {0} kW: {2} kH: {1} padT: {3} padW: {5} padH: {4}".format(*kernel, *padding)
+                raise RuntimeError(f"pad should be smaller than or equal to half of kernel size, but got {got}")
     for i in range(3):
         j = i - (3 - nd)
         pool.c.size[i] = x.sizes[x.nd - nd + j] if j >= 0 else 1
@@ -267,10 +184,13 @@ cdef Tensor flat_planes(Tensor t, Pool pool):
 
 cdef Tensor scatter(Tensor g, Tensor at, Pool pool):
     """The gradient of the maximum: g at the places `at`, zero elsewhere."""
-    cdef int dt = working_dtype(g.dt)
-    cdef Tensor x = shaped(pool.x_shape, dt)
-    all_planes(SCATTER, dt, pool, x, as_float(g, dt), at)
-    return attach(back_to(x, g.dt), "MaxPoolBackwardBackward0", (g,), _scatter_backward, (at,), (pool,))
+    cdef Tensor x = shaped(pool.x_shape, g.dt, g.dev)
+    if x.count:
+        if x.dev:
+            _core.backend_of(x.dev).pool_max_gradient(x, g, at, pool)
+        else:
+            pool_max_gradient(x, g, at, pool)
+    return attach(x, "MaxPoolBackwardBackward0", (g,), _scatter_backward, (at,), (pool,))
 
 
 def _scatter_backward(node, Tensor g):
@@ -286,15 +206,16 @@ def _max_backward(node, g, _=None):
 
 
 cdef tuple run_max(str function, str name, Tensor x, Pool pool):
-    cdef int dt = working_dtype(x.dt)
     cdef Tensor y, at
-    need_real_cpu(function, x)
+    refuse_complex(function, x)
     if x.dt == BOOL:
         raise NotImplementedError(f'"{function}" not implemented for \'Bool\'')
-    y, at = shaped(pool.y_shape, dt), shaped(pool.y_shape, INT64)
+    y, at = shaped(pool.y_shape, x.dt, x.dev), shaped(pool.y_shape, INT64, x.dev)
     if y.count:
-        all_planes(MAXIMUM, dt, pool, as_float(x, dt), y, at)
-    y = back_to(y, x.dt)
+        if y.dev:
+            _core.backend_of(y.dev).pool_max(y, at, x, pool)
+        else:
+            pool_max(y, at, x, pool)
     if wants(x):
         attach(y, name, (x,), _max_backward, (at,), (pool,))
     return y, at
@@ -317,18 +238,23 @@ def adaptive_max_pool(Tensor x not None, out_size, int nd):
 # ------------------------------------------------------------------ average
 
 cdef Tensor average(Tensor x, Pool pool, str name):
-    cdef int dt = working_dtype(x.dt)
-    cdef Tensor y = shaped(pool.y_shape, dt)
+    cdef Tensor y = shaped(pool.y_shape, x.dt, x.dev)
     if y.count:
-        all_planes(AVERAGE, dt, pool, as_float(x, dt), y, None)
-    return attach(back_to(y, x.dt), name, (x,), _average_backward, None, (pool,))
+        if y.dev:
+            _core.backend_of(y.dev).pool_average(y, x, pool)
+        else:
+            pool_average(y, x, pool)
+    return attach(y, name, (x,), _average_backward, None, (pool,))
 
 
 cdef Tensor spread(Tensor g, Pool pool):
-    cdef int dt = working_dtype(g.dt)
-    cdef Tensor x = shaped(pool.x_shape, dt)
-    all_planes(SPREAD, dt, pool, x, as_float(g, dt), None)
-    return attach(back_to(x, g.dt), "AvgPoolBackwardBackward0", (g,), _spread_backward, None, (pool,))
+    cdef Tensor x = shaped(pool.x_shape, g.dt, g.dev)
+    if x.count:
+        if x.dev:
+            _core.backend_of(x.dev).pool_average_gradient(x, g, pool)
+        else:
+            pool_average_gradient(x, g, pool)
+    return attach(x, "AvgPoolBackwardBackward0", (g,), _spread_backward, None, (pool,))
 
 
 def _average_backward(node, Tensor g):
@@ -344,7 +270,7 @@ def avg_pool(Tensor x not None, kernel, stride, padding, bint ceil_mode, bint co
     """The average over windows of the last `nd` dimensions."""
     cdef str function = f"avg_pool{nd}d"
     cdef Pool pool
-    need_real_cpu(function, x)
+    refuse_complex(function, x)
     pool = make_pool(function, x, kernel, stride, padding, 1, ceil_mode, False)
     if divisor_override is not None:
         if divisor_override == 0:
@@ -360,7 +286,7 @@ def adaptive_avg_pool(Tensor x not None, out_size, int nd):
     """The average over out_size equal parts of the last `nd` dimensions."""
     cdef str function = f"adaptive_avg_pool{nd}d"
     cdef Pool pool = make_adaptive(function, x, out_size)
-    need_real_cpu(function, x)
+    refuse_complex(function, x)
     if x.dt < HALF:
         raise NotImplementedError(f'"{function}" not implemented for \'{_core.SCALAR_TYPE_NAMES[x.dt]}\'')
     one = pool.outside == 1

@@ -3,43 +3,32 @@
 Importing this module does not need OpenCL; the first use of a device does.
 """
 
-from cygrad.cl._launch import (
-    OutOfMemoryError,
-    allocate,
-    arg_reduce,
-    copy,
-    copy_bytes,
-    data_ptr,
-    elementwise,
-    fill,
-    reduce,
-    where,
+from cygrad._devices import primitives
+from cygrad.cl import (
+    _launch,
+    conv,
+    distance,
+    gemm as _gemm,
+    index,
+    norm,
+    optim,
+    pool,
+    random as _random,
+    scan as _scan,
+    softmax as _softmax,
+    sort as _sort,
 )
-from cygrad.cl.index import (
-    compress,
-    coordinates,
-    gather,
-    interleave,
-    linear_index,
-    masked_put,
-    positions,
-    scatter,
-    triangle,
-    triangle_indices,
-)
-from cygrad.cl.sort import sort
-
-from .._devices import primitives
-from . import _launch
+from cygrad.cl._launch import OutOfMemoryError
 
 __all__ = [
-    "allocate", "arg_reduce", "compress", "coordinates", "copy", "copy_bytes", "current_device", "data_ptr",
-    "device_code", "device_count", "device_name", "device_properties", "elementwise", "empty_cache", "fill", "gather",
-    "interleave", "is_available", "linear_index", "masked_put", "max_memory_allocated", "max_memory_reserved",
-    "memory_allocated", "memory_reserved", "OutOfMemoryError", "positions", "reduce", "reset_peak_memory_stats",
-    "scatter", "set_device", "sort", "synchronize", "triangle", "triangle_indices",
-    "where",
+    "OutOfMemoryError", "current_device", "device_code", "device_count", "device_name", "device_properties",
+    "empty_cache", "is_available", "max_memory_allocated", "max_memory_reserved", "memory_allocated",
+    "memory_reserved", "reset_peak_memory_stats", "set_device", "synchronize",
 ]  # fmt: skip
+
+# The column of the primitives: each module has those of its family, under their names.
+for _module in (_launch, conv, distance, _gemm, index, norm, optim, pool, _random, _scan, _softmax, _sort):
+    globals().update({name: getattr(_module, name) for name in primitives.NAMES if hasattr(_module, name)})
 
 _current = {"opencl": 0, "cuda": 0}
 

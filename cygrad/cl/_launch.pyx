@@ -20,10 +20,12 @@ from libc.stdlib cimport malloc, calloc, free
 from libc.string cimport memcpy, memmove
 
 from cygrad._core cimport (
-    BOOL, HALF, BFLOAT16, FLOAT, DOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
+    BOOL, HALF, BFLOAT16, FLOAT, DOUBLE, CDOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
     device_object, same_shape)
 from cygrad._ops cimport copy_into
+from cygrad._ops import empty
 from cygrad._table import rows as _table
+from cygrad.cl import _device, _program, _source
 
 import gc
 import os
@@ -81,18 +83,13 @@ class OutOfMemoryError(RuntimeError):
     """The device's memory (or the limit set on it) is used up."""
 
 
-def _after_fork():
+def _after_fork():      # of a process that had used OpenCL, whose drivers hang in a child
     global _forked
     _forked = bool(_devices)
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def forked():
-    """Whether this process was forked from one that had used OpenCL, whose drivers hang in a child."""
-    return _forked
 
 
 def check_fork():
@@ -103,7 +100,6 @@ def check_fork():
 
 cdef int failed(int code, str function) except -1:
     """Raises what an OpenCL error code says."""
-    from cygrad.cl import _device
     name = _device.pyopencl().status_code.to_string(code, "UNKNOWN ERROR %d")
     text = f"OpenCL error: {name} ({code}) in {function}"
     if code in (-4, -5, -6):        # MEM_OBJECT_ALLOCATION_FAILURE, OUT_OF_RESOURCES, OUT_OF_HOST_MEMORY
@@ -141,7 +137,7 @@ cdef class Device:
     cdef readonly Py_ssize_t limit, max_alloc
     cdef public Py_ssize_t allocated, reserved, max_allocated, max_reserved
     cdef bint cpu
-    cdef int units
+    cdef readonly int units
     cdef void* queue_handle
     cdef void* context_handle
     cdef Block** bins
@@ -194,7 +190,6 @@ cdef class Device:
         if cl_set_arg != NULL:
             handle = cl_create(self.context_handle, 1, nbytes, NULL, &code)
             return handle if code == 0 else NULL
-        from cygrad.cl import _device
         cl = _device.pyopencl()
         try:
             buffer = cl.Buffer(self.context, cl.mem_flags.READ_WRITE, nbytes)
@@ -321,7 +316,6 @@ cdef class Device:
         cdef void* copy
         cdef int code
         if cl_set_arg == NULL:
-            from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, self.kept[<size_t> buffer.handle], <char[:nbytes]> <char*> host,
                                             dst_offset=offset)
             return 0
@@ -352,7 +346,6 @@ cdef class Device:
         check_fork()
         cdef bint asked = self.read_word()
         if cl_set_arg == NULL:
-            from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, <char[:nbytes]> host, self.kept[<size_t> buffer.handle],
                                             src_offset=offset)
             if asked:
@@ -371,7 +364,6 @@ cdef class Device:
         cdef int code
         check_fork()
         if cl_set_arg == NULL:
-            from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, self.kept[<size_t> to.handle], self.kept[<size_t> of.handle],
                                             byte_count=nbytes, src_offset=of_offset, dst_offset=to_offset)
             return 0
@@ -432,11 +424,16 @@ cdef Device device_of(int dev):
 
 
 cdef Device open_code(int dev):
-    from cygrad.cl import _device
-    while len(_devices) < 32:
-        _devices.append(None)
-    device = _device.open_device((dev - 1) % 16)
-    _devices[dev - 1] = device
+    cdef int index = (dev - 1) % 16
+    check_fork()
+    parts = _device.opened(index)
+    if not _devices:
+        found = _device.addresses(FUNCTIONS)
+        if found is not None:           # without them pyopencl is called
+            bind(found)
+        _devices.extend([None] * 32)
+    device = Device(index, **parts)
+    _devices[index] = _devices[index + 16] = device     # "opencl:i" and "cuda:i"
     return <Device> device
 
 
@@ -485,7 +482,6 @@ cdef class Kernel:
 
 
 cdef Kernel make_kernel(Device device, tuple key, str name, make):
-    from cygrad.cl import _program
     cdef Kernel k = Kernel.__new__(Kernel)
     k.kernel = _program.program(device, key, make).kernel(name)
     k.handle = <void*> <size_t> k.kernel.int_ptr
@@ -562,6 +558,22 @@ def run(Device device not None, Kernel kernel not None, tuple sizes, tuple local
     if code:
         failed(code, f"clEnqueueNDRangeKernel of {kernel.kernel.function_name}")
     flush_sometimes(device)
+
+
+def place(Tensor t not None):
+    """(device, memory, offset, sizes, strides) of a tensor, in elements: what a primitive in Python works with."""
+    return (device_of(t.dev), buffer_of(t), t.offset, tuple([t.sizes[i] for i in range(t.nd)]),
+            tuple([t.strides[i] for i in range(t.nd)]))
+
+
+def need_dtype(Tensor t not None):
+    """TypeError where the tensor's device lacks its dtype."""
+    check_fp64(device_of(t.dev), t.dev, DOUBLE if t.dt == CDOUBLE else t.dt)
+
+
+def empty_near(Tensor t not None, tuple shape, int dt):
+    """An uninitialised tensor on t's device."""
+    return empty(shape, dt, t.dev)
 
 
 class Local:
@@ -670,7 +682,6 @@ cdef int launch(Device device, Kernel k, Args* a, size_t gx, size_t gy, size_t l
 
 cdef int launch_pyopencl(Device device, Kernel k, Args* a, size_t gx, size_t gy, size_t local) except -1:
     cdef int i
-    from cygrad.cl import _device
     for i in range(a.n):
         if a.size[i]:
             k.kernel.set_arg(i, a.value[i][:a.size[i]])
@@ -863,7 +874,6 @@ cdef inline int way_of(Py_ssize_t stride) noexcept:
 
 cdef Kernel elementwise_kernel(Device device, str name, Tensor out, list operands, int compute, int rank, bint wide,
                                Space* p, unsigned long long key):
-    from cygrad.cl import _source
     cdef int k = 0
     if rank > MAX_RANK:
         raise RuntimeError(f"{name}: the operands' strides need {rank + 1} dimensions on an OpenCL device, at most "
@@ -1025,7 +1035,6 @@ def reduce(str name, Tensor out not None, Tensor x not None, tuple dims, list pa
     Sums accumulate in float64 where the device has it, else blockwise in float32; integers in int64.  The order of
     the additions depends on the shape alone.
     """
-    from cygrad.cl import _source
     cdef Device device = device_of(x.dev)
     cdef Space kept, reduced
     cdef Args a
@@ -1144,7 +1153,6 @@ def arg_reduce(str name, Tensor values, Tensor indices not None, Tensor x not No
     """The place (int64, into `indices`) and, if `values` is a tensor, the value of the greatest ("argmax") or least
     ("argmin") element of x along `dim`, or of all of x in its logical order (dim None).  The first of equal ones; NaN
     counts as the greatest and the least.  Results are contiguous."""
-    from cygrad.cl import _source
     cdef Device device = device_of(x.dev)
     cdef Space kept, reduced
     cdef Args a

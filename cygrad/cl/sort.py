@@ -10,6 +10,7 @@ skipped.  Short rows are sorted whole, by one work-item (cpu) or in local memory
 
 from cygrad import _ops
 from cygrad.cl import _launch
+from cygrad.cl.scan import scan
 
 UINT8, INT16, INT32, INT64, FLOAT, DOUBLE = 1, 3, 4, 5, 8, 9
 SIZES = (1, 1, 1, 2, 4, 8, 2, 2, 4, 8)  # bytes of a dtype code's element
@@ -38,7 +39,7 @@ kernel void keys(global K *key, global const K *x, long ox, long n, long share, 
 {
     const long g = get_global_id(0);
     ulong d = 0;
-    if (g >= n) return;
+    if (n == 0) return;
     const K first = key_of(x[ox], sign, infinity) ^ flip;
     for (long i = FROM; i < TO; i += STEP) {
         const K k = key_of(x[ox + i], sign, infinity) ^ flip;
@@ -47,6 +48,106 @@ kernel void keys(global K *key, global const K *x, long ox, long n, long share, 
     }
     if ((uint)d) atomic_or(differ + od, (uint)d);
     if (d >> 32) atomic_or(differ + od + 1, (uint)(d >> 32));
+}
+"""
+
+MORE = """
+/* Where the median of each sorted row stands; nan: the greatest key is NaN; skip: leave NaNs out. */
+kernel void medians(global long *place, long op, global const K *key, long rows, long n, int nan, int skip)
+{
+    const long row = get_global_id(0);
+    if (row >= rows) return;
+    long good = n;
+    if (nan) {
+        long lo = 0;
+        while (lo < good) {
+            const long mid = lo + (good - lo)/2;
+            if (key[row*n + mid] == (K)~(K)0) good = mid; else lo = mid + 1;
+        }
+    }
+    place[op + row] = good < n && (!skip || good == 0) ? good : (good - 1)/2;
+}
+
+/* At the first of every run of equal keys of a sorted row its length, elsewhere 0. */
+kernel void lengths(global long *length, long ol, global const K *key, long count, long n)
+{
+    const long i = get_global_id(0), end = (i/n + 1)*n;
+    if (i >= count) return;
+    const K k = key[i];
+    long lo = i + 1, hi = end;
+    if (i != end - n && key[i - 1] == k) { length[ol + i] = 0; return; }
+    while (lo < hi) {
+        const long mid = lo + (hi - lo)/2;
+        if (key[mid] == k) lo = mid + 1; else hi = mid;
+    }
+    length[ol + i] = lo - i;
+}
+
+/* What stands at place[row] of each row's order. */
+kernel void pick(global K *value, long ov, global long *index, long oi, global const K *x, long ox,
+                 global const uint *at, global const long *place, long op, long rows, long n, int values)
+{
+    const long row = get_global_id(0);
+    if (row >= rows) return;
+    const uint p = at[row*n + place[op + row]];
+    index[oi + row] = p;
+    if (values) value[ov + row] = x[ox + row*n + p];
+}
+
+static inline int compare(global const K *a, global const K *b, long m, K sign, K infinity)
+{
+    for (long j = 0; j < m; j++) {
+        const K p = key_of(a[j], sign, infinity), q = key_of(b[j], sign, infinity);
+        if (p != q) return p < q ? -1 : 1;
+    }
+    return 0;
+}
+
+/* One step of a merge sort of rows: sorted runs of `width` of a become those of twice that in b. */
+kernel void merge(global const long *a, long oa, global long *b, long ob, global const K *x, long ox, long n, long m,
+                  long width, K sign, K infinity, int start)
+{
+    const long i = get_global_id(0), run = i/width, other = (run ^ 1)*width;
+    if (i >= n) return;
+    const long row = start ? i : a[oa + i];
+    long lo = min(other, n), hi = min(other + width, n);
+    while (lo < hi) {
+        const long mid = lo + (hi - lo)/2;
+        const int c = compare(x + ox + (start ? mid : a[oa + mid])*m, x + ox + row*m, m, sign, infinity);
+        if (c < 0 || (c == 0 && run & 1)) lo = mid + 1; else hi = mid;
+    }
+    b[ob + (run & ~1L)*width + i - run*width + lo - min(other, n)] = row;
+}
+
+/* 1 where a row differs from the one before, 0 at the first. */
+kernel void changes(global long *flag, long of, global const K *x, long ox, global const long *order, long oo, long n,
+                    long m, K sign, K infinity, int nan, int ordered)
+{
+    const long i = get_global_id(0);
+    if (i >= n) return;
+    long a = i, b = i - 1;
+    if (ordered && i) { a = order[oo + a]; b = order[oo + b]; }
+    flag[of + i] = i && (compare(x + ox + a*m, x + ox + b*m, m, sign, infinity) ||
+                         (nan && key_of(x[ox + a], sign, infinity) == (K)~(K)0));
+}
+
+/* The first place in each line of bounds that is not less (right: greater) than a value. */
+kernel void search(global long *out, long oo, global const K *bounds, long ob, global const K *value, long ov,
+                   global const long *sorter, long os, long n, long share, long line, long per, K sign, K infinity,
+                   int sorted, int right)
+{
+    const long g = get_global_id(0);
+    for (long i = FROM; i < TO; i += STEP) {
+        const long from = per ? i/per*line : 0;
+        const K v = key_of(value[ov + i], sign, infinity);
+        long lo = 0, hi = line;
+        while (lo < hi) {
+            const long mid = lo + (hi - lo)/2;
+            const K k = key_of(bounds[ob + from + (sorted ? sorter[os + from + mid] : mid)], sign, infinity);
+            if (right ? k <= v : k < v) lo = mid + 1; else hi = mid;
+        }
+        out[oo + i] = lo;
+    }
 }
 """
 
@@ -242,6 +343,57 @@ kernel void take(global K *value, long ov, global long *index, long oi, global c
 }
 """
 
+PLACES = """
+kernel void places(global long *first, long of, global long *inverse, long oi, global const long *group, long og,
+                   global const long *order, long oo, long n, int ordered)
+{
+    const long i = get_global_id(0);
+    if (i >= n) return;
+    const long g = group[og + i];
+    if (i == 0 || group[og + i - 1] != g) first[of + g] = i;
+    inverse[oi + (ordered ? order[oo + i] : i)] = g;
+}
+
+kernel void counts(global long *count, long oc, global const long *first, long of, long runs, long n)
+{
+    const long g = get_global_id(0);
+    if (g < runs) count[oc + g] = (g + 1 < runs ? first[of + g + 1] : n) - first[of + g];
+}
+"""
+
+# Every work-item of the cpu schedule has counts of its own; those of the gpu schedule count together.
+COUNT = """
+kernel void count(global uint *part, global const T *x, long ox, long n, long share, long bins, T low, T high)
+{
+    const long g = get_global_id(0);
+    if (OWN) {
+        part += g*bins;
+        for (long b = 0; b < bins; b++) part[b] = 0;
+    }
+    for (long i = FROM; i < TO; i += STEP) {
+        const T v = x[ox + i];
+        if (!(v >= low && v <= high)) continue;
+        const long b = BIN(v);
+        if (OWN) part[b]++; else atomic_inc(part + b);
+    }
+}
+
+kernel void zero(global uint *part, long bins)
+{
+    const long b = get_global_id(0);
+    if (b < bins) part[b] = 0;
+}
+
+kernel void total(global R *out, long oo, global const uint *part, long parts, long bins)
+{
+    const long b = get_global_id(0);
+    if (b >= bins) return;
+    ulong sum = 0;
+    for (long p = 0; p < parts; p++) sum += part[p*bins + b];
+    out[oo + b] = (R)sum;
+}
+"""
+
 SPAN = {
     "cpu": "#define FROM (g*share)\n#define TO min(FROM + share, n)\n#define STEP 1\n",
     "gpu": "#define FROM g\n#define TO n\n#define STEP share\n",
@@ -254,7 +406,7 @@ def kernel_of(device, size, name):
     def make():
         schedule = device.schedule
         head = f"#define KEY {KEYS[size]}\n#define ITEMS {ITEMS}\n" + SPAN[schedule]
-        return head + COMMON + (CPU if schedule == "cpu" else GPU)
+        return head + COMMON + MORE + (CPU if schedule == "cpu" else GPU)
 
     return _launch.kernel(device, ("sort", size), name, make)
 
@@ -281,17 +433,11 @@ def keys_of(x, descending=False):
     """Keys of contiguous x, in its order, as memory; and a tensor with the bits in which they are not all alike."""
     dev, dt, n = _launch.code_of(x), x.dtype.code, x.numel()
     device, size = _launch.device(dev), SIZES[dt]
-    sign, infinity = order_of(dt)
     key, differ = _launch.allocate(dev, n * size), _ops.full((2,), 0, INT32, dev)
-    if device.schedule == "cpu":
-        share = max(-(-n // (4 * device.handle.max_compute_units)), 4096)
-        items, group = -(-n // share), 1
-    else:
-        group = group_size(device)
-        items = share = min(-(-n // group), 64) * group
+    items, group, share = shares(device, n)
     _launch.run(
-        device, kernel_of(device, size, "keys"), (items,), (group,), key, x, n, share, signed(sign, size),
-        signed(infinity, size), signed(-1 if descending else 0, size), differ,
+        device, kernel_of(device, size, "keys"), (items,), (group,), key, x, n, share, *order_numbers(dt),
+        signed(-1 if descending else 0, size), differ,
     )  # fmt: skip
     return key, differ
 
@@ -340,7 +486,7 @@ def sort_keys(dev, key, size, rows, n, bits=None):
     return key, at
 
 
-def order_rows(x, n, descending=False):
+def ordered(x, n, descending=False):
     """sort_keys of contiguous x as rows of n elements."""
     size, count = SIZES[x.dtype.code], x.numel()
     key, differ = keys_of(x, descending)
@@ -393,7 +539,143 @@ def sort(values, indices, x, dim, descending):
         raise RuntimeError("sorting along a dimension of 2**32 or more elements is not supported")
 
     def fill(values, indices, x):
-        _, at = order_rows(x, n, descending)
+        _, at = ordered(x, n, descending)
         take(values, indices, x, at, n, 0, n)
 
     along(values, indices, x, dim, fill)
+
+
+def by_item(dev, kernel, n, *args):
+    """Launches a kernel that guards its end with a work-item for each of n."""
+    device = _launch.device(dev)
+    _launch.run(device, kernel, (n,), (group_size(device, 16 if device.schedule == "cpu" else 256),), *args)
+
+
+def shares(device, n, least=4096):
+    """(work-items, group, share) for a kernel that loops FROM .. TO by STEP over n."""
+    if device.schedule == "cpu":
+        share = max(-(-n // (4 * device.handle.max_compute_units)), least)
+        return -(-n // share), 1, share
+    group = group_size(device)
+    items = min(-(-n // group), 1024) * group
+    return items, group, items
+
+
+def order_numbers(dt):
+    """`order_of` as kernel arguments."""
+    return tuple(signed(number, SIZES[dt]) for number in order_of(dt))
+
+
+def choose(name, values, indices, x, dim, k, largest):
+    n, dt = x.shape[dim] if x.dim() else 1, x.dtype.code
+    if n >= 1 << 32:
+        raise RuntimeError("sorting along a dimension of 2**32 or more elements is not supported")
+
+    def fill(values, indices, x):
+        dev, rows, size = _launch.code_of(x), x.numel() // n, SIZES[dt]
+        device = _launch.device(dev)
+        key, at = ordered(x, n, name == "topk" and largest)
+        if name == "topk":
+            take(values, indices, x, at, n, 0, k)
+            return
+        if name == "kthvalue":
+            take(values, indices, x, at, n, k, 1)
+            return
+        if name == "mode":
+            length = _ops.empty((rows, n), INT64, dev)
+            by_item(dev, kernel_of(device, size, "lengths"), rows * n, length, key, rows * n, n)
+            most, place = _ops.empty((rows,), INT64, dev), _ops.empty((rows,), INT64, dev)
+            _launch.arg_reduce("argmax", most, place, length, 1)
+            place = place + most - 1  # the last of the run
+        else:
+            place = _ops.empty((rows,), INT64, dev)
+            by_item(dev, kernel_of(device, size, "medians"), rows, place, key, rows, n, (INT32, dt in INFINITY),
+                    (INT32, name == "nanmedian"))  # fmt: skip
+        by_item(dev, kernel_of(device, size, "pick"), rows, values, indices, x, at, place, rows, n, (INT32, 1))
+
+    along(values, indices, x, dim, fill)
+
+
+def order_rows(order, x):
+    n, m = x.shape
+    x = x.detach().contiguous()
+    dev, dt = _launch.code_of(x), x.dtype.code
+    if m == 1:
+        sort(None, order, x.reshape((-1,)), 0, False)
+        return
+    kernel = kernel_of(_launch.device(dev), SIZES[dt], "merge")
+    a, width, start = _ops.empty((n,), INT64, dev), 1, 1
+    steps = max((n - 1).bit_length(), 1)
+    a, b = (order, a) if steps % 2 == 0 else (a, order)  # the last step writes to `order`
+    for _ in range(steps):
+        by_item(dev, kernel, n, a, b, x, n, m, width, *order_numbers(dt), (INT32, start))
+        a, b, width, start = b, a, 2 * width, 0
+
+
+def runs(group, x, order, nan_equal):
+    n, m = x.shape
+    x = x.detach().contiguous()
+    dev, dt = _launch.code_of(x), x.dtype.code
+    flag = _ops.empty((n,), INT64, dev)
+    by_item(dev, kernel_of(_launch.device(dev), SIZES[dt], "changes"), n, flag, x, flag if order is None else order, n,
+            m, *order_numbers(dt), (INT32, dt in INFINITY and m == 1 and not nan_equal),
+            (INT32, order is not None))  # fmt: skip
+    scan("cumsum", group, None, flag, 0)
+    return group[n - 1].item() + 1
+
+
+def run_places(first, inverse, counts, group, order):
+    dev, n = _launch.code_of(group), group.numel()
+    device = _launch.device(dev)
+    by_item(dev, _launch.kernel(device, ("runs",), "places", lambda: PLACES), n, first, inverse, group,
+            group if order is None else order, n, (INT32, order is not None))  # fmt: skip
+    by_item(dev, _launch.kernel(device, ("runs",), "counts", lambda: PLACES), first.numel(), counts, first,
+            first.numel(), n)  # fmt: skip
+
+
+def search(out, bounds, values, sorter, right):
+    bounds, values = bounds.detach().contiguous(), values.detach().contiguous()
+    sorter = None if sorter is None else sorter.contiguous()
+    dev, dt, n = _launch.code_of(out), values.dtype.code, values.numel()
+    device = _launch.device(dev)
+    items, group, share = shares(device, n, 512)
+    _launch.run(
+        device, kernel_of(device, SIZES[dt], "search"), (items,), (group,), out, bounds, values,
+        out if sorter is None else sorter, n, share, bounds.shape[-1], 0 if bounds.dim() == 1 else values.shape[-1],
+        *order_numbers(dt), (INT32, sorter is not None), (INT32, right),
+    )  # fmt: skip
+
+
+def count_into(out, x, low, high, bin_of):
+    """out[b] = how many elements of x from low to high are in bin b, which the C expression of v says."""
+    x = x.detach().contiguous()
+    dev, dt, n, bins = _launch.code_of(x), x.dtype.code, x.numel(), out.numel()
+    device = _launch.device(dev)
+    own = device.schedule == "cpu"
+
+    def make():
+        kinds = {INT64: "long", FLOAT: "float", DOUBLE: "double"}
+        head = "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n" if dt == DOUBLE else ""
+        head += f"#define T {kinds[dt]}\n#define R {kinds[out.dtype.code]}\n#define BIN(v) {bin_of}\n"
+        return head + f"#define OWN {int(own)}\n" + SPAN[device.schedule] + COUNT
+
+    count, zero, total = (_launch.kernel(device, ("count", dt), k, make) for k in ("count", "zero", "total"))
+    items, group, share = shares(device, n)
+    parts = 1
+    if own:  # room for all counts: not more than for the elements
+        parts = max(min(items, n // bins), 1)
+        share = -(-n // parts)
+        items = parts = -(-n // share)
+    part = _launch.allocate(dev, parts * bins * 4)
+    if not own:
+        by_item(dev, zero, bins, part, bins)
+    _launch.run(device, count, (items,), (group,), part, x, n, share, bins, (dt, low), (dt, high))
+    by_item(dev, total, bins, out, part, parts, bins)
+
+
+def bincount(out, x):
+    count_into(out, x, 0, out.numel() - 1, "v")
+
+
+def histc(out, x, low, high):
+    count_into(out, x, low, high, "min((long)((v - low)*bins/(high - low)), bins - 1)")

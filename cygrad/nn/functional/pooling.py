@@ -64,6 +64,14 @@ def _check_window(shape, n, kernel, stride, padding, dilation, ceil_mode):
                 "pad should be at most half of effective kernel size, but got "
                 f"pad={p}, kernel_size={k} and dilation={d}"
             )
+    if any(p > k // 2 for k, p in zip(kernel, padding, strict=True)):
+        if n == 2:
+            got = "padW = {1}, padH = {0}, kW = {3}, kH = {2}".format(*padding, *kernel)
+        else:
+            got = "kT: {0} kW: {2} kH: {1} padT: {3} padW: {5} padH: {4}".format(*kernel, *padding)
+        raise RuntimeError(
+            f"pad should be smaller than or equal to half of kernel size, but got {got}"
+        )
     sizes = shape[-n:]
     each = zip(sizes, kernel, stride, padding, dilation, strict=True)
     out = [_output_size(*args, ceil_mode) for args in each]

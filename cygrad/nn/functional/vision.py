@@ -30,6 +30,8 @@ def _shaped(values, axis, dim):
 
 def _nearest(input, axis, out, scale, exact):
     size = input.shape[axis]
+    if out == size and input.dim() == 4 and not exact:  # whatever the scale
+        return input
     if out == 2 * size and not scale and not exact:
         return input.repeat_interleave(2, axis)
     # float32 throughout: the index rule is part of what the operator promises.
@@ -42,7 +44,7 @@ def _nearest(input, axis, out, scale, exact):
 
 def _linear(input, axis, out, scale, align_corners):
     size = input.shape[axis]
-    if out == size and not scale:
+    if out == size:  # whatever the scale
         return input
     wide = cygrad.float64 if input.dtype == cygrad.float64 else cygrad.float32
     where = _positions(size, out, scale, align_corners, True, input.device, wide)
@@ -105,6 +107,8 @@ def _antialiased(input, axis, out, scale, align_corners, mode):
     """Each place the sum of its neighbours by a filter that grows with the reduction, as Pillow has it."""
     kernel, radius = _FILTERS[mode]
     size = input.shape[axis]
+    if out == size:
+        return input
     if align_corners:
         ratio = (size - 1) / (out - 1) if out > 1 else 0.0
     else:
@@ -170,22 +174,20 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     Modes: nearest, nearest-exact, area, linear (3-d), bilinear and bicubic (4-d), trilinear
     (5-d), lanczos (4-d, antialias). ``antialias`` widens the filter when it shrinks.
     """
-    if mode in ("nearest", "area", "nearest-exact"):
-        if align_corners is not None:
-            raise ValueError(
-                "align_corners option can only be set with the "
-                "interpolating modes: linear | bilinear | bicubic | trilinear"
-            )
-    elif align_corners is None:
-        align_corners = False
+    unaligned = mode in ("nearest", "area", "nearest-exact")
+    if unaligned and align_corners is not None:
+        raise ValueError(
+            "align_corners option can only be set with the interpolating modes: linear | bilinear "
+            "| bicubic | trilinear"
+        )
+    align_corners = bool(align_corners)
     sizes, scales = _interpolate_sizes(input, size, scale_factor, recompute_scale_factor)
     if antialias and not (mode in _FILTERS and input.ndim == 4):
         raise ValueError(
             "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires "
             "a 4-D tensor as input"
         )
-    known = mode in _LINEAR or mode in ("nearest", "area", "nearest-exact")
-    if input.dim() not in (3, 4, 5) or not known:
+    if input.dim() not in (3, 4, 5) or not (unaligned or mode in _LINEAR):
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for "
             "the modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | area | "
@@ -352,7 +354,11 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         return _sample_cubic(pick, sizes, where, padding_mode, align_corners)
     where = [_folded(w, s, padding_mode, align_corners) for w, s in zip(where, sizes, strict=False)]
     if mode == "nearest":
-        return pick([w.round().long() for w in where])
+        picked = pick([w.round().long() for w in where])
+        if grid.requires_grad:  # it takes part in the graph, by a gradient of zero
+            everywhere = cygrad.ones_like(where[0], dtype=cygrad.bool)
+            picked = picked + where[0].masked_fill(everywhere, 0.0).unsqueeze(1)
+        return picked
     total = 0
     lows = [w.floor() for w in where]
     for corner in range(2 ** n):
