@@ -131,8 +131,8 @@ def interleave(counts):
     """A new int64 tensor: 0 counts[0] times (int64 or int32, 1-dim), 1 counts[1] times, ..."""
 
 
-def coordinates(out, flat, below, size):
-    """out = flat // below % size, of numbers >= 0 in int64."""
+def coordinates(out, flat, sizes):
+    """out (dimensions, n): the coordinates of flat positions, which ascend, in a tensor with two sizes or more."""
 
 
 # ------------------------------------------------------------------ places known beforehand

@@ -16,7 +16,7 @@ cpdef int where(Tensor out, Tensor cond, object a, object b) except -1
 cpdef Tensor positions(Tensor mask)
 cpdef Tensor compress(Tensor x, Tensor mask)
 cpdef int masked_put(Tensor out, Tensor mask, Tensor src) except -1
-cpdef int coordinates(Tensor out, Tensor flat, Py_ssize_t below, Py_ssize_t size) except -1
+cpdef int coordinates(Tensor out, Tensor flat, object sizes) except -1
 cpdef int triangle(Tensor out, Tensor x, Py_ssize_t diagonal, bint lower) except -1
 cpdef Tensor interleave(Tensor counts)
 cpdef int triangle_indices(Tensor out, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t diagonal, bint lower) except -1

@@ -267,13 +267,27 @@ cpdef int masked_put(Tensor out, Tensor mask, Tensor src) except -1:
     return 0
 
 
-cpdef int coordinates(Tensor out, Tensor flat, Py_ssize_t below, Py_ssize_t size) except -1:
+cpdef int coordinates(Tensor out, Tensor flat, object sizes) except -1:
     cdef int64_t* to = <int64_t*> data_of(out)
     cdef const int64_t* of = <const int64_t*> data_of(flat)
-    cdef Py_ssize_t i
+    cdef Py_ssize_t[MAX_DIMS] size
+    cdef Py_ssize_t[MAX_DIMS] here          # the coordinates of the first element of the row
+    cdef Py_ssize_t i, n = flat.count, row = -1, start = 0, rest
+    cdef int k, last = <int> len(sizes) - 1
+    for k in range(last + 1):
+        size[k] = sizes[k]
     with nogil:
-        for i in range(flat.count):
-            to[i] = of[i] // below % size
+        for i in range(n):
+            if row < 0 or of[i] - start >= size[last]:
+                row = rest = of[i] // size[last]
+                start = row * size[last]
+                for k in range(last - 1, 0, -1):
+                    here[k] = rest % size[k]
+                    rest = rest // size[k]
+                here[0] = rest
+            for k in range(last):
+                to[k * n + i] = here[k]
+            to[last * n + i] = of[i] - start
     return 0
 
 

@@ -3,7 +3,8 @@ from cygrad._core cimport Tensor
 
 cdef Tensor compress(Tensor self, Tensor mask)
 cdef Tensor mask_positions(Tensor mask)
-cdef Tensor unravel_one(Tensor flat, Tensor mask, int dim)
+cdef Tensor coordinates_of(Tensor flat, Tensor mask)
+cdef Tensor row_of(Tensor t, Py_ssize_t i)
 cdef int where_into(Tensor out, Tensor condition, Tensor a, Tensor b) except -1
 cdef int gather_into(Tensor out, Tensor x, int dim, Tensor index, bint wraps, int error, int place) except -1
 cdef int scatter_into(Tensor x, int dim, Tensor index, Tensor src, int op, bint wraps, int error, int place) except -1

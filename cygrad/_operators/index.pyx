@@ -338,9 +338,9 @@ cdef Selection select_by(Tensor self, tuple slots):
                 if t.sizes[i] != self.sizes[dim + i]:
                     raise IndexError(f"The shape of the mask {shape_text(t)} at index {i} does not match the shape of "
                                      f"the indexed tensor {shape_text(self)} at index {dim + i}")
-            flat = mask_positions(t)
+            flat = coordinates_of(mask_positions(t), t)
             for i in range(n_dims):
-                indexes.append(unravel_one(flat, t, i))
+                indexes.append(row_of(flat, i))
                 dims.append(dim + i)
         else:
             indexes.append(t)
@@ -425,22 +425,28 @@ cdef tuple expanded(list indexes, Tensor to):
     return tuple([expand_to(<Tensor> x, to.nd, to.sizes) for x in indexes])
 
 
-cdef Tensor unravel_one(Tensor flat, Tensor mask, int dim):
-    """The positions along `dim` of flat positions in a tensor of mask's shape."""
-    cdef Py_ssize_t below = 1, i, size = mask.sizes[dim] if mask.nd else 1
+cdef Tensor coordinates_of(Tensor flat, Tensor mask):
+    """The coordinates, (dimensions, n), of ascending flat positions in a tensor of mask's shape."""
+    cdef Py_ssize_t[2] sizes
+    cdef Py_ssize_t[2] strides
     cdef Tensor r
+    sizes[0], sizes[1], strides[0], strides[1] = mask.nd, flat.count, flat.count, 1
     if mask.nd == 1:
-        return flat
-    for i in range(dim + 1, mask.nd):
-        below *= mask.sizes[i]
-    r = new_tensor(1, flat.sizes, INT64, flat.dev)
+        return raw_view(flat, 2, sizes, strides, flat.offset)
+    r = new_tensor(2, sizes, INT64, flat.dev)
     if r.count == 0:
         return r
     if r.dev:
-        _core.backend_of(r.dev).coordinates(r, flat, below, size)
+        _core.backend_of(r.dev).coordinates(r, flat, make_size(mask.nd, mask.sizes))
     else:
-        cpu.coordinates(r, flat, below, size)
+        cpu.coordinates(r, flat, make_size(mask.nd, mask.sizes))
     return r
+
+
+cdef Tensor row_of(Tensor t, Py_ssize_t i):
+    """A row of a contiguous matrix."""
+    cdef Py_ssize_t one = 1
+    return raw_view(t, 1, t.sizes + 1, &one, t.offset + i * t.sizes[1])
 
 
 cdef int gather_into(Tensor out, Tensor x, int dim, Tensor index, bint wraps, int error, int place) except -1:

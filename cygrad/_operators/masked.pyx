@@ -5,7 +5,7 @@ from cygrad._kernels.copies cimport plain
 from cygrad._kernels.index cimport masked_put
 from cygrad._operators.family cimport one_device
 from cygrad._ops cimport copy_into, expand_to, fill, result_dtype, sum_to, to_dtype
-from cygrad._operators.index cimport compress, mask_positions, unravel_one, where_into
+from cygrad._operators.index cimport compress, coordinates_of, mask_positions, row_of, where_into
 from cygrad._walk cimport broadcast_of, end_write, expand_shape, finish_out, shape_text, start_write, zeros_of
 from cygrad import _core, _ops
 from cygrad._operators import move as _move
@@ -249,16 +249,13 @@ def nonzero(Tensor input not None, *, bint as_tuple=False, out=None):
             flat = new_tensor(1, flat.sizes, INT64, flat.dev)
             fill(flat, 0)
             return (flat,)
-        return tuple([unravel_one(flat, mask, i) for i in range(mask.nd)])
+        r = coordinates_of(flat, mask)
+        return tuple([row_of(r, i) for i in range(mask.nd)])
     # PyTorch's layout: each dimension's indices lie together.
-    sizes[0], sizes[1] = mask.nd, flat.count
-    r = new_tensor(2, sizes, INT64, flat.dev)
-    strides[0] = 1
-    for i in range(mask.nd):
-        copy_into(raw_view(r, 1, sizes + 1, strides, i * flat.count), unravel_one(flat, mask, i))
+    r = coordinates_of(flat, mask)
     sizes[0], sizes[1] = flat.count, mask.nd
     strides[0], strides[1] = 1, flat.count if flat.count else 1
-    return finish_out("nonzero", out, raw_view(r, 2, sizes, strides, 0))
+    return finish_out("nonzero", out, raw_view(r, 2, sizes, strides, r.offset))
 
 
 def argwhere(Tensor input not None):

@@ -3,8 +3,8 @@
 An index is checked where it is used: one out of range is noted in the device's error word (`Device.error_word`), which
 whoever waits for the device next raises; its element is read as 0 and not written.
 
-Sums (and products, extremes) into elements that an index names several times are the same on every run: each element
-of the target is served by one work-item, which goes through the index in its order.
+What an index names several times is the same on every run, sums and which element is the last: each element of the
+target is served by one work-item, which goes through the index in its order.
 Movement is by element size, arithmetic by element type; all kernels of a kind are one program.
 """
 
@@ -19,22 +19,23 @@ RANK = 12  # dimensions of a walk after merging
 WORD = {1: "uchar", 2: "ushort", 4: "uint", 8: "ulong"}
 TYPES = ("uchar", "uchar", "char", "short", "int", "long", "half", "ushort", "float", "double")
 UNSIGNED = {"char": "uchar", "short": "ushort", "int": "uint", "long": "ulong"}
-OPERATIONS = ("add", "mul", "amax", "amin")
+OPERATIONS = ("add", "mul", "amax", "amin", "put")
 STEPS = {
     "add": "(T)((U)a + (U)b)",
     "mul": "(T)((U)a*(U)b)",
     "amax": "a >= b || a != a ? a : b",
     "amin": "a <= b || a != a ? a : b",
+    "put": "b",
 }
 
 # Space: a walk over up to RANK dimensions, the innermost first, with the strides of three operands.
 # Check: what an index is measured by.
-COMMON = f"""
+COMMON = f"#define RANK {RANK}\n" + """
 #define LEAST(a, b) ((a) < (b) ? (a) : (b))
 #pragma OPENCL FP_CONTRACT OFF
-typedef struct {{ long nd, size[{RANK}], a[{RANK}], b[{RANK}], c[{RANK}]; }} Space;
-typedef struct {{ long size, step, wraps, wide, error, place; }} Check;
-""" + """
+typedef struct { long nd, size[RANK], a[RANK], b[RANK], c[RANK]; } Space;
+typedef struct { long size, step, wraps, wide, error, place; } Check;
+
 /* Offsets of flat position `at` in the dimensions from `first` on. */
 #define PLACE(s, first, at, pa, pb, pc) \\
     { ulong u_ = at; \\
@@ -196,13 +197,23 @@ kernel void add_up(global long *count, long oc, long m, local long *sums)
     for (long i = from; i < to; i++) { const long v = count[i]; count[i] = sum; sum += v; }
 }
 
-kernel void coordinates(global long *out, long oo, global const long *flat, long of, long below, long size, long n,
-                        long share)
+kernel void coordinates(global long *out, long oo, global const long *flat, long of, Space s, long n, long share)
 {
-    const long to = LEAST(((long)get_global_id(0) + 1)*share, n);
-    for (long i = get_global_id(0)*share; i < to; i++) {
-        const ulong f = flat[of + i], b = below, s = size;
-        out[oo + i] = (f | b | s) >> 32 ? f / b % s : (uint)f / (uint)b % (uint)s;
+    const long from = get_global_id(0)*share, to = LEAST(from + share, n), inner = s.size[0];
+    long here[RANK], start = -inner; /* of the first element of the row */
+    for (long i = from; i < to; i++) {
+        const long f = flat[of + i];
+        if (f - start >= inner) {
+            ulong rest = (ulong)f / (ulong)inner;
+            start = rest*inner;
+            for (int k = 1; k < s.nd; k++) {
+                const ulong q = k + 1 < s.nd ? rest / (ulong)s.size[k] : 0;
+                here[k] = rest - q*s.size[k];
+                rest = q;
+            }
+        }
+        for (int k = 1; k < s.nd; k++) out[oo + (s.nd - 1 - k)*n + i] = here[k];
+        out[oo + (s.nd - 1)*n + i] = f - start;
     }
 }
 
@@ -281,6 +292,12 @@ KEYS(keys8, ulong)
 # costs less than to sort it; on a gpu the positions have been sorted by their places.
 SEGMENTS = {
     "cpu": """
+static inline long counted(global const void *index, long at, const long wide, const long back)
+{
+    const long i = wide ? ((global const long *)index)[at] : ((global const int *)index)[at];
+    return i < 0 ? i + back : i;
+}
+#define INDEX(l) counted(index, pc + (l)*p.c[0], c.wide, back)
 #define SEGMENTS(NAME, STEP) \\
 kernel void NAME(global T *b, long ob, global const T *a, long oa, global const void *index, long oc, Space p, \\
                  Space f, Check c, global int *word, long n, long range, long block) \\
@@ -294,17 +311,25 @@ kernel void NAME(global T *b, long ob, global const T *a, long oa, global const 
     for (long r = 0; r < rows; r++) { \\
         long pa = oa, pb = ob, pc = oc; \\
         PLACE(p, 1, r, pa, pb, pc) \\
-        for (long k = 0; k < q; k++, pa += p.a[0], pc += p.c[0]) { \\
-            const long i = c.wide ? ((global const long *)index)[pc] : ((global const int *)index)[pc]; \\
-            const long j = i < 0 ? i + back : i; \\
-            if ((ulong)(j - low) >= (ulong)range || j >= c.size) { \\
-                if ((ulong)j >= (ulong)c.size) index_at(index, pc, c, word); \\
-                continue; \\
+        for (long k = 0; k < q; k += 256, pa += 256*p.a[0], pc += 256*p.c[0]) { \\
+            const long m = LEAST(256, q - k); \\
+            uchar mine[257]; \\
+            int found = 0, bad = 0; \\
+            for (int l = 0; l < m; l++) { /* no branch to guess: what is not wanted is overwritten */ \\
+                const long j = INDEX(l); \\
+                mine[found] = l; \\
+                found += (ulong)(j - low) < (ulong)range; \\
+                bad |= (ulong)j >= (ulong)c.size; \\
             } \\
-            global T *const t = b + pb + j*step; \\
-            if (width == 1) *t = STEP(*t, a[pa]); \\
-            else if (sa == 1 && sb == 1) for (long x = 0; x < width; x++) t[x] = STEP(t[x], a[pa + x]); \\
-            else for (long x = 0; x < width; x++) t[x*sb] = STEP(t[x*sb], a[pa + x*sa]); \\
+            if (bad) for (int l = 0; l < m; l++) index_at(index, pc + l*p.c[0], c, word); \\
+            for (int l = 0; l < found; l++) { \\
+                const long j = INDEX(mine[l]), at = pa + mine[l]*p.a[0]; \\
+                global T *const t = b + pb + j*step; \\
+                if ((ulong)j >= (ulong)c.size) continue; \\
+                if (width == 1) *t = STEP(*t, a[at]); \\
+                else if (sa == 1 && sb == 1) for (long x = 0; x < width; x++) t[x] = STEP(t[x], a[at + x]); \\
+                else for (long x = 0; x < width; x++) t[x*sb] = STEP(t[x*sb], a[at + x*sa]); \\
+            } \\
         } \\
     } \\
 }
@@ -406,6 +431,11 @@ def _dims(index, a, b, dim):
     return list(zip(index.shape, a.stride(), steps, index.stride(), strict=True))
 
 
+def _arithmetic(x, op):
+    """The dtype code to work in: of any integer of the size where elements only move."""
+    return x.dtype.code if op >= 0 else _sort.CODES[x.itemsize]
+
+
 def _long_or_int(index):
     return index if index.dtype.code in (INT32, INT64) else index.to(_core.DTYPES[INT64])
 
@@ -428,7 +458,7 @@ def gather(out, x, dim, index, wraps, error, place):
 
 
 def scatter(x, dim, index, src, op, wraps, error, place):
-    if op < 0:
+    if op < 0 and (index.numel() == 1 or not any(src.stride())):  # nothing to lose by a race
         _move("scatter", src, x, dim, index, wraps, error, place)
         return
     index = _long_or_int(index)
@@ -451,8 +481,9 @@ def _add_by_parts(x, dim, index, src, op, wraps, error, place):
     block = width if rows >= units else max(-(-width // units), 64)
     cells = rows * -(-width // block)
     parts = 1 if cells >= units or n < 4096 else units
-    _launch.run(device, _segments(device, x.dtype.code, OPERATIONS[op]), (parts, cells), (1, 1), x, src, index, space,
-                spaces, _check(index, x, dim, wraps, error, place), device.error_word(), n,
+    kernel = _segments(device, _arithmetic(x, op), OPERATIONS[op])
+    _launch.run(device, kernel, (parts, cells), (1, 1), x, src, index, space, spaces,
+                _check(index, x, dim, wraps, error, place), device.error_word(), n,
                 -(-x.shape[dim] // parts), block)  # fmt: skip
 
 
@@ -475,8 +506,9 @@ def _add_sorted(x, dim, index, src, op, wraps, error, place):
                 _check(index, x, dim, wraps, error, place), device.error_word(), none, n, share)  # fmt: skip
     key, place_of = _sort.sort_keys(dev, key, size, 1, n, (1 << none.bit_length()) - 1)
     many = index.numel() // n
-    _launch.run(device, _segments(device, x.dtype.code, f"{OPERATIONS[op]}{size}"), (n * many,),
-                (_sort.group_size(device),), key, place_of, x, src, space, _space(slices)[1], none, n, many)  # fmt: skip
+    kernel = _segments(device, _arithmetic(x, op), f"{OPERATIONS[op]}{size}")
+    _launch.run(device, kernel, (n * many,), (_sort.group_size(device),), key, place_of, x, src, space,
+                _space(slices)[1], none, n, many)  # fmt: skip
 
 
 def linear_index(out, x, dims, indices):
@@ -539,7 +571,7 @@ def masked_put(out, mask, src):
         raise _walk.too_few()
     if at.numel():
         src = src.detach().reshape(-1)[: at.numel()]
-        scatter(out.detach().view(-1), 0, at, src, -1, False, 0, 0)
+        _move("scatter", src, out.detach().view(-1), 0, at, False, 0, 0)
 
 
 def interleave(counts):
@@ -562,10 +594,13 @@ def interleave(counts):
     return out
 
 
-def coordinates(out, flat, below, size):
-    device = _device(out)
-    sizes, local, share = _shares(device, out.numel())
-    _launch.run(device, _places(device, "coordinates"), sizes, local, out, flat, below, size, out.numel(), share)
+def coordinates(out, flat, sizes):
+    device, n = _device(out), flat.numel()
+    if len(sizes) > RANK:
+        raise RuntimeError(f"more than {RANK} dimensions on an OpenCL device")
+    space = struct.pack(f"{1 + 4 * RANK}q", len(sizes), *reversed(sizes), *[0] * (4 * RANK - len(sizes)))
+    sizes, local, share = _shares(device, n)
+    _launch.run(device, _places(device, "coordinates"), sizes, local, out, flat, space, n, share)
 
 
 # ------------------------------------------------------------------ places known beforehand
