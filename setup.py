@@ -52,7 +52,7 @@ DIRECTIVES = {
     "initializedcheck": CHECKED,
     "cdivision": True,
 }
-USE_BLAS = ("cygrad._operators.conv", "cygrad._operators.lapack", "cygrad._kernels.matmul")
+USE_BLAS = ("cygrad._operators.lapack", "cygrad._kernels.matmul")
 
 
 def write_if_changed(path, text):

@@ -28,6 +28,7 @@ from ._core import (
     set_default_device,
     set_default_dtype,
 )
+from ._devices import meta as _meta
 from ._files import moved as _moved
 from ._fronts import elementwise as _elementwise
 from ._kernels import blas as _blas
@@ -45,6 +46,7 @@ complex32, cfloat, cdouble, chalf = _core.complex32, complex64, complex128, _cor
 short, int, long = int16, int32, int64  # noqa: F821
 
 _blas.load()
+_core.set_backends(lambda: _importlib.import_module(".cl", __name__), _meta.BACKENDS)
 
 
 def _stay_at_one_thread():
@@ -83,7 +85,7 @@ for _name in (
 for _name, _operator in _elementwise.OPERATORS.items():
     setattr(Tensor, _name, _operator)
 
-from . import autograd, random  # noqa: E402
+from . import _utils, autograd, random, storage as _storage  # noqa: E402
 from ._as_torch import install_as_torch  # noqa: E402
 from ._tensor_str import _str, get_printoptions, printoptions, set_printoptions  # noqa: E402
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
@@ -116,8 +118,8 @@ _ELSEWHERE = {
     "_fronts.numeric": """affine_grid_generator cdist constant_pad_nd gradient grid_sampler grid_sampler_2d
     grid_sampler_3d histogram histogramdd nonzero_static""",
     "_fronts.copies": """alias_copy as_strided_copy detach_copy diagonal_copy expand_copy permute_copy select_copy
-    slice_copy split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy
-    view_as_complex_copy view_as_real_copy view_copy""",
+    slice_copy split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy
+    unsqueeze_copy view_as_complex_copy view_as_real_copy view_copy""",
     "sparse._making": "smm sparse_coo_tensor sparse_csr_tensor spmm",
     "_fronts.spectral": "istft stft",
     "amp.autocast_mode": """autocast autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache
@@ -157,16 +159,25 @@ def __getattr__(name):
     return value
 
 
-def _method_elsewhere(name, module):
-    def method(self, *args, **kw):
-        return getattr(_importlib.import_module("." + module, __name__), name)(self, *args, **kw)
+def _elsewhere(name, module):
+    """The function `name` of a module that is imported when it is first called."""
 
-    method.__name__ = method.__qualname__ = name
-    return method
+    def function(*args, **kw):
+        return getattr(_importlib.import_module("." + module, __name__), name)(*args, **kw)
+
+    function.__name__ = function.__qualname__ = name
+    return function
 
 
+# What stands low and calls what stands high is handed it.
+_utils.set_makers(
+    parameter=_elsewhere("Parameter", "nn.parameter"),
+    sparse_coo=_elsewhere("sparse_coo_tensor", "sparse._making"),
+    sparse_csr=_elsewhere("sparse_csr_tensor", "sparse._making"),
+)
+_storage.set_load(_elsewhere("load", "serialization"))
 for _module, _names in _METHODS_ELSEWHERE.items():
     for _name in _names.split():
-        setattr(Tensor, _name, _method_elsewhere(_name, _module))
+        setattr(Tensor, _name, _elsewhere(_name, _module))
 _dispatch.publish_tensor()
 del _module, _name, _names, _operator, _d

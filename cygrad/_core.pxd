@@ -170,5 +170,5 @@ cdef class AccumulateGrad(Node):
 
 cdef class CopySlices(Node):
     cdef Node writer
-    cdef object shape, stride
+    cdef object shape, stride, base_shape, base_stride
     cdef Py_ssize_t view_offset

@@ -117,9 +117,13 @@ DTYPES = (
 )
 complex32 = _make_dtype(CHALF, "complex32", 4, False, True, None)
 DTYPE_BY_NAME = {d.name: d for d in (*DTYPES, complex32)}
-# The spelling of PyTorch's error messages: "expected scalar type Long but found Float".
+# The dtypes as PyTorch's messages spell them: "expected scalar type Long but found Float" in most, C++'s type as the
+# compiler names it ("long int") in some, and as it is written ("int64_t") in those that speak of overflow.
 SCALAR_TYPE_NAMES = ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double",
                      "ComplexFloat", "ComplexDouble")
+C_TYPE_NAMES = ("bool", "unsigned char", "signed char", "short int", "int", "long int", "c10::Half", "c10::BFloat16",
+                "float", "double", "c10::complex<float>", "c10::complex<double>")
+C_WRITTEN_NAMES = ("bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", *C_TYPE_NAMES[6:])
 
 cdef int[N_DTYPES + 1] ITEMSIZE = [1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 4]
 cdef int _default_dtype = FLOAT
@@ -241,8 +245,7 @@ cdef class device:
 
 def tensor_of_array(x):
     """A tensor of an object that has __array__."""
-    import cygrad
-    return cygrad.as_tensor(x)
+    return _as_tensor(x)
 
 
 def shell(cls, tuple size, dtype d not None):
@@ -300,14 +303,21 @@ cdef int as_device_code(object d, int default) except -1:
 
 
 cdef object _backend = None
+cdef object _find_backend = None        # imports the module of OpenCL devices
+cdef object _hollow_backends = None     # of devices without memory, by their numbers
+
+
+def set_backends(opencl, hollow):
+    """What runs operators on devices other than the CPU: one gives the module of OpenCL, the other is a dict."""
+    global _find_backend, _hollow_backends
+    _find_backend, _hollow_backends = opencl, hollow
 
 
 def backend(kind="opencl"):
     """The module that runs operators on OpenCL devices, imported at the first use of such a device."""
     global _backend
     if _backend is None:
-        from cygrad import cl
-        _backend = cl
+        _backend = _find_backend()
     return _backend
 
 
@@ -315,8 +325,7 @@ def backend_of(int dev):
     """The module that runs operators on a device other than the CPU."""
     if dev < META:
         return backend()
-    from cygrad._devices import meta as _meta
-    return _meta.BACKENDS[dev]
+    return _hollow_backends[dev]
 
 
 def get_default_device():
@@ -498,12 +507,21 @@ cdef class AutogradMeta:
     pass
 
 
-cdef object _legacy_constructor = None      # torch.Tensor(2, 3); set by the creation functions
+cdef object _legacy_constructor = None      # torch.Tensor(2, 3)
+cdef object _as_tensor = None
+cdef object _as_strided_gradient = None, _clone_laid_out = None, _view_region = None
 
 
-def set_legacy_constructor(function):
-    global _legacy_constructor
-    _legacy_constructor = function
+def set_constructors(legacy, as_tensor):
+    """The creation functions that the core calls."""
+    global _legacy_constructor, _as_tensor
+    _legacy_constructor, _as_tensor = legacy, as_tensor
+
+
+def set_view_functions(as_strided_gradient, clone_laid_out, view_region):
+    """The operators by which gradients go through views."""
+    global _as_strided_gradient, _clone_laid_out, _view_region
+    _as_strided_gradient, _clone_laid_out, _view_region = as_strided_gradient, clone_laid_out, view_region
 
 
 @cython.freelist(512)
@@ -699,7 +717,7 @@ cdef class Tensor:
             raise RuntimeError("can't assign Variable as its own grad")
         if g.dt != self.dt:
             raise RuntimeError(
-                f"attempting to assign a gradient with dtype '{_legacy_dtype_name(g)}' to a tensor with grad_dtype "
+                f"attempting to assign a gradient with dtype '{C_TYPE_NAMES[g.dt]}' to a tensor with grad_dtype "
                 f"'{SCALAR_TYPE_NAMES[self.dt]}'. The gradient must match the tensor's grad_dtype (defaults to the "
                 "tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to "
                 "allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may "
@@ -868,10 +886,6 @@ cdef AutogradMeta need_meta(Tensor t):
     return t.meta
 
 
-cdef str _legacy_dtype_name(Tensor t):
-    return ("unsigned char" if t.dt == UINT8 else SCALAR_TYPE_NAMES[t.dt].lower())
-
-
 cdef int check_can_require_grad(Tensor t) except -1:
     if t.dt < HALF:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
@@ -1024,6 +1038,7 @@ cdef Tensor new_view(Tensor base, int ndim, const Py_ssize_t* shape, const Py_ss
         meta.base = base
     if not cg_grad_mode:
         meta.creation = IN_NO_GRAD
+        t.needs_grad = meta.base.needs_grad and meta.base.history is not None
     meta.base_version = base.storage.version
     t.meta = meta
     return t
@@ -1272,7 +1287,10 @@ cdef class SavedTensor:
         if self.node is None or not cg_grad_mode:
             return t
         t = shallow(t)                      # an output gets its place in the graph back
-        set_history(t, self.node, self.output_nr)
+        if _writing is not None and _writing.writer is self.node:
+            set_history(t, view_node(t, _writing, 0, _writing.base_shape, _writing.base_stride, _writing.view_offset), 0)
+        else:
+            set_history(t, self.node, self.output_nr)
         return t
 
 
@@ -1282,8 +1300,6 @@ cdef str operation_name(Node node):
 
 
 cdef object raise_modified(Tensor t, SavedTensor saved, Node owner):
-    names = {HALF: "Half", BFLOAT16: "BFloat16", FLOAT: "Float", DOUBLE: "Double", INT64: "Long", INT32: "Int",
-             INT16: "Short", INT8: "Char", UINT8: "Byte", BOOL: "Bool"}
     cdef Node node = saved.node if saved.node is not None else t.history
     whose = ""
     if node is not None:
@@ -1292,7 +1308,7 @@ cdef object raise_modified(Tensor t, SavedTensor saved, Node owner):
     kind = "torch" if t.dev == 0 else "torch.cuda"
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{kind}.{names[t.dt]}Tensor {list(make_size(t.nd, t.sizes))}]{whose} is at version "
+        f"[{kind}.{SCALAR_TYPE_NAMES[t.dt]}Tensor {list(make_size(t.nd, t.sizes))}]{whose} is at version "
         f"{t.storage.version}; expected version {saved.version} instead. Hint: enable anomaly detection to find the "
         "operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, "
         "check_nan=False).")
@@ -1561,27 +1577,37 @@ cdef bint grad_required(Tensor t):
 
 def _as_strided_backward(Node node, Tensor g):
     shape, stride, view_shape, view_stride, offset = (<FunctionNode> node).args
-    from cygrad._operators import shape as _shape
-    return _shape.as_strided_gradient(g, shape, stride, view_shape, view_stride, offset)
+    return _as_strided_gradient(g, shape, stride, view_shape, view_stride, offset)
+
+
+cdef Node view_node(Tensor t, Node base, int base_nr, base_shape, base_stride, Py_ssize_t offset):
+    """The history of `t` as a strided region of output `base_nr` of the node `base`."""
+    cdef FunctionNode node = <FunctionNode> cg_tp_new(node_type("AsStridedBackward0", FunctionNode), ())
+    node.nexts, node.nrs[0] = (base,), base_nr
+    node.function = _as_strided_backward
+    node.args = (base_shape, base_stride, make_size(t.nd, t.sizes), tuple(t.stride()), offset)
+    return node
 
 
 cdef Node current_grad_fn(Tensor t):
     """grad_fn, made anew where `t` is a view whose base got another history since."""
     cdef AutogradMeta meta = t.meta
-    cdef FunctionNode node
-    cdef Node before
+    cdef Node node, before
     cdef int before_nr
     if meta is None or meta.base is None or meta.base_version == t.storage.version:
         return t.history
     cdef Tensor base = meta.base
     if base.history is None:        # nothing recorded on the base: the view's own history stands
         return t.history
+    if meta.creation == IN_NO_GRAD:
+        raise RuntimeError(
+            "A view was created in no_grad mode and its base or another view of its base has been modified inplace "
+            "with grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can "
+            "clarify your code by moving both the view and the inplace either both inside the no_grad block (if you "
+            "don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked).")
     need_same_dtype(t, base)
-    node = <FunctionNode> cg_tp_new(node_type("AsStridedBackward0", FunctionNode), ())
-    node.connect((base,))
-    node.function = _as_strided_backward
-    node.args = (make_size(base.nd, base.sizes), tuple(base.stride()),
-                 make_size(t.nd, t.sizes), tuple(t.stride()), t.offset - base.offset)
+    node = view_node(t, gradient_edge(base), base.output_nr, make_size(base.nd, base.sizes), tuple(base.stride()),
+                     t.offset - base.offset)
     before, before_nr = t.history, t.output_nr
     set_history(t, node, 0)
     move_retained(t, before, before_nr)
@@ -1653,20 +1679,29 @@ cdef object bump(Tensor t):
     t.storage.version += 1
 
 
+cdef CopySlices _writing = None             # the one whose writer is running its gradient
+
+
 cdef class CopySlices(Node):
     """What the base of a view gets when the view is written in place.
 
     The gradient of the base flows on with the written region cut out; the region's part goes through the node of the
-    operation that wrote it, whose first input is the region as it was.
+    operation that wrote it, whose first input is the region as it was.  The region is known by its place in memory, so
+    the gradient is laid out as the base was.
     """
     cdef object apply(self, list grads):
-        from cygrad._operators import shape as _shape
         g = grads[0]
         if self.writer is None:
             raise RuntimeError(FREED_MESSAGE)
-        base_grad = _shape.contiguous_clone(g)
-        region = _shape.view_region(base_grad, self.shape, self.stride, self.view_offset)
-        inner = self.writer.apply([region.clone()])
+        self.base_shape = g.shape
+        base_grad = _clone_laid_out(g, self.base_stride)
+        region = _view_region(base_grad, self.shape, self.stride, self.view_offset)
+        global _writing
+        outer, _writing = _writing, self    # what the writer saved of its output is then a view of our output
+        try:
+            inner = self.writer.apply([region.clone()])
+        finally:
+            _writing = outer
         if isinstance(inner, Tensor) or inner is None:
             inner = (inner,)
         first = inner[0] if len(inner) else None
@@ -1717,7 +1752,7 @@ cdef object rebase(Tensor t, Node node):
     copy.nrs[0] = base.output_nr
     copy.nexts = (base_edge, *node.nexts[1:])
     copy.writer = node
-    copy.shape, copy.stride = make_size(t.nd, t.sizes), tuple(t.stride())
+    copy.shape, copy.stride, copy.base_stride = make_size(t.nd, t.sizes), tuple(t.stride()), tuple(base.stride())
     copy.view_offset = t.offset - base.offset
     before, before_nr = base.history, base.output_nr
     set_history(base, copy, 0)

@@ -246,8 +246,7 @@ cdef object interposed(PyObject* o, PyObject** args, size_t nargsf, PyObject* kw
     if cg_state.recorder == NULL:
         return cast_and_call(f, args, nargsf, kwnames)
     if f.operator_name == NULL:
-        from cygrad.autograd import _operator_names     # of use to profiles alone
-        name = _operator_names.operator_name(public_name(<object> o))
+        name = (<object> cg_state.recorder).operator_name(public_name(<object> o))
         incref(name)
         f.operator_name = <PyObject*> name
     if f.operator_name == <PyObject*> None:
@@ -398,6 +397,14 @@ cdef enum:
     GPU_SHIFT = 4
 
 
+cdef object _policy = None      # what autocast does with a public function, by its full name
+
+
+def set_policy(policy):
+    global _policy
+    _policy = policy
+
+
 cdef void begin_casts() noexcept:
     if not cg_state.begun:
         cg_state.begun = True
@@ -413,8 +420,7 @@ cdef object cast_and_call(cg_public* f, PyObject** args, size_t nargsf, PyObject
     if f.policy == 0 or cg_state.cast_off or not (cg_state.cast_enabled[0] or cg_state.cast_enabled[1]):
         return cg_call_inner(f, args, nargsf, kwnames)
     if f.policy < 0:
-        from cygrad.amp import _lists
-        f.policy = _lists.policy(public_name(<object> f))
+        f.policy = _policy(public_name(<object> f))
     if f.policy == 0:
         return cg_call_inner(f, args, nargsf, kwnames)
     keywords = () if kwnames == NULL else <tuple> kwnames
@@ -528,7 +534,8 @@ def add_autocast_depth(int step):
 def set_recorder(recorder):
     """Makes `recorder.enter(name, args)` and `recorder.leave(event)` be called around operators of this thread.
 
-    None ends that.  Returns the former one.
+    `recorder.operator_name` gives the name for that of a public function, or None for one that is not reported.  None
+    as recorder ends that.  Returns the former one.
     """
     global cg_interposers
     before = None if cg_state.recorder == NULL else <object> cg_state.recorder

@@ -382,6 +382,7 @@ cdef enum:
     GRAD_MISSING = 2
     GRAD_IDENTITY = 3
     GRAD_TEXT = 4
+    IN_PLACE = 7        # in `node_types`: of three operands that are numbers, which cannot be
 
 _KINDS = {"float": KIND_FLOAT, "number": KIND_NUMBER, "test": KIND_TEST, "bits": KIND_BITS}
 OPS = {}
@@ -442,7 +443,7 @@ cdef class ElementwiseNode(Node):
         elif mode == GRAD_TEXT:
             if grad_enabled():
                 names = dict(GRADIENT_NAMESPACE)
-                names.update(zip([n for n, _ in op.row.params], self.params or [d for _, d in op.row.params]))
+                names.update(zip([n for n, _ in op.row.params], all_params(op, self.params)))
                 names["g"] = g
                 for j in range(1, 5):
                     if op.needs[i] >> j & 1:
@@ -663,6 +664,12 @@ cdef object different_devices(str name, int a, int b):
                         f"{_core.device_of_code(a)} and {_core.device_of_code(b)}!")
 
 
+cdef list all_params(Op op, tuple params):
+    """The row's parameters: those that are given, else the defaults."""
+    cdef list defaults = [default for _, default in op.row.params]
+    return [d if p is None else p for p, d in zip(params, defaults, strict=True)] if params else defaults
+
+
 cdef int fill_params(Op op, tuple params, cg_param* q, int compute) except -1:
     """The row's parameters (given ones, else the defaults) as the kernels of type `compute` read them."""
     cdef int i, kind
@@ -703,7 +710,7 @@ cdef int run_into(Op op, tuple operands, tuple params, int compute, Tensor out) 
         _core.backend_of(out.dev).elementwise(op.name, out, [
             expand_to(<Tensor> x, out.nd, out.sizes) if isinstance(x, Tensor) and (<Tensor> x).dev == out.dev
             else x.item() if isinstance(x, Tensor) else x for x in operands],
-            list(params or [d for _, d in op.row.params]), compute)
+            all_params(op, params), compute)
         return 0
     if compute == HALF or compute == BFLOAT16:
         real = FLOAT
@@ -856,6 +863,8 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
     for j in range(op.arity):
         if not isinstance(operands[j], Tensor):
             i |= 1 << j
+    if inplace and op.node_types[IN_PLACE] is not None:
+        i = IN_PLACE
     kind = op.node_types[i]
     node = <ElementwiseNode> cg_tp_new(kind, ())
     node.op = op
@@ -1260,7 +1269,7 @@ cdef Op make_op(object row, dict kernels):
     for i, (_, default) in enumerate(row.params):
         op.defaults[i].f = float("nan") if default is None else default
     for i in range(8):
-        name = row.grad_name
+        name = row.grad_name_ if i == IN_PLACE else row.grad_name
         if i == 1 and row.grad_name_a:
             name = row.grad_name_a
         if i == 2 and row.grad_name_b:

@@ -83,9 +83,9 @@ def _value(text):
 
 def stand_in(name, why):
     """What stands in for torch.NAME, or for the class torch.NAME()."""
-    module, _, last = name.removesuffix("()").rpartition(".")
+    module, dot, last = name.removesuffix("()").rpartition(".")
     result = _class(last, module, "", why) if name.endswith("()") else refusing(name, why)
-    result.__module__, result.__qualname__, result.__name__ = f"cygrad.{module}", last, last
+    result.__module__, result.__qualname__, result.__name__ = f"cygrad{dot}{module}", last, last
     return result
 
 

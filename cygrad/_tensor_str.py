@@ -219,9 +219,12 @@ def _str(self, *, tensor_contents: str | None = None) -> str:
 
     if not _has_default_dtype(self):
         suffixes.append(f"dtype={self.dtype}")
-    grad_fn = self.grad_fn
-    if grad_fn is not None:
+    try:
+        grad_fn = self.grad_fn
         name = type(grad_fn).__name__
+    except RuntimeError:  # a view made under no_grad, of what was written since
+        grad_fn = name = "Invalid"
+    if grad_fn is not None:
         suffixes.append(f"grad_fn=<{name}>")
     elif self.requires_grad:
         suffixes.append("requires_grad=True")

@@ -2,13 +2,20 @@
 
 import operator
 
+from . import _types
 from ._creation import bridge as _bridge
 
 _LARGEST = 2**63 - 1
+_makers = {}  # of what stands above this module, by name
 
 
-def _rebuild_tensor(storage, storage_offset, size, stride):
-    """The tensor of `size` and `stride` on a typed storage; refuses what does not lie within it (RuntimeError)."""
+def set_makers(**makers):
+    """What makes parameters (`parameter`) and sparse tensors (`sparse_coo`, `sparse_csr`)."""
+    _makers.update(makers)
+
+
+def _on(storage, dtype, storage_offset, size, stride):
+    """The tensor of `size` and `stride` on a storage; refuses what does not lie within it (RuntimeError)."""
     offset = operator.index(storage_offset)
     size, stride = tuple(map(operator.index, size)), tuple(map(operator.index, stride))
     if len(size) != len(stride):
@@ -26,7 +33,7 @@ def _rebuild_tensor(storage, storage_offset, size, stride):
         numel *= max(n, 1)
         if n < 0 or numel > _LARGEST:
             raise RuntimeError("numel: integer multiplication overflow")
-    itemsize = storage.dtype.itemsize
+    itemsize = dtype.itemsize
     needed = 0
     if 0 not in size:
         needed = (offset + sum((n - 1) * s for n, s in zip(size, stride)) + 1) * itemsize
@@ -35,16 +42,32 @@ def _rebuild_tensor(storage, storage_offset, size, stride):
             f"Trying to resize storage that is not resizable: sizes={list(size)} and strides={list(stride)} at "
             f"offset {offset} need {needed} bytes, the storage has {storage.nbytes()}"
         )
-    return _bridge.rebuild_tensor(storage.untyped(), storage.dtype, offset, size, stride)
+    return _bridge.rebuild_tensor(storage, dtype, offset, size, stride)
 
 
-def _changed(tensor, change, storage):
-    """change(tensor); filled in later where the bytes of the storage have not been read yet."""
-    if storage.changes is None:
+def _changed(tensor, change, changes):
+    """change(tensor); filled in later, by `changes`, where the bytes of the storage have not been read yet."""
+    if changes is None:
         return change(tensor)
     result = tensor.clone()
-    storage.changes.append(lambda: result.data.copy_(change(tensor)))
+    changes.append(lambda: result.data.copy_(change(tensor)))
     return result
+
+
+def _with_metadata(tensor, changes, requires_grad, metadata):
+    for name, value in (metadata or {}).items():
+        if name not in ("conj", "neg"):
+            raise RuntimeError(f"cygrad does not know the property {name!r} of a tensor")
+        if value:
+            change = type(tensor).conj if name == "conj" else type(tensor).neg
+            tensor = _changed(tensor, change, changes)
+    tensor.requires_grad = bool(requires_grad)
+    return tensor
+
+
+def _rebuild_tensor(storage, storage_offset, size, stride):
+    """The tensor of `size` and `stride` on a typed storage."""
+    return _on(storage.untyped(), storage.dtype, storage_offset, size, stride)
 
 
 def _rebuild_tensor_v2(
@@ -52,48 +75,29 @@ def _rebuild_tensor_v2(
 ):
     """A tensor with its `requires_grad`; `metadata` may say that it is to be read conjugated or negated."""
     tensor = _rebuild_tensor(storage, storage_offset, size, stride)
-    for name, value in (metadata or {}).items():
-        if name not in ("conj", "neg"):
-            raise RuntimeError(f"cygrad does not know the property {name!r} of a tensor")
-        if value:
-            tensor = _changed(
-                tensor, type(tensor).conj if name == "conj" else type(tensor).neg, storage
-            )
-    tensor.requires_grad = bool(requires_grad)
-    return tensor
+    return _with_metadata(tensor, storage.changes, requires_grad, metadata)
 
 
 def _rebuild_tensor_v3(
     storage, storage_offset, size, stride, requires_grad, backward_hooks, dtype, metadata=None
 ):
     """As _rebuild_tensor_v2, of a storage that does not name the dtype."""
-    from .storage import TypedStorage
-
-    typed = TypedStorage._of(storage.untyped(), dtype)
-    typed.changes = getattr(storage, "changes", None)
-    return _rebuild_tensor_v2(
-        typed, storage_offset, size, stride, requires_grad, backward_hooks, metadata
-    )
+    tensor = _on(storage.untyped(), dtype, storage_offset, size, stride)
+    return _with_metadata(tensor, getattr(storage, "changes", None), requires_grad, metadata)
 
 
 def _rebuild_sparse_tensor(layout, data):
     """A sparse tensor: COO of (indices, values, size[, coalesced]), CSR of (crow, col, values, size)."""
-    import cygrad
-
-    from .sparse import _making as _to_sparse
-
-    if layout is cygrad.sparse_coo:
+    if layout is _types.CONSTANTS["sparse_coo"]:
         indices, values, size, *coalesced = data
-        return _to_sparse.sparse_coo_tensor(indices, values, size, is_coalesced=bool(coalesced and coalesced[0]))
-    if layout is cygrad.sparse_csr:
-        return _to_sparse.sparse_csr_tensor(*data)
+        return _makers["sparse_coo"](indices, values, size, is_coalesced=bool(coalesced and coalesced[0]))
+    if layout is _types.CONSTANTS["sparse_csr"]:
+        return _makers["sparse_csr"](*data)
     raise NotImplementedError(f"rebuilding a sparse tensor of layout {layout}")
 
 
 def _rebuild_parameter(data, requires_grad, backward_hooks):
-    from .nn.parameter import Parameter
-
-    return Parameter(data, requires_grad)
+    return _makers["parameter"](data, requires_grad)
 
 
 def _rebuild_parameter_with_state(data, requires_grad, backward_hooks, state):

@@ -1,43 +1,13 @@
 """What the modules of data movement share."""
-from libc.stdint cimport int64_t
-
 from cygrad._core cimport Tensor
 
-cdef extern from "_kernels/index.h" nogil:
-    ctypedef void (*cg_move)(Py_ssize_t n, char** p, const Py_ssize_t* s) noexcept
-    ctypedef Py_ssize_t (*cg_masked)(Py_ssize_t n, char* out, const char* inp, const char* mask) noexcept
-    cg_move[5] cg_gets
-    cg_move[5] cg_puts
-    cg_move[5] cg_wheres
-    cg_masked[5] cg_compresses
-    cg_masked[5] cg_expands
-    cg_move[4][12] cg_accumulates
-    Py_ssize_t cg_count_mask(Py_ssize_t n, const char* mask)
-    void cg_mask_positions(Py_ssize_t n, const char* mask, int64_t* out)
-    Py_ssize_t cg_first_bad(Py_ssize_t n, const int64_t* index, int64_t size)
-    Py_ssize_t cg_offsets(Py_ssize_t n, int64_t* table, const int64_t* index, int64_t size, int64_t step,
-                          int adds, int wraps)
-
-cdef enum:
-    WALK_OPERANDS = 4
-    # what happens to an element of the indexed side
-    GET = -2
-    PUT = -1
-    ADD = 0
-    MUL = 1
-    MAX = 2
-    MIN = 3
-
-
-cdef struct Walk:
-    int nd
-    int n                                   # operands
-    Py_ssize_t count
-    Py_ssize_t sizes[64]
-    Py_ssize_t strides[WALK_OPERANDS][64]   # bytes
-    char* ptr[WALK_OPERANDS]
-    Py_ssize_t scale                        # bytes per step of the table, where operand 2 is one
-    bint safe[64]                           # different positions along the dimension never meet in one element
+cdef enum:                                  # see out_of_range
+    _INDEX = 1
+    _RANGE = 2
+    _SELF = 3
+    _INDEX_COPY = 4
+    _TAKE = 5
+    _REPEATS = 6
 
 
 cdef struct View:
@@ -46,9 +16,6 @@ cdef struct View:
     Py_ssize_t sizes[64]
     Py_ssize_t strides[64]
 
-
-cdef int log2_size(int dt) noexcept nogil
-cdef void run_walk(Walk* w, cg_move f) noexcept nogil
 
 cdef int need_host(str name, Tensor t) except -1
 cdef str shape_text(Tensor t)

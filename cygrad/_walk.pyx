@@ -1,109 +1,40 @@
-"""Walks over strided operands, views by one step, and the frame of operators that write: what data movement shares.
+"""Views by one step, errors of indices, and the frame of operators that write: what data movement shares.
 
-* A walk visits up to four operands together; one of them may be a table of byte offsets (`_kernels/index.h`).  It is cut over
-  threads along a dimension in which no two positions share an element, so results do not depend on their number.
-* `start_write` and `end_write` frame an operator that overwrites part of a tensor, out of place and in place.
+`start_write` and `end_write` frame an operator that overwrites part of a tensor, out of place and in place.
 """
-from cython.parallel cimport prange
-
 from cygrad._core cimport (
-    BOOL, HALF, INT64, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required, itemsize_of,
+    BOOL, HALF, INT64, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required,
     make_size, new_tensor, new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
-from cygrad._ops cimport GRAIN, clone, copy_into, expand_to, num_threads
+from cygrad._ops cimport clone, copy_into, expand_to
 from cygrad import _core, _ops
 
 
-# ------------------------------------------------------------------ walks
+# ------------------------------------------------------------------ indices out of range
 
-cdef int log2_size(int dt) noexcept nogil:
-    cdef int n = itemsize_of(dt)
-    return 0 if n == 1 else 1 if n == 2 else 2 if n == 4 else 3 if n == 8 else 4
-
-
-cdef void merge_walk(Walk* w) noexcept nogil:
-    """Drops dimensions of size 1 and joins neighbours that are one run for every operand."""
-    cdef int i, k, last = -1
-    for i in range(w.nd):
-        if w.sizes[i] == 1:
-            continue
-        if last >= 0 and w.safe[last] == w.safe[i]:
-            for k in range(w.n):
-                if w.strides[k][last] != w.strides[k][i] * w.sizes[i]:
-                    break
-            else:
-                w.sizes[last] *= w.sizes[i]
-                for k in range(w.n):
-                    w.strides[k][last] = w.strides[k][i]
-                continue
-        last += 1
-        w.sizes[last], w.safe[last] = w.sizes[i], w.safe[i]
-        for k in range(w.n):
-            w.strides[k][last] = w.strides[k][i]
-    w.nd = last + 1
+# How an operator says it, a number that a device can hold until it is read.
+INDEX, RANGE, SELF, INDEX_COPY, TAKE, REPEATS = _INDEX, _RANGE, _SELF, _INDEX_COPY, _TAKE, _REPEATS
 
 
-cdef void walk_part(const Walk* whole, int cut, Py_ssize_t lo, Py_ssize_t hi, cg_move f) noexcept nogil:
-    """Positions lo..hi of dimension `cut`, all of the others."""
-    cdef Py_ssize_t[MAX_DIMS] index
-    cdef Py_ssize_t[MAX_DIMS] sizes
-    cdef char* at[WALK_OPERANDS]
-    cdef Py_ssize_t steps[WALK_OPERANDS]
-    cdef int i, k, last = whole.nd - 1
-    cdef Py_ssize_t inner
-    for k in range(whole.n):
-        at[k] = whole.ptr[k]
-        if last >= 0:
-            at[k] += lo * whole.strides[k][cut]
-        steps[k] = whole.strides[k][last] if last >= 0 else 0
-    if whole.n == 3:
-        steps[3] = whole.scale
-    for i in range(whole.nd):
-        index[i] = 0
-        sizes[i] = hi - lo if i == cut else whole.sizes[i]
-    inner = sizes[last] if last >= 0 else 1
-    while True:
-        f(inner, at, steps)
-        for i in range(last - 1, -1, -1):
-            index[i] += 1
-            for k in range(whole.n):
-                at[k] += whole.strides[k][i]
-            if index[i] < sizes[i]:
-                break
-            index[i] = 0
-            for k in range(whole.n):
-                at[k] -= sizes[i] * whole.strides[k][i]
-        else:
-            return
+def out_of_range(int error, index, dim, size):
+    """The exception for index number `index` where there are `size`."""
+    if error == _SELF:
+        return IndexError("index out of range in self")
+    if error == _TAKE:
+        return IndexError(f"out of range: tried to access index {index} on a tensor of {size} elements." if size else
+                          "take(): tried to take from an empty tensor")
+    if error == _REPEATS:
+        return RuntimeError("repeats can not be negative")
+    if error == _INDEX and size == 0:
+        return IndexError("index is out of bounds for dimension with size 0")
+    text = f"index {index} is out of bounds for dimension {dim} with size {size}"
+    if error == _RANGE:
+        return RuntimeError(text)
+    return IndexError(f"index_copy_(): {text}" if error == _INDEX_COPY else text)
 
 
-cdef void run_walk(Walk* w, cg_move f) noexcept nogil:
-    """Calls the strip `f` on all of the walk, on several threads where that pays."""
-    cdef int i, cut = 0, parts, t
-    cdef Py_ssize_t size, share
-    if w.count == 0:
-        return
-    merge_walk(w)
-    parts = num_threads()
-    if parts > 1 and w.count >= GRAIN:
-        if parts > w.count // (GRAIN // 2):
-            parts = <int> (w.count // (GRAIN // 2))
-        cut = -1
-        for i in range(w.nd):
-            if w.safe[i] and (cut < 0 or w.sizes[i] > w.sizes[cut]):
-                cut = i
-                if w.sizes[i] >= 4 * parts:
-                    break
-        if cut >= 0 and w.sizes[cut] > 1:
-            size = w.sizes[cut]
-            if parts > size:
-                parts = <int> size
-            share = (size + parts - 1) // parts
-            for t in prange(parts, schedule="static", num_threads=parts):
-                if t * share < size:
-                    walk_part(w, cut, t * share, min(size, (t + 1) * share), f)
-            return
-        cut = 0
-    walk_part(w, cut, 0, w.sizes[0] if w.nd else 1, f)
+def too_few():
+    """The exception for a masked_scatter whose source is too short."""
+    return RuntimeError("Number of elements of source < number of ones in mask")
 
 
 # ------------------------------------------------------------------ helpers of this family

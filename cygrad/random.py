@@ -1,22 +1,25 @@
 """The generator of random numbers that functions use when they are given none: `torch.random`."""
 
 import contextlib
-import importlib
 
-from cygrad._core import device
-from cygrad._operators.draws import Generator, default_generator
+from cygrad._core import backend, backend_loaded, device
+from cygrad._operators.draws import Generator, default_for, default_generator, seed_devices
 
 __all__ = ["set_rng_state", "get_rng_state", "manual_seed", "seed", "initial_seed", "fork_rng"]
 
 
 def manual_seed(seed):
-    """Restart the random numbers at `seed`, an int in [-2^63, 2^64); returns the generator."""
-    return default_generator.manual_seed(int(seed))
+    """Restart the random numbers of all devices at `seed`, an int in [-2^63, 2^64); returns the CPU's generator."""
+    default_generator.manual_seed(int(seed))
+    seed_devices(default_generator.initial_seed())
+    return default_generator
 
 
 def seed():
     """Restart the random numbers at a seed from the operating system, and return it."""
-    return default_generator.seed()
+    start = default_generator.seed()
+    seed_devices(start)
+    return start
 
 
 def initial_seed():
@@ -38,21 +41,26 @@ def set_rng_state(new_state):
 def fork_rng(
     devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type=None
 ):
-    """Put the state of the generator back at the end of a `with` block; AssertionError for `devices` without a GPU."""
+    """Put the generators' states back at the end of a `with` block; AssertionError for `devices` without a GPU."""
     if device_type is not None:
         device(device_type)  # an error for a type that there is not
     if not enabled:
         yield
         return
-    if devices and (device_type or "cuda") == "cuda":
-        cuda = importlib.import_module("cygrad.cuda")
-        for index in devices:
-            cuda._code(index)
-    state = get_rng_state()
+    if (device_type or "cuda") != "cuda":
+        devices = []
+    elif devices is None:
+        devices = range(backend("cuda").device_count("cuda")) if backend_loaded() else []
+    generators = [default_generator]
+    for index in devices:
+        code = backend("cuda").device_code("cuda", index if isinstance(index, int) else device(index).index)
+        generators.append(default_for(code))
+    states = [generator.get_state() for generator in generators]
     try:
         yield
     finally:
-        set_rng_state(state)
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
 
 
 __all__ += ["Generator", "default_generator"]

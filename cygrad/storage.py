@@ -5,14 +5,16 @@ named after dtypes (`FloatStorage`) wrap one, and are deprecated, as they are in
 """
 
 import copy
+import io
 import mmap
 import os
 import sys
 import warnings
 
-from . import _core
+from . import _core, _shared_memory
 from ._creation import bridge as _bridge, storages as _storage
 from ._operators import shape as _shape
+from ._shared_memory import mapping
 
 __all__ = ["TypedStorage", "UntypedStorage"]
 
@@ -150,30 +152,14 @@ def _convert(name):
     return convert
 
 
-def mapping(storage):
-    """The mapped file that a storage lies in, or None."""
-    owner = storage
-    while isinstance(owner, UntypedStorage):  # also of an alias, and of a block that grew
-        owner = owner.handle
-        if isinstance(owner, tuple):  # see _storage.rebind
-            owner = owner[0]
-    return getattr(owner, "obj", None) if isinstance(owner, memoryview) else None
-
-
-class SharedBlock(mmap.mmap):
-    """Memory that other processes can map by a file descriptor, or by a name."""
-
-
 def _is_shared(self):
     """Whether other processes can see the memory of this storage."""
-    return self.device.type != "cpu" or isinstance(mapping(self), SharedBlock)
+    return self.device.type != "cpu" or isinstance(mapping(self), _shared_memory.SharedBlock)
 
 
 def _share_memory(self):
     """Moves the bytes to memory that other processes can see; returns the storage."""
-    from . import multiprocessing
-
-    return multiprocessing.reductions.share(self)
+    return _shared_memory.share(self)
 
 
 def _from_buffer(buffer, args, kwargs, dtype):
@@ -546,13 +532,18 @@ def _legacy(name, dtype):
 TYPES = {f"{name}Storage": _legacy(f"{name}Storage", dtype) for name, dtype in _DTYPE_OF.items()}
 
 
+_load = None
+
+
+def set_load(load):
+    """What reads files: `torch.load`."""
+    global _load
+    _load = load
+
+
 def _load_from_bytes(data):
     """What PyTorch's plain pickles call to read a storage."""
-    import io
-
-    from . import serialization
-
-    return serialization.load(io.BytesIO(data), weights_only=False)
+    return _load(io.BytesIO(data), weights_only=False)
 
 
 # ------------------------------------------------------------------ of tensors

@@ -1,7 +1,10 @@
 """Random tensors: the numbers, layouts, gradients and errors of PyTorch."""
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -294,3 +297,204 @@ def test_dropout_kinds():
 )
 def test_errors(f):
     error(f)
+
+
+# ------------------------------------------------------------------ other devices: the stream of PyTorch on CUDA
+
+
+@pytest.fixture
+def opencl():
+    from cygrad import cl
+
+    if not cl.device_count("opencl"):
+        pytest.skip("no OpenCL device")
+    return cygrad.device("opencl")
+
+
+def drawn(device, seed, f):
+    cygrad.manual_seed(seed)
+    return f(device).cpu()
+
+
+def close(x, *numbers):
+    """To the four decimals that were published."""
+    assert [round(v, 4) for v in x.flatten().tolist()] == pytest.approx(list(numbers), abs=1.01e-4)
+
+
+def test_known_numbers_of_cuda(opencl):
+    cygrad.manual_seed(1729)
+    close(cygrad.rand(2, 2, device=opencl), 0.3344, 0.2640, 0.2119, 0.0582)
+    close(cygrad.rand(2, 2, device=opencl), 0.0024, 0.6778, 0.2441, 0.6812)
+    close(drawn(opencl, 0, lambda d: cygrad.rand(2, device=d)), 0.3990, 0.5167)
+    normal = drawn(opencl, 0, lambda d: cygrad.randn(6, device=d))
+    close(normal, -0.9247, -0.4253, -2.6438, 0.1452, -0.1209, -0.5797)
+    # 9.5 million numbers, in rounds of as many threads as an A100 holds
+    x = drawn(opencl, 1, lambda d: cygrad.randn(1, 49 * 12 * 112 * 144, device=d))[0]
+    close(x[:3], -0.2963, 2.6764, -0.1408)
+    close(x[-3:], 0.1549, -0.6797, -0.1656)
+
+
+def test_generators_of_devices(opencl):
+    g = cygrad.Generator(device=opencl).manual_seed(3)
+    first = cygrad.rand(5, device=opencl, generator=g)
+    state = g.get_state()
+    assert state.tolist() == [3] + 7 * [0] + [4] + 7 * [0] and g.get_offset() == 4 and g.initial_seed() == 3
+    second = cygrad.rand(5, device=opencl, generator=g)
+    g.set_state(state)
+    assert cygrad.rand(5, device=opencl, generator=g).tolist() == second.tolist() != first.tolist()
+    g.set_offset(0)
+    assert cygrad.rand(5, device=opencl, generator=g).tolist() == first.tolist()
+    assert copy.deepcopy(g).get_state().tolist() == g.get_state().tolist()
+    with pytest.raises(RuntimeError, match="Expected a 'cpu' device type for generator but found 'opencl'"):
+        cygrad.rand(3, generator=g)
+    with pytest.raises(RuntimeError, match="Expected a 'opencl' device type for generator but found 'cpu'"):
+        cygrad.rand(3, device=opencl, generator=cygrad.Generator())
+    with pytest.raises(RuntimeError, match="RNG state is wrong size"):
+        g.set_state(cygrad.zeros(5, dtype=cygrad.uint8))
+
+
+def test_cuda_states():
+    code = """
+import cygrad as torch
+torch.manual_seed(5)
+a, state = torch.rand(3, device="cuda").tolist(), torch.cuda.get_rng_state()
+with torch.random.fork_rng():
+    b = torch.rand(3, device="cuda").tolist()
+assert b == torch.rand(3, device="cuda").tolist() != a and state.shape == (16,)
+torch.cuda.set_rng_state(state)
+assert b == torch.rand(3, device="cuda").tolist()
+torch.cuda.manual_seed(5)
+assert a == torch.rand(3, device="cuda").tolist() and torch.cuda.initial_seed() == 5
+torch.cuda.manual_seed_all(6)
+assert a != torch.rand(3, device="cuda").tolist()
+print(torch.rand(1 << 20, device="cuda")[-1].item() == torch.rand(1 << 20, device="cuda")[-1].item())
+"""
+    cl = pytest.importorskip("cygrad.cl")
+    if not cl.device_count("opencl"):
+        pytest.skip("no OpenCL device")
+    env = os.environ | {"CYGRAD_DEVICE": "0", "CYGRAD_PHILOX_SMS": "40:1024"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["False"], done.stderr
+
+
+MOMENTS = {  # name: (draw, mean, standard deviation)
+    "uniform": (lambda t: t.uniform_(2, 5), 3.5, 0.866),
+    "normal": (lambda t: t.normal_(1, 2), 1, 2),
+    "log_normal": (lambda t: t.log_normal_(0, 0.5), 1.133, 0.604),
+    "exponential": (lambda t: t.exponential_(2), 0.5, 0.5),
+    "bernoulli": (lambda t: t.bernoulli_(0.3), 0.3, 0.458),
+    "by chances": (lambda t: cygrad.bernoulli(t.fill_(0.3)), 0.3, 0.458),
+    "geometric": (lambda t: t.geometric_(0.3), 3.333, 2.789),
+    "trunc_normal": (lambda t: cygrad.nn.init.trunc_normal_(t, 0, 1, -1, 1), 0, 0.5395),
+    "poisson": (lambda t: cygrad.poisson(t.fill_(3)), 3, 1.732),
+    "poisson of 30": (lambda t: cygrad.poisson(t.fill_(30)), 30, 5.477),
+    "randint": (lambda t: cygrad.randint_like(t, 3, 10), 6, 2),
+}
+OF_SHAPES = {
+    "gamma": (lambda t: cygrad._standard_gamma(t.fill_(2.5)), 2.5, 1.581),
+    "gamma of 0.5": (lambda t: cygrad._standard_gamma(t.fill_(0.5)), 0.5, 0.707),
+    "binomial": (lambda t: cygrad.binomial(t.fill_(10), t * 0 + 0.3), 3, 1.449),
+    "binomial of 100": (lambda t: cygrad.binomial(t.fill_(100), t * 0 + 0.6), 60, 4.899),
+}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", [*MOMENTS, *OF_SHAPES])
+def test_moments_on_devices(name, dtype, opencl):
+    if name in OF_SHAPES and dtype in FLOATS[:2]:
+        pytest.skip("of float32 and float64")
+    f, mean, deviation = (MOMENTS | OF_SHAPES)[name]
+    n = 40001
+    t = cygrad.empty(n + 7, dtype=getattr(cygrad, dtype), device=opencl)[7:]
+    x = f(t).double().cpu()
+    assert x.shape == (n,)
+    assert abs(x.mean().item() - mean) < 6 * deviation / n**0.5 + (0.01 * mean if dtype in FLOATS[:2] else 0)
+    assert x.std().item() == pytest.approx(deviation, rel=0.05)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "int32", "int64"])
+def test_integers_on_devices(dtype, opencl):
+    t = cygrad.empty(1000, dtype=getattr(cygrad, dtype), device=opencl)
+    top = 2 if dtype == "bool" else 5
+    assert sorted(set(t.random_(0, top).cpu().tolist())) == list(range(top))
+    assert t.random_().cpu().long().min() >= 0
+    assert set(t.bernoulli_(0.5).cpu().long().tolist()) == {0, 1}
+
+
+def test_layouts_and_gradients_on_devices(opencl):
+    t = cygrad.zeros(40, 50, device=opencl)
+    cygrad.manual_seed(2)
+    t.T.uniform_()
+    want = drawn(opencl, 2, lambda d: cygrad.rand(40, 50, device=d))
+    assert t.cpu().tolist() == want.tolist()  # in the order of memory
+    assert (t[:, ::3].normal_().shape, cygrad.rand(0, device=opencl).shape) == ((40, 17), (0,))
+    x = cygrad.ones(8, requires_grad=True)
+    y = x.to(opencl)
+    y.normal_()
+    y.sum().backward()
+    assert x.grad.tolist() == [0] * 8
+    with pytest.raises(RuntimeError, match="uniform_ expects to return a"):
+        t.uniform_(3, 2)
+
+
+@pytest.mark.parametrize("n", [4000, 4002, 4001])
+def test_dropout_on_devices(n, opencl):
+    x = cygrad.ones(n, device=opencl, requires_grad=True)
+    y = cygrad.nn.functional.dropout(x, 0.25)
+    y.sum().backward()
+    kept = y.detach().cpu()
+    assert set(kept.tolist()) == {0.0, cygrad.tensor(1 / 0.75).item()} and 0.7 < (kept > 0).float().mean() < 0.8
+    assert cygrad.equal(x.grad.cpu(), kept)
+    assert cygrad.nn.functional.dropout2d(x.detach().reshape(1, n, 1, 1), 0.5).unique().numel() == 2
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 3000, 40000])
+def test_randperm_on_devices(n, opencl):
+    p = cygrad.randperm(n, device=opencl)
+    assert p.dtype is cygrad.int64 and sorted(p.tolist()) == list(range(n))
+    assert n < 5 or p.tolist() != list(range(n))
+
+
+def test_multinomial_on_devices(opencl):
+    weights = cygrad.tensor([1.0, 0, 3, 4], device=opencl)
+    assert sorted(weights.multinomial(3).tolist()) == [0, 2, 3]
+    counts = weights.multinomial(40000, True).bincount(minlength=4).cpu()
+    assert cygrad.allclose(counts / 40000, cygrad.tensor([0.125, 0, 0.375, 0.5]), atol=0.02)
+    assert weights.expand(5, 4).multinomial(2).shape == (5, 2)
+    for bad in ([0.0, 0], [-1.0, 2], [float("inf"), 1]):
+        with pytest.raises(RuntimeError):
+            cygrad.tensor(bad, device=opencl).multinomial(1)
+
+
+@pytest.mark.parametrize("dtype", FLOATS[2:])
+def test_gamma_gradients_on_devices(dtype, opencl):
+    cygrad.manual_seed(0)
+    alpha = cygrad.rand(50, 4, dtype=getattr(cygrad, dtype)) * 30 + 0.01
+    x, y, total = cygrad._standard_gamma(alpha), cygrad._sample_dirichlet(alpha), alpha.sum(-1, True).expand(50, 4)
+    for f in (lambda d: cygrad._standard_gamma_grad(alpha.to(d), x.to(d)),
+              lambda d: cygrad._dirichlet_grad(y.to(d), alpha.to(d), total.to(d))):  # fmt: skip
+        cygrad.testing.assert_close(f(opencl).cpu(), f("cpu"))
+    rate = alpha.to(opencl).requires_grad_()
+    cygrad.distributions.Gamma(rate, rate).rsample().sum().backward()
+    assert rate.grad.isfinite().all()
+
+
+def test_draws_on_meta():
+    x = cygrad.rand(3, 4, device="meta")
+    assert (x.normal_() is x, x.multinomial(2).shape, cygrad.poisson(x).shape) == (True, (3, 2), (3, 4))
+    assert cygrad.nn.functional.dropout(x).shape == (3, 4) and cygrad.randperm(5, device="meta").shape == (5,)
+    with pytest.raises(RuntimeError, match="META is not supported"):
+        cygrad.Generator("meta")
+
+
+@pytest.mark.skipif("CYGRAD_CL_SCHEDULE" in os.environ, reason="this is the other schedule")
+def test_the_other_schedule(opencl):
+    from cygrad import cl
+
+    other = "gpu" if cl.device_properties(1).type & 2 else "cpu"
+    chosen = "(devices or cuda) and not float16 and not float64"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", chosen, __file__],
+        env=os.environ | {"CYGRAD_CL_SCHEDULE": other}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]

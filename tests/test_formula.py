@@ -83,13 +83,16 @@ def test_names_are_unique():
     assert set(_table.by_name) == set(names)
     for name, (row, forms) in _table.aliases().items():
         assert row in _table.by_name
-        assert set(forms) <= set("fmiIosF"), name
+        assert set(forms) <= set("fmiIosFPQ"), name
 
 
 @pytest.mark.parametrize("row", _table.rows(), ids=lambda row: row.name)
 def test_row(row):
     assert row.kind in ("float", "number", "test", "bits")
     assert bool(row.forms) != row.name.startswith("_")
+    if row.forms and row.signature is not None:
+        names = [argument.partition("=")[0] for argument in row.arguments if argument != "*"]
+        assert names[row.arity :] == [name for name, _ in row.params]
     texts = [(t, d) for d in FLOATS for t in row.gradients.values()] if row.text else []
     texts += [(row.formula(d), d) for d in (*FLOATS, *INTS)] if not row.step else []
     if row.complexes:
@@ -133,7 +136,7 @@ def test_generate(tmp_path):
 
     files = _generate.generate(tmp_path)
     assert all(path.exists() for path in files)
-    table = (tmp_path / "_kernels.c").read_text()
+    table = (tmp_path / "kernels.c").read_text()
     kernels = "".join(path.read_text() for path in files)
     for row in _table.rows():
         assert f'{{"{row.name}"' in table

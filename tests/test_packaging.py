@@ -76,8 +76,8 @@ def test_missing_blas_is_said(tmp_path):
     """Without scipy-openblas32 the error names what to install."""
     import importlib.util
 
-    (tmp_path / "cygrad").mkdir()
-    copy = tmp_path / "cygrad" / "_kernels/blas.py"
+    copy = tmp_path / "cygrad/_kernels/blas.py"
+    copy.parent.mkdir(parents=True)
     copy.write_text((PACKAGE / "_kernels/blas.py").read_text())
     spec = importlib.util.spec_from_file_location("blas", copy)
     blas = importlib.util.module_from_spec(spec)

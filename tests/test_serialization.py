@@ -9,6 +9,7 @@ import pickle
 import signal
 import stat
 import struct
+import subprocess
 import sys
 import zipfile
 from collections import Counter, OrderedDict, defaultdict
@@ -589,3 +590,17 @@ def test_plain_pickles_name_modules_where_they_once_stood(make, old):
     if old != "cygrad._sparse":  # which its rebuilding function does not name
         assert then != now
     assert repr(pickle.loads(then)) == repr(pickle.loads(now))
+
+
+def test_plain_pickles_load_where_nothing_else_is_imported():
+    """What rebuilds parameters, sparse tensors and storages finds their modules by itself."""
+    eye = torch.eye(2)
+    made = [nn.Parameter(torch.arange(3.0)), eye.to_sparse(), eye.to_sparse_csr(), torch.per_tensor_affine]
+    stored = io.BytesIO()
+    torch.save(torch.arange(2.0).untyped_storage(), stored)
+    code = f"""
+import pickle, cygrad
+print(*pickle.loads({pickle.dumps(made)!r}), sep="\\n")
+print(cygrad.storage._load_from_bytes({stored.getvalue()!r}).nbytes())"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "\n".join(map(str, [*made, 8])) + "\n", done.stderr

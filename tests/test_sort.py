@@ -1,5 +1,9 @@
 """Sorting, selection, unique, searching and running operators: against NumPy, and PyTorch where it is there."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -9,8 +13,12 @@ INTS = ("uint8", "int8", "int16", "int32", "int64")
 FLOATS = ("float16", "float32", "float64")
 
 
-def of_numpy(a):
-    return cygrad.from_numpy(np.array(a, order="C"))
+def of_numpy(a, device="cpu"):
+    return cygrad.from_numpy(np.array(a, order="C")).to(device)
+
+
+def equal(got, want):
+    np.testing.assert_array_equal(got.cpu().numpy(), want)
 
 
 def sample(dtype, shape, seed=0):
@@ -20,72 +28,180 @@ def sample(dtype, shape, seed=0):
 
 @pytest.mark.parametrize("dtype", INTS + FLOATS)
 @pytest.mark.parametrize("n", [0, 1, 7, 48, 49, 3000])
-def test_sort_is_numpys_stable_sort(dtype, n):
+def test_sort_is_numpys_stable_sort(dtype, n, device):
     a = sample(dtype, (3, n))
     if dtype in FLOATS and n > 4:
         a[0, 1], a[1, 2], a[2, 0], a[2, 3] = np.nan, -np.inf, -0.0, 0.0
-    values, indices = cygrad.sort(of_numpy(a), stable=True)
-    np.testing.assert_array_equal(values.numpy(), np.sort(a, kind="stable"))
-    np.testing.assert_array_equal(indices.numpy(), np.argsort(a, kind="stable"))
-    np.testing.assert_array_equal(cygrad.argsort(of_numpy(a.T), 0).numpy(), np.argsort(a.T, 0, kind="stable"))
+    values, indices = cygrad.sort(of_numpy(a, device), stable=True)
+    equal(values, np.sort(a, kind="stable"))
+    equal(indices, np.argsort(a, kind="stable"))
+    equal(cygrad.argsort(of_numpy(a.T, device), 0), np.argsort(a.T, 0, kind="stable"))
 
 
 @pytest.mark.parametrize("dtype", INTS + FLOATS)
-def test_descending_is_stable_too(dtype):
+def test_descending_is_stable_too(dtype, device):
     a = sample(dtype, 500)
-    values, indices = cygrad.sort(of_numpy(a), descending=True)
-    assert (np.diff(values.numpy().astype("float64")) <= 0).all()
+    values, indices = cygrad.sort(of_numpy(a, device), descending=True)
+    assert (np.diff(values.cpu().numpy().astype("float64")) <= 0).all()
     order = sorted(range(500), key=lambda i: (-float(a[i]), i))
-    np.testing.assert_array_equal(indices.numpy(), order)
+    equal(indices, order)
 
 
 @pytest.mark.parametrize("dtype", INTS + FLOATS)
 @pytest.mark.parametrize("k", [1, 5, 100])
-def test_selection(dtype, k):
+def test_selection(dtype, k, device):
     a = sample(dtype, (4, 300))
-    values, indices = cygrad.topk(of_numpy(a), k)
-    np.testing.assert_array_equal(values.numpy(), -np.sort(-a.astype("float64"))[:, :k])
-    np.testing.assert_array_equal(np.take_along_axis(a, indices.numpy(), 1), values.numpy())
-    values, indices = cygrad.kthvalue(of_numpy(a), k)
-    np.testing.assert_array_equal(values.numpy(), np.sort(a)[:, k - 1])
-    values, _ = cygrad.median(of_numpy(a), 1)
-    np.testing.assert_array_equal(values.numpy(), np.sort(a)[:, 149])
+    values, indices = cygrad.topk(of_numpy(a, device), k)
+    equal(values, -np.sort(-a.astype("float64"))[:, :k])
+    equal(values, np.take_along_axis(a, indices.cpu().numpy(), 1))
+    values, indices = cygrad.kthvalue(of_numpy(a, device), k)
+    equal(values, np.sort(a)[:, k - 1])
+    values, _ = cygrad.median(of_numpy(a, device), 1)
+    equal(values, np.sort(a)[:, 149])
 
 
 @pytest.mark.parametrize("dtype", INTS + FLOATS)
-def test_unique(dtype):
+def test_unique(dtype, device):
     a = sample(dtype, (20, 30)) // 8
     want = np.unique(a, return_inverse=True, return_counts=True)
-    got = cygrad.unique(of_numpy(a), return_inverse=True, return_counts=True)
+    got = cygrad.unique(of_numpy(a, device), return_inverse=True, return_counts=True)
     for g, w in zip(got, want, strict=True):
-        np.testing.assert_array_equal(g.numpy(), w.reshape(g.shape))
+        equal(g, w.reshape(g.shape))
     rows = (a[:, :2] > 0).astype(dtype)
     want = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-    got = cygrad.unique(of_numpy(rows), dim=0, return_inverse=True, return_counts=True)
+    got = cygrad.unique(of_numpy(rows, device), dim=0, return_inverse=True, return_counts=True)
     for g, w in zip(got, want, strict=True):
-        np.testing.assert_array_equal(g.numpy(), w.reshape(g.shape))
+        equal(g, w.reshape(g.shape))
 
 
-def test_searchsorted_and_counts():
+def test_searchsorted_and_counts(device):
     a, v = np.sort(sample("float32", 200)), sample("float32", 50, 1)
     for right in (False, True):
-        got = cygrad.searchsorted(of_numpy(a), of_numpy(v), right=right)
-        np.testing.assert_array_equal(got.numpy(), np.searchsorted(a, v, "right" if right else "left"))
+        got = cygrad.searchsorted(of_numpy(a, device), of_numpy(v, device), right=right)
+        equal(got, np.searchsorted(a, v, "right" if right else "left"))
     i = np.random.default_rng(0).integers(0, 9, 100)
-    np.testing.assert_array_equal(cygrad.bincount(of_numpy(i), minlength=12).numpy(), np.bincount(i, minlength=12))
-    np.testing.assert_array_equal(cygrad.histc(of_numpy(v), 10, -50, 50).numpy(), np.histogram(v, 10, (-50, 50))[0])
+    equal(cygrad.bincount(of_numpy(i, device), minlength=12), np.bincount(i, minlength=12))
+    equal(cygrad.histc(of_numpy(v, device), 10, -50, 50), np.histogram(v, 10, (-50, 50))[0])
 
 
 @pytest.mark.parametrize("shape", [(70,), (300, 5), (5, 300), (3, 40, 70), (200, 300)])
-def test_running_operators(shape):
+def test_running_operators(shape, device):
     a = sample("float64", shape) / 40
     for dim in range(len(shape)):
-        x = of_numpy(a)
-        np.testing.assert_allclose(cygrad.cumsum(x, dim).numpy(), np.cumsum(a, dim))
-        np.testing.assert_allclose(cygrad.cumprod(x, dim).numpy(), np.cumprod(a, dim))
-        np.testing.assert_array_equal(cygrad.cummax(x, dim)[0].numpy(), np.maximum.accumulate(a, dim))
-        np.testing.assert_array_equal(cygrad.cummin(x, dim)[0].numpy(), np.minimum.accumulate(a, dim))
-        np.testing.assert_allclose(cygrad.logcumsumexp(x, dim).numpy(), np.logaddexp.accumulate(a, dim))
+        x = of_numpy(a, device)
+        np.testing.assert_allclose(cygrad.cumsum(x, dim).cpu().numpy(), np.cumsum(a, dim))
+        np.testing.assert_allclose(cygrad.cumprod(x, dim).cpu().numpy(), np.cumprod(a, dim))
+        equal(cygrad.cummax(x, dim)[0], np.maximum.accumulate(a, dim))
+        equal(cygrad.cummin(x, dim)[0], np.minimum.accumulate(a, dim))
+        np.testing.assert_allclose(cygrad.logcumsumexp(x, dim).cpu().numpy(), np.logaddexp.accumulate(a, dim))
+
+ALL = ("bool", *INTS, "float16", "bfloat16", "float32", "float64")
+SHAPES = [((), 0), ((0, 3), 1), ((2, 0), 1), ((7, 5), 0), ((3, 40, 5), 1), ((2, 2100), 1), ((2100, 2), 0)]
+
+
+def both(f, x, device):
+    """f(x) gives on the device what it gives on the CPU."""
+    got, want = f(x.to(device)), f(x)
+    for g, w in zip(*((r if isinstance(r, tuple) else (r,)) for r in (got, want)), strict=True):
+        assert (g.dtype, g.shape, g.device.type) == (w.dtype, w.shape, device.type)
+        if w.dtype.is_floating_point:
+            g, w = g.cpu().double(), w.double()
+            cygrad.testing.assert_close(g, w, rtol=1e-6 if x.dtype.itemsize > 2 else 1e-2, atol=1e-5, equal_nan=True)
+        else:
+            assert g.cpu().tolist() == w.tolist()
+
+
+@pytest.mark.parametrize("dtype", ALL)
+@pytest.mark.parametrize(("shape", "dim"), SHAPES)
+def test_each_device_as_the_cpu(dtype, shape, dim, device):
+    if device.type == "cpu":
+        pytest.skip("the reference")
+    x = of_numpy(sample("float64", shape)).to(getattr(cygrad, dtype))
+    if x.dtype.is_floating_point and x.numel() > 20:
+        x.view(-1)[[3, 11, 13]] = cygrad.tensor([-0.0, float("nan"), float("nan")], dtype=x.dtype)
+    full = 0 not in shape
+    both(lambda t: cygrad.sort(t, dim, True), x, device)
+    both(lambda t: cygrad.sort(t.mT, -1 if t.dim() < 2 else dim - 1 if dim else -1) if t.dim() else t, x, device)
+    both(lambda t: cygrad.cummax(t, dim), x, device)
+    both(lambda t: cygrad.cummin(t, dim), x, device)
+    both(lambda t: cygrad.unique(t, return_inverse=True, return_counts=True), x, device)
+    both(lambda t: cygrad.unique_consecutive(t, return_inverse=True, return_counts=True), x, device)
+    both(lambda t: cygrad.searchsorted(t.flatten().sort()[0], t, right=True), x, device)
+    if full:
+        both(lambda t: cygrad.mode(t, dim), x, device)
+    if full and x.dim() == 2:
+        both(lambda t: cygrad.unique(t, dim=0, return_inverse=True, return_counts=True), x, device)
+    small = x.nan_to_num(1) / 64 if x.dtype.is_floating_point else x & 3 if dtype != "bool" else x
+    both(lambda t: cygrad.cumsum(t, dim), small, device)
+    both(lambda t: cygrad.cumprod(t, dim), small, device)
+    if x.dtype.is_floating_point:
+        both(lambda t: cygrad.logcumsumexp(t, dim), small, device)
+    if full and dtype != "bool":
+        k = x.shape[dim] // 2 + 1 if shape else 1
+        both(lambda t: cygrad.topk(t, k, dim, False), x, device)
+        both(lambda t: cygrad.kthvalue(t, k, dim, True), x, device)
+        both(lambda t: cygrad.median(t, dim), x, device)
+        both(lambda t: cygrad.nanmedian(t), x, device)
+    if dtype in ("float32", "float64") and full:
+        both(lambda t: cygrad.quantile(t.nan_to_num(0), 0.3, dim), x, device)
+        both(lambda t: cygrad.nanquantile(t, cygrad.tensor([0.1, 0.5], dtype=t.dtype).to(t.device), dim), x, device)
+        both(lambda t: cygrad.histc(t, 12, -50, 60), x, device)
+        both(lambda t: cygrad.histc(t.nan_to_num(0), 12), x, device)
+    if dtype in INTS and full:
+        both(lambda t: cygrad.bincount(t.flatten() & 31, minlength=40), x, device)
+        both(lambda t: cygrad.isin(t, cygrad.tensor([1, 2, 30]).to(t.device)), x, device)
+
+
+def test_gradients_on_each_device(device):
+    x = of_numpy(sample("float64", (4, 6)) / 40)
+    for f in (
+        lambda t: t.sort(0)[0], lambda t: t.topk(2, 1)[0], lambda t: t.kthvalue(2, 0)[0], lambda t: t.median(1)[0],
+        lambda t: t.median(), lambda t: t.cumsum(0), lambda t: t.cumprod(1), lambda t: t.logcumsumexp(0),
+        lambda t: t.cummax(1)[0], lambda t: t.diff(dim=0), lambda t: cygrad.trapezoid(t, dim=0),
+    ):  # fmt: skip
+
+        def gradients(t, f=f):
+            t = t.detach().requires_grad_()
+            (g,) = cygrad.autograd.grad((f(t) ** 3).sum(), t, create_graph=True)
+            return g.detach(), cygrad.autograd.grad((g * g).sum(), t)[0]
+
+        both(gradients, x, device)
+
+
+def test_out_and_in_place_on_each_device(device):
+    x = of_numpy(sample("float32", (3, 50)), device)
+    values, indices = cygrad.empty(0, device=device), cygrad.empty(0, dtype=cygrad.int64, device=device)
+    cygrad.sort(x, out=(values, indices))
+    equal(values, np.sort(x.cpu().numpy()))
+    strided = cygrad.zeros(50, 3, device=device).T
+    cygrad.cumsum(x, 1, out=strided)
+    equal(strided, x.cumsum(1).cpu().numpy())
+    y = x.clone()
+    assert y.cumsum_(0) is y
+    equal(y, x.cumsum(0).cpu().numpy())
+
+
+def test_shapes_on_meta():
+    x = cygrad.empty(3, 5, device="meta")
+    for f in (lambda t: t.sort(0), lambda t: t.topk(2), lambda t: t.median(1), lambda t: t.cummax(0)):
+        got, want = f(x), f(cygrad.zeros(3, 5))
+        assert [(r.shape, r.dtype, r.stride()) for r in got] == [(r.shape, r.dtype, r.stride()) for r in want]
+    assert x.cumsum(1).device.type == "meta" and x.histc(7).shape == (7,) and x.quantile(0.5, 1).shape == (3,)
+    with pytest.raises(NotImplementedError):
+        x.unique()
+
+
+@pytest.mark.skipif("CYGRAD_CL_SCHEDULE" in os.environ, reason="this is the other schedule")
+def test_the_other_schedule():
+    cl = pytest.importorskip("cygrad.cl")
+    if not cl.device_count("opencl"):
+        pytest.skip("no OpenCL device")
+    other = "gpu" if cl.device_properties(1).type & 2 else "cpu"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "opencl", __file__],
+        env=os.environ | {"CYGRAD_CL_SCHEDULE": other}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
 
 
 # ------------------------------------------------------------------ against PyTorch

@@ -1,5 +1,7 @@
 """Tests made from the table: whatever is a row is tested here, a new one too."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -137,15 +139,23 @@ def test_integer_dtypes(row, dtype):
 PUBLIC = [(name, row, forms) for name, (row, forms) in _table.aliases().items() if row in _ops.OPS]
 
 
+def call_with(function, more, *operands):
+    return function(*operands, *more)
+
+
 @pytest.mark.parametrize("name, row, forms", PUBLIC, ids=[p[0] for p in PUBLIC])
 def test_agrees_with_pytorch(name, row, forms):
+    """The public function on the row's domain, parameters at their defaults; values and nodes."""
     peer = pytest.importorskip("torch")
     row = _table.by_name[row]
-    if row.params or row.kind == "bits" or "F" in forms:
-        pytest.skip("has a signature of its own")
+    if row.signature is None or row.kind == "bits":
+        pytest.skip("has a front of its own")
     where = (peer.special, torch.special) if name.startswith("special.") or "s" in forms else (peer, torch)
+    if not set("fms") & set(forms):
+        where = peer.nn.functional, torch.nn.functional
     short = name.removeprefix("special.")
-    theirs, ours = (getattr(w, short) for w in where)
+    required = (0.5, -2.0) if short == "threshold" else ()
+    theirs, ours = (functools.partial(call_with, getattr(w, short), required) for w in where)
     arrays = draw(row, (6, 5))
     for dtype in (np.float32, np.float64):
         a = [x.astype(dtype) for x in arrays]
@@ -160,3 +170,30 @@ def test_agrees_with_pytorch(name, row, forms):
         z = [torch.from_numpy(v.copy()).requires_grad_() for v in arrays]
         y, w = theirs(*x), ours(*z)
         assert type(w.grad_fn).__name__ == type(y.grad_fn).__name__
+
+
+FUNCTIONAL = [row for row in ELEMENTWISE if "F" in row.forms and row.signature is not None]
+
+
+@pytest.mark.parametrize("row", FUNCTIONAL, ids=ids)
+def test_functional_forms_agree_with_pytorch(row):
+    """nn.functional.x with parameters by place and by name, with inplace=, and x_, where PyTorch has these."""
+    peer = pytest.importorskip("torch")
+    named = {name: -0.5 if name == "min_val" else abs(value) + 0.25 for name, value in row.params}
+    values = draw(row, (6, 5))[0].astype(np.float32)
+
+    def run(lib, name, *args, **kwargs):
+        x = lib.from_numpy(values.copy()).requires_grad_()
+        y = getattr(lib.nn.functional, name)(x * 1, *args, **kwargs)
+        y.sum().backward()
+        return y.detach().numpy(), x.grad.numpy(), type(y.grad_fn).__name__.replace("NoneType", "")
+
+    calls = [(row.name, tuple(named.values()), {}), (row.name, (), named)]
+    calls += [(row.name, (), named | {"inplace": True})] * ("P" in row.forms)
+    calls += [(row.name + "_", tuple(named.values()), {})] * ("Q" in row.forms)
+    for name, args, kwargs in calls:
+        for got, want in zip(run(torch, name, *args, **kwargs), run(peer, name, *args, **kwargs), strict=True):
+            if isinstance(got, str):
+                assert got == want
+            else:
+                np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-6)

@@ -142,8 +142,6 @@ cdef Tensor to_device(Tensor t, int dev):
 
 # ------------------------------------------------------------------ elements from Python objects
 
-C_NAMES = ("bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", "c10::Half", "c10::BFloat16", "float", "double",
-           "c10::complex<float>", "c10::complex<double>")
 cdef double[6] FLOAT_LOWEST = [0, 0, -128, -32768, -2147483648.0, -9223372036854775808.0]
 cdef double[6] FLOAT_HIGHEST = [0, 255, 127, 32767, 2147483647.0, 9223372036854774784.0]
 cdef double[12] LARGEST = [0, 0, 0, 0, 0, 0, 65504.0, 3.3895313892515355e38, 3.4028234663852886e38,
@@ -481,7 +479,7 @@ cdef int check_fill(object value, int dt) except -1:
     cdef double d
     if isinstance(value, complex):
         if BOOL < dt < CFLOAT and value.imag:
-            overflow(C_NAMES[dt])
+            overflow(_core.C_WRITTEN_NAMES[dt])
         if dt >= CFLOAT:
             check_fill(value.imag, dt)
         if dt != BOOL:
@@ -492,17 +490,17 @@ cdef int check_fill(object value, int dt) except -1:
             return 0
         if dt >= HALF:
             if isfinite(d) and not -LARGEST[dt] <= d <= LARGEST[dt]:
-                overflow(C_NAMES[dt])
+                overflow(_core.C_WRITTEN_NAMES[dt])
         elif not FLOAT_LOWEST[dt] <= d <= FLOAT_HIGHEST[dt]:
-            overflow(C_NAMES[dt])
+            overflow(_core.C_WRITTEN_NAMES[dt])
     else:
         if not -(1 << 63) <= value < 1 << 64:
             raise OverflowError("int too big to convert")
         if dt >= HALF:
             if abs(value) > LARGEST[dt]:
-                overflow(C_NAMES[dt])
+                overflow(_core.C_WRITTEN_NAMES[dt])
         elif dt != BOOL and (value >= 1 << 63 or not integer_fits(value, dt)):
-            overflow(C_NAMES[dt])
+            overflow(_core.C_WRITTEN_NAMES[dt])
     return 0
 
 
@@ -860,12 +858,10 @@ def construct(tuple args, DType dt not None):
     """What torch.FloatTensor(*args) and its fellows return."""
     cdef Tensor t = legacy_data(args, dt.code)
     if t.dt != dt.code:
-        names = [_core.SCALAR_TYPE_NAMES[c].lower() if c not in (UINT8, INT64, INT8, INT16, INT32) else
-                 {UINT8: "unsigned char", INT64: "long int", INT8: "signed char", INT16: "short int", INT32: "int"}[c]
-                 for c in (dt.code, t.dt)]
         options = ("TensorOptions(dtype={}, device=cpu, layout=Strided, requires_grad=false (default), "
                    "pinned_memory=false (default), memory_format=(nullopt))")
-        raise TypeError(f"expected {options.format(names[0])} (got {options.format(names[1])})")
+        wanted, given = (options.format(_core.C_TYPE_NAMES[c]) for c in (dt.code, t.dt))
+        raise TypeError(f"expected {wanted} (got {given})")
     return shallow(t) if args and t is args[0] else t
 
 
@@ -874,7 +870,7 @@ def _legacy_constructor(Tensor self, tuple args):
     assign(self, legacy_data(args, default_dtype_code()))
 
 
-_core.set_legacy_constructor(_legacy_constructor)
+_core.set_constructors(_legacy_constructor, as_tensor)
 
 
 def new(Tensor self not None, *args):

@@ -7,14 +7,13 @@ from libc.math cimport fma, fmaf, pow, powf
 from libc.stdint cimport int64_t, uint16_t
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT64, Tensor, default_dtype_code, itemsize_of)
+    BFLOAT16, BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT64, Tensor, default_dtype_code, itemsize_of, retyped_view)
 from cygrad._core cimport new_tensor as make
-from cygrad._ops cimport cast_kernel
+from cygrad._ops cimport cast_kernel, copy_into
 from cygrad._creation.factories cimport (
     as_number, check_layout, deliver, device_option, dtype_option, filled, number_of, out_dtype, to_device, zeros_raw)
 from cygrad import _core, _ops
 from cygrad._creation import bridge as _bridge
-from cygrad._operators import complex as _complex
 
 
 cdef object finite_bounds(object start, object end, object step):
@@ -214,15 +213,25 @@ cdef tuple space_arguments(str function, object start, object end, object steps,
     return (*numbers, count)
 
 
+cdef Tensor of_parts(Tensor real, Tensor imag):
+    """The complex numbers of two vectors of floats or doubles on the CPU."""
+    cdef Py_ssize_t n = real.count, step = 2
+    cdef Tensor t = make(1, &n, real.dt + 2, 0)
+    copy_into(retyped_view(t, real.dt, 1, &n, &step, 0), real)
+    copy_into(retyped_view(t, real.dt, 1, &n, &step, 1), imag)
+    return t
+
+
 def linspace(start, end, steps=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False,
              pin_memory=False):
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     if isinstance(start, complex) or isinstance(end, complex):
         dtype = (dtype or _core.get_default_dtype()).to_complex()
         ends = complex(start), complex(end)
-        parts = [linspace(*part, steps, dtype=dtype.to_real(), layout=layout, device=device)
+        parts = [linspace(*part, steps, dtype=dtype.to_real(), layout=layout)
                  for part in ([z.real for z in ends], [z.imag for z in ends])]
-        return deliver("linspace", out, _complex.complex_(*parts), requires_grad)
+        t = to_device(of_parts(parts[0], parts[1]), device_option("linspace", device))
+        return deliver("linspace", out, t, requires_grad)
     cdef int dt = dtype_option("linspace", dtype, default_dtype_code())
     lo, hi, n = space_arguments("linspace", start, end, steps, "", {})
     check_layout("linspace", layout)

@@ -25,6 +25,14 @@ class _Meta:
         if dst.device.type != "meta":
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
 
+    @staticmethod
+    def positions(mask):
+        raise NotImplementedError("nonzero() on a meta tensor: the shape of the result depends on data")
+
+    @staticmethod
+    def compress(x, mask):
+        raise NotImplementedError("masked_select() on a meta tensor: the shape of the result depends on data")
+
 
 for _name in primitives.NAMES:
     if not hasattr(_Meta, _name):

@@ -10,11 +10,11 @@ primitive gets tensors and fills tensors: bytes in, bytes out.  Unless its text 
 * nothing is recorded, no version counter moves, nothing is returned;
 * what does not depend on the data has been checked; indices out of range are for the primitive to find.
 
-Devices: `_kernels` by way of `cpu.py` (the CPU), `cygrad/cl` (OpenCL), `meta.py` (shapes without memory).  A device that
-lacks a primitive raises NotImplementedError with its name (`lacking`).
+Devices: `_kernels` by way of `cpu.py` (the CPU), `cygrad/cl` (OpenCL), `meta.py` (shapes without memory).  A device
+that lacks a primitive raises NotImplementedError with its name (`lacking`).
 """
 
-import inspect
+import types
 
 # ------------------------------------------------------------------ memory
 
@@ -43,12 +43,15 @@ def fill(dst, value):
 
 
 def elementwise(name, out, operands, params, compute):
-    """Row `name` (or a gradient such as "sigmoid.da") in dtype code `compute`, stored as out's dtype.  Operands have
-    out's shape and any dtype, or are Python numbers; `params` are the row's, None for a default.  `out` may be strided."""
+    """Row `name` (or a gradient such as "sigmoid.da") in dtype code `compute`, stored as out's dtype.
+
+    Operands have out's shape and any dtype, or are Python numbers; `params` are the row's, None for a default.  `out`
+    may be strided."""
 
 
 def where(out, cond, a, b):
-    """out = a where cond (bool) else b; a and b are tensors or Python numbers."""
+    """out = a where cond (bool or uint8) is not 0, else b; a and b are tensors or Python numbers.  out may be
+    strided."""
 
 
 def reduce(name, out, x, dims, params):
@@ -77,12 +80,70 @@ def dot(out, a, b):
 
 
 def linear(out, x, weight, bias):
-    """out (rows, n), of any shape with as many elements, = x (rows, k) @ weight (n, k).T + bias (n) or None; k may be 0.
+    """out = x (rows, k) @ weight (n, k).T + bias (n), which may be None; out has rows * n elements; k may be 0.
     float32, float64 or complex."""
 
 
 def column_sum(out, x):
     """out (n) = the sum over the rows of x (m, n), of a real floating dtype."""
+
+
+# ------------------------------------------------------------------ by index
+#
+# `index` (int64 or int32, of any strides, not empty) has as many dimensions as x; along `dim` it counts x's elements,
+# in the others an element of x stands at its position in the index.  Strides of 0 are as good as any: so one index
+# serves whole slices.  An index that is not in 0 .. x.size(dim), after x.size(dim) was added to a negative one where
+# `wraps`, is _walk.out_of_range(error, index, place, size): raised before anything is moved, or, by a device that works
+# behind the host's back, at the latest where the host waits for it.  With error 0 it was checked before.
+
+
+def gather(out, x, dim, index, wraps, error, place):
+    """out[i, j, k] = x[i, index[i, j, k], k] for dim 1; out has the index's shape and any strides."""
+
+
+def scatter(x, dim, index, src, op, wraps, error, place):
+    """x[i, index[i, j, k], k] = src[i, j, k] for dim 1, where op is -1; or the element that was there before plus (0),
+    times (1) this, the greater (2) or the lesser (3) of them, the positions of the index in their order.  src is at
+    least as large as the index; neither bool nor half types for op >= 0."""
+
+
+def linear_index(out, x, dims, indices):
+    """out (int64) = the sum of the indices (of out's shape), each checked for its dimension of x and multiplied by its
+    stride; negative ones count from the end."""
+
+
+# ------------------------------------------------------------------ by mask or count: what returns something waits for it
+
+
+def positions(mask):
+    """A new int64 tensor: the flat positions in which a bool or uint8 tensor is not 0."""
+
+
+def compress(x, mask):
+    """A new 1-dim tensor: the elements of x where the mask of the same shape is not 0, in order."""
+
+
+def masked_put(out, mask, src):
+    """The elements of src, in order, go where the mask of out's shape is not 0; too few: _walk.too_few()."""
+
+
+def interleave(counts):
+    """A new int64 tensor: 0 counts[0] times (int64 or int32, 1-dim), 1 counts[1] times, ..."""
+
+
+def coordinates(out, flat, below, size):
+    """out = flat // below % size, of numbers >= 0 in int64."""
+
+
+# ------------------------------------------------------------------ places known beforehand
+
+
+def triangle(out, x, diagonal, lower):
+    """(A batch of) matrices x, 0 above the diagonal (where `lower`) or below it."""
+
+
+def triangle_indices(out, rows, columns, diagonal, lower):
+    """out (2, n) = the rows and columns of all places of a matrix below (or above) a diagonal, with it, row by row."""
 
 
 # ------------------------------------------------------------------ convolutions
@@ -104,6 +165,93 @@ def convolve_input(out, y, weight, bias, stride, padding, dilation, groups):
 
 def convolve_weight(out, x, y, stride, padding, dilation, groups):
     """out = weight, the adjoint of `convolve` in the weight: the sums over images and pixels of x times y."""
+
+
+# ------------------------------------------------------------------ order
+# Every dtype has one order: NaN last, -0 equal to 0.  Complex numbers have none.
+
+
+def sort(values, indices, x, dim, descending):
+    """x sorted stably along `dim`, into `values` (None: not wanted) and `indices` (int64, places along dim)."""
+
+
+def choose(name, values, indices, x, dim, k, largest):
+    """Elements of x along `dim`, whose results have size k there for "topk" (the largest or smallest, in order), else
+    1: "kthvalue" (the k-th smallest, from 0), "median" (the lower of two; the first NaN), "nanmedian", "mode" (the
+    smallest of the most frequent, the last place it is at).  Of equal ones the first."""
+
+
+def order_rows(order, x):
+    """order (n) int64: the stable order of the rows of x (n, m), compared from the first column on."""
+
+
+def runs(group, x, order, nan_equal):
+    """group (n) int64: the number of the run of equal rows, from 0, that row order[i] of x (n, m) is in (order None:
+    row i).  Returns how many runs there are.  NaN equals NaN if nan_equal, or where m > 1."""
+
+
+def run_places(first, inverse, counts, group, order):
+    """Of `runs`: first (runs) is the place i where each begins, counts (runs) its length; inverse[order[i]] =
+    group[i]."""
+
+
+def search(out, bounds, values, sorter, right):
+    """out int64, of values' shape: the first place in sorted `bounds` (n), or in the row of bounds (..., n) that a
+    value is in, with an element not less (right: greater) than it; sorter (None or int64, of bounds' shape) sorts
+    bounds."""
+
+
+def bincount(out, x):
+    """out (bins) int64: how often each number 0 .. bins - 1 is in x (int64)."""
+
+
+def histc(out, x, low, high):
+    """out (bins): how many elements of x (float32 or float64) lie in each of equal bins from low to high, which both
+    count."""
+
+
+# ------------------------------------------------------------------ running operators
+
+
+def scan(name, out, indices, x, dim):
+    """out, of x's shape and dtype: "cumsum", "cumprod", "logcumsumexp", "cummax" or "cummin" along `dim`; half types
+    are joined in float32.  indices (int64; extremes only): the last place of equal ones; NaN stays."""
+
+
+# ------------------------------------------------------------------ random numbers
+# The CPU's are in _kernels/random.pyx, on raw memory.
+
+
+def generator(dev=None, seed=None):
+    """A new stream of random numbers, or the default one of a device, which begins at `seed`.  It has `seed`, `offset`,
+    start(seed), set_offset, state_bytes and set_state_bytes."""
+
+
+def random(name, out, generator, params):
+    """Fills `out` from a stream: "uniform" (from, to), "normal" (mean, std), "log_normal" (mean, std), "bernoulli" (p),
+    "exponential" (rate), "cauchy" (median, sigma), "geometric" (p), "integers" (the least, how many, whether they are
+    drawn from two words each)."""
+
+
+def random_of(name, out, generator, operands):
+    """out[i] drawn by operands of out's shape: "bernoulli" (float32 chances), "poisson" (rates), "standard_gamma"
+    (shapes), "binomial" (trials, chances)."""
+
+
+def randperm(out, generator):
+    """out (n) = a permutation of 0 .. n - 1."""
+
+
+def dropout(out, mask, x, generator, p):
+    """mask (bool) = 1 with probability 1 - p, else 0; out = x * mask / (1 - p).  All contiguous."""
+
+
+def gamma_gradients(out, alpha, sample):
+    """How gamma samples move with their shapes, see _operators/gamma.pyx; float32 or float64."""
+
+
+def dirichlet_gradients(out, sample, alpha, total):
+    """What `dirichlet_gradients` of _operators/gamma.pyx says."""
 
 
 # ------------------------------------------------------------------ softmax and losses of classes
@@ -205,7 +353,7 @@ def optimizer_step(kind, param, grad, moments, constants):
 NAMES = tuple(
     name
     for name, f in globals().items()
-    if inspect.isfunction(f) and f.__module__ == __name__ and not name.startswith("_")
+    if isinstance(f, types.FunctionType)
 )
 
 

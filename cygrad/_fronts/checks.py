@@ -3,8 +3,8 @@
 import math
 import warnings
 
-from cygrad._standins import Member, stand_in
 from cygrad._core import DTYPES, Tensor
+from cygrad._standins import Member, stand_in
 
 _UNEXPLAINED = (
     "Expected cond to be True, but got False. (Could this error message be improved? If so, please report an "

@@ -1,68 +1,48 @@
-"""The elementwise operators as functions and methods: one loop over the table, then the signatures that differ.
-
-A row without parameters gives `torch.x(input[, other], *, out=None)`, `Tensor.x` and `Tensor.x_` as its `forms` say.
-Rows with parameters have signatures of their own and are called here by hand.
+"""The elementwise functions and methods that do more than call a row (`from_rows.py` makes those), Python's operators,
+and what the rows' gradient texts call.
 """
 
 import math
 
 from cygrad import _core, _ops
 from cygrad._core import Tensor
+from cygrad._fronts.from_rows import (
+    FUNCTIONS,
+    METHODS,
+    SPECIAL,
+    row_function,
+    tensor_argument as _tensor,
+)
 from cygrad._operators import complex as _complex
 from cygrad._table import rows as _table
 
 OPS = _ops.OPS
 call, call_ = _ops.call, _ops.call_
 
-FUNCTIONS = {}  # torch.x
-METHODS = {}  # Tensor.x
-SPECIAL = {}  # torch.special.x
 ONE = 1  # the default alpha is recognised by identity
-
-
-def _from_rows():
-    for name, (row_name, forms) in _table.aliases().items():
-        row, op = _table.by_name[row_name], OPS.get(row_name)
-        if op is None or row.params or row.arity > 2:
-            continue
-        short = name.removeprefix("special.")
-        function = (_ops.unary_function, _ops.binary_function)[row.arity - 1](op, short)
-        if name.startswith("special.") or "s" in forms:
-            SPECIAL[short] = function
-            continue
-        if "f" in forms:
-            FUNCTIONS[short] = function
-        if "m" in forms:
-            METHODS[short] = (_ops.unary_method, _ops.binary_method)[row.arity - 1](op, short)
-        if "i" in forms:
-            in_place = (_ops.unary_method_, _ops.binary_method_)[row.arity - 1](op, short + "_")
-            METHODS[short + "_"] = in_place
-        if "I" in forms:
-            FUNCTIONS[short + "_"] = METHODS.get(short + "_") or (_ops.unary_method_, _ops.binary_method_)[
-                row.arity - 1](op, short + "_")  # fmt: skip
-
-
-_from_rows()
 
 
 def _of_complex(name):
     """Sends complex tensors to the row of their own."""
     op = OPS[f"_{name}_complex"]
-    for target in (FUNCTIONS, METHODS):
-        def f(input, *, out=None, plain=target[name]):
+
+    def sent(plain):
+        def f(input, *, out=None):
             if isinstance(input, Tensor) and input.is_complex():
                 return call(op, (input,), None, out)
             return plain(input) if out is None else plain(input, out=out)
 
-        f.__name__ = f.__qualname__ = name
-        target[name] = f
-    if name + "_" in METHODS:
-
-        def f_(self, plain=METHODS[name + "_"]):
+        def f_(self):
             return call_(op, self) if self.is_complex() else plain(self)
 
-        f_.__name__ = f_.__qualname__ = name + "_"
-        METHODS[name + "_"] = f_
+        f = f_ if plain.__name__.endswith("_") else f
+        f.__name__ = f.__qualname__ = plain.__name__
+        return f
+
+    for target in (FUNCTIONS, METHODS):
+        for form in (name, name + "_"):
+            if form in target:
+                target[form] = sent(target[form])
 
 
 for _name in ("sgn", "angle"):
@@ -79,14 +59,6 @@ def public(*targets):
         return f
 
     return register
-
-
-def _tensor(function, x, argument="input", position=1):
-    if not isinstance(x, Tensor):
-        raise TypeError(
-            f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type(x).__name__}"
-        )
-    return x
 
 
 # ---- addition with alpha
@@ -277,25 +249,6 @@ METHODS["float_power_"] = float_power_
 # ---- three operands
 
 
-def _valued(name):
-    op = OPS[name]
-
-    def function(input, tensor1, tensor2, *, value=1, out=None):
-        return call(op, (input, tensor1, tensor2), (value,), out)
-
-    def in_place(self, tensor1, tensor2, *, value=1):
-        return call_(op, self, (tensor1, tensor2), (value,))
-
-    for f, suffix in ((function, ""), (in_place, "_")):
-        f.__name__ = f.__qualname__ = name + suffix
-    FUNCTIONS[name] = METHODS[name] = function
-    METHODS[name + "_"] = in_place
-
-
-_valued("addcmul")
-_valued("addcdiv")
-
-
 @public(FUNCTIONS, METHODS)
 def lerp(input, end, weight, *, out=None):
     """input + weight * (end - input); the weight is a number or a tensor."""
@@ -320,11 +273,7 @@ METHODS["lerp_"] = lerp_
 
 
 def _c_name(t):
-    """The C name of a dtype, as PyTorch's messages say it."""
-    names = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int", "bool": "bool",
-             "float16": "c10::Half", "bfloat16": "c10::BFloat16", "int16": "short int", "int8": "signed char",
-             "uint8": "unsigned char"}  # fmt: skip
-    return names[t.dtype.name]
+    return _core.C_TYPE_NAMES[t.dtype.code]
 
 
 # ---- clamping
@@ -396,45 +345,7 @@ METHODS["clamp_max_"] = FUNCTIONS["clamp_max_"] = lambda self, max: _clamp(self,
 # ---- one operand and numbers
 
 
-def _with_params(name, signature, in_place=True, function=True, method=True):
-    """Functions of a row whose parameters are plain positional arguments with defaults."""
-    op = OPS[name]
-    defaults = tuple(d for _, d in signature)
-    names = tuple(n for n, _ in signature)
-
-    def bind(args, kw):
-        values = list(args) + list(defaults[len(args):])
-        for k, v in kw.items():
-            if k not in names:
-                raise TypeError(f"{name}() got an unexpected keyword argument '{k}'")
-            values[names.index(k)] = v
-        return tuple(values)
-
-    def f(input, *args, out=None, **kw):
-        return call(op, (_tensor(name, input),), bind(args, kw), out)
-
-    def f_(self, *args, **kw):
-        return call_(op, _tensor(name + "_", self), (), bind(args, kw))
-
-    f.__name__ = f.__qualname__ = name
-    f_.__name__ = f_.__qualname__ = name + "_"
-    if function:
-        FUNCTIONS[name] = f
-        if in_place:
-            FUNCTIONS[name + "_"] = f_
-    if method:
-        METHODS[name] = f
-        if in_place:
-            METHODS[name + "_"] = f_
-    return f
-
-
-_with_params("hardshrink", (("lambd", 0.5),), in_place=False)
-_with_params("celu", (("alpha", 1.0),), method=False)
-_with_params("threshold", (("threshold", None), ("value", None)), method=False)
-
-
-@public(FUNCTIONS, METHODS)
+@public(FUNCTIONS, METHODS, SPECIAL)
 def round(input, *, decimals=0, out=None):
     """To the nearest integer (halves to even), or to `decimals` decimal places."""
     if decimals == 0:
@@ -447,17 +358,6 @@ def round_(self, *, decimals=0):
 
 
 METHODS["round_"] = FUNCTIONS["round_"] = round_
-
-
-@public(FUNCTIONS, METHODS, SPECIAL)
-def logit(input, eps=None, *, out=None):
-    """log(x / (1 - x)), of x clamped to [eps, 1 - eps] where eps is given."""
-    return call(OPS["logit"], (_tensor("logit", input),), (-1.0 if eps is None else eps,), out)
-
-
-METHODS["logit_"] = FUNCTIONS["logit_"] = lambda self, eps=None: call_(
-    OPS["logit"], self, (), (-1.0 if eps is None else eps,)
-)
 
 
 def _nan_params(input, nan, posinf, neginf):
@@ -562,7 +462,8 @@ METHODS["frexp"] = lambda self: frexp(self)
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """|input - other| <= atol + rtol * |other|, element by element."""
     if input.dtype is not other.dtype:
-        raise RuntimeError(f"{_c_name_upper(input)} did not match {_c_name_upper(other)}")
+        names = [_core.SCALAR_TYPE_NAMES[t.dtype.code] for t in (input, other)]
+        raise RuntimeError(f"{names[0]} did not match {names[1]}")
     if rtol < 0:
         raise RuntimeError(f"rtol must be greater than or equal to zero, but got {rtol:g}")
     if atol < 0:
@@ -572,23 +473,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     return call(OPS["_isclose"], (input.detach(), other.detach()), (rtol, atol, 1.0 if equal_nan else 0.0))
 
 
-def _c_name_upper(t):
-    return _core.SCALAR_TYPE_NAMES[t.dtype.code]
-
-
 METHODS["isclose"] = isclose
-
-
-# ---- functions that torch.special has under other names
-
-_SPECIAL_NAMES = {
-    "expit": "sigmoid", "psi": "digamma", "gammaln": "lgamma", "gammainc": "igamma", "gammaincc": "igammac",
-    "xlogy": "xlogy", "erf": "erf", "erfc": "erfc", "erfinv": "erfinv", "exp2": "exp2", "expm1": "expm1",
-    "log1p": "log1p", "round": "round", "sinc": "sinc", "i0": "i0", "digamma": "digamma",
-}  # fmt: skip
-for _n, _o in _SPECIAL_NAMES.items():
-    if _o in FUNCTIONS:
-        SPECIAL.setdefault(_n, FUNCTIONS[_o])
 
 
 # ---- Python's operators
@@ -667,7 +552,7 @@ def _namespace():
             space[name] = f
     for row in _table.rows():
         if row.name in OPS and row.name not in space:
-            space[row.name] = _row_function(OPS[row.name], row)
+            space[row.name] = row_function(row.name)
     space["where"] = _select
     space["log"] = _number_or_tensor("log", lambda x: math.log(x) if x > 0 else (-math.inf if x == 0 else math.nan))
     space["sqrt"] = _number_or_tensor("sqrt", math.sqrt)
@@ -681,52 +566,4 @@ def _namespace():
     space["times_i"] = lambda x: x * 1j
 
 
-def _row_function(op, row):
-    n = row.arity
-
-    def f(*args):
-        return call(op, args[:n], args[n:] or None)
-
-    return f
-
-
 _namespace()
-
-
-# ---- activations and losses of nn.functional that are rows
-
-ACTIVATIONS = {}  # cygrad._nn.x: positional arguments, parameters in the row's order
-
-
-def _functional_row(name, row_name):
-    op = OPS[row_name]
-    n = _table.by_name[row_name].arity
-
-    def f(*args):
-        return call(op, args[:n], args[n:] or None)
-
-    f.__name__ = f.__qualname__ = name
-    ACTIVATIONS[name] = f
-
-
-for _n in ("threshold", "hardtanh", "elu", "leaky_relu", "silu", "mish", "softplus", "logsigmoid", "hardsigmoid",
-           "hardswish", "hardshrink", "softshrink"):  # fmt: skip
-    _functional_row(_n, _n)
-for _n in ("prelu", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits"):
-    _functional_row(_n.removesuffix("_loss"), "_" + _n)
-
-
-def _gelu(x, approximate):
-    return call(OPS["gelu" if approximate == "none" else "_gelu_tanh"], (x,))
-
-
-def _bce_with_logits(x, y, pos_weight):
-    """The fused row, or the weighted formula of PyTorch's documentation."""
-    if pos_weight is None:
-        return call(OPS["_binary_cross_entropy_with_logits"], (x, y))
-    weight = (pos_weight - 1) * y + 1
-    return (1 - y) * x - weight * call(OPS["logsigmoid"], (x,))
-
-
-ACTIVATIONS["gelu"] = _gelu
-ACTIVATIONS["binary_cross_entropy_with_logits"] = _bce_with_logits

@@ -90,7 +90,8 @@ def block_diag(*tensors):
     code = _code(blocks[0])
     for t in blocks[1:]:
         code = _core.DTYPES.index(_ops.promote_types(_core.DTYPES[code], t.dtype))
-    r = _ops.full((sum(t.shape[0] for t in blocks), sum(t.shape[1] for t in blocks)), 0, code)
+    shape = (sum(t.shape[0] for t in blocks), sum(t.shape[1] for t in blocks))
+    r = blocks[0].new_zeros(shape, dtype=_core.DTYPES[code])
     corners, row, column = [], 0, 0
     for t in blocks:
         n, m = t.shape
@@ -198,10 +199,10 @@ def combinations(input, r=2, with_replacement=False):
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
-        return _ops.empty((0,), _code(input))
+        return input.new_empty((0,))
     pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = list(pick(range(input.numel()), r))
-    return stack([_index.index_select(input, 0, _long([row[k] for row in rows])) for k in range(r)], 1)
+    return stack([_index.index_select(input, 0, _long([row[k] for row in rows]).to(input.device)) for k in range(r)], 1)
 
 
 def _long(numbers):
@@ -223,7 +224,7 @@ def tile(input, *times, dims=None):
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     """Each element (slice along `dim`) repeated in place; of repeats alone, the indices that do it."""
     if repeats is None:
-        return _interleaved(input)
+        return _interleaved(input, output_size)
     if isinstance(repeats, int):
         if repeats < 0:
             raise RuntimeError("Repeats must be non-negative")
@@ -246,20 +247,23 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
             "repeats must have the same size as input along dim, "
             f"but got repeats.size(0) = {repeats.numel()} and input.size({dim}) = {n}"
         )
-    return _index.index_select(input, dim, _interleaved(repeats))
+    return _index.index_select(input, dim, _interleaved(repeats, output_size))
 
 
-def _interleaved(repeats):
+def _interleaved(repeats, output_size=None):
     """0 repeated repeats[0] times, 1 repeats[1] times, ..."""
     if repeats.ndim != 1:
         raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
     if repeats.dtype.name not in ("int32", "int64"):
         name = _core.SCALAR_TYPE_NAMES[_code(repeats)]
         raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{name}'")
-    counts = repeats.tolist()
-    if any(n < 0 for n in counts):
-        raise RuntimeError("repeats can not be negative")
-    r = _long([i for i, n in enumerate(counts) for _ in range(n)])
+    if repeats.device.type == "meta":
+        if output_size is None:
+            raise RuntimeError("cannot repeat_interleave a meta tensor without output_size")
+        return repeats.new_empty((output_size,))
+    r = _move.interleave(repeats.detach())
+    if output_size is not None and output_size != r.numel():
+        raise RuntimeError("allocated size does not match required size")
     return r if repeats.dtype is INT64 else r.to(repeats.dtype)
 
 
@@ -311,29 +315,22 @@ def _rot90_backward(node, g):
 # ------------------------------------------------------------------ triangles and diagonals
 
 
-def _triangle_indices(name, row, col, offset, dtype, lower):
+def _triangle_indices(row, col, offset, dtype, device, lower):
     if row < 0 or col < 0:
         which, n = ("row", row) if row < 0 else ("col", col)
         raise RuntimeError(f"{which} must be non-negative, got{n}")
-    rows, cols = [], []
-    for i in range(row):
-        js = range(0, min(col, i + offset + 1)) if lower else range(max(0, i + offset), col)
-        rows += [i] * len(js)
-        cols += js
-    r = _long(rows + cols).reshape((2, len(rows)))
+    r = _move.triangle_indices(row, col, offset, lower, device)
     return r if dtype is None or dtype is INT64 else r.to(dtype)
 
 
 def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
     """The row and column numbers of the lower triangle, (2, n)."""
-    r = _triangle_indices("tril_indices", row, col, offset, dtype, True)
-    return r if device is None else r.to(device)
+    return _triangle_indices(row, col, offset, dtype, device, True)
 
 
 def triu_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
     """The row and column numbers of the upper triangle, (2, n)."""
-    r = _triangle_indices("triu_indices", row, col, offset, dtype, False)
-    return r if device is None else r.to(device)
+    return _triangle_indices(row, col, offset, dtype, device, False)
 
 
 def diag(input, diagonal=0, *, out=None):
@@ -384,7 +381,7 @@ def one_hot(tensor, num_classes=-1):
     if tensor.numel() == 0:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        return _ops.full((*tensor.shape, num_classes), 0, _LONG)
+        return tensor.new_zeros((*tensor.shape, num_classes))
     if tensor.min().item() < 0:
         raise RuntimeError("Class values must be non-negative.")
     top = tensor.max().item()
@@ -392,7 +389,7 @@ def one_hot(tensor, num_classes=-1):
         num_classes = top + 1
     elif num_classes <= top:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    r = _ops.full((*tensor.shape, num_classes), 0, _LONG)
+    r = tensor.new_zeros((*tensor.shape, num_classes))
     return _gather.scatter_(r, -1, tensor.unsqueeze(-1), 1)
 
 
@@ -401,13 +398,13 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
     if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
         raise TypeError("isin(): at least one argument must be a Tensor")
     if not isinstance(elements, Tensor):
-        elements = _ops.full((), elements, _code(test_elements))
+        elements = test_elements.new_full((), elements)
     if not isinstance(test_elements, Tensor):
         r = _op("ne" if invert else "eq", elements, test_elements)
         return _walk.store(out, r, "isin")
     elements, test_elements = elements.detach(), test_elements.detach()
     if test_elements.numel() == 0:
-        return _walk.store(out, _ops.full(elements.shape, invert, _BOOL), "isin")
+        return _walk.store(out, elements.new_full(elements.shape, invert, dtype=_core.DTYPES[_BOOL]), "isin")
     common = _ops.promote_types(elements.dtype, test_elements.dtype)
     elements, test_elements = elements.to(common), test_elements.to(common)
     ordered = _sort.sort(test_elements.reshape((-1,)), 0)[0]

@@ -3,13 +3,13 @@
 Arguments are PyTorch's.  Sizes of windows may be ints or tuples, one per spatial dimension.
 """
 
-from cygrad._fronts.elementwise import ACTIVATIONS
+from cygrad._fronts.from_rows import FUNCTIONAL, row_function
 from cygrad._operators import pool as _pool
 from cygrad._operators.conv import convolution
 from cygrad._operators.draws import dropout
+from cygrad._operators.embedding import embedding
 from cygrad._operators.loss import (
     cross_entropy,
-    embedding,
     log_softmax,
     mse_loss,
     nll_loss,
@@ -18,10 +18,9 @@ from cygrad._operators.loss import (
 from cygrad._operators.matmul import linear
 from cygrad._operators.norm import batch_norm, group_norm, layer_norm
 
-__all__ = ["adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "batch_norm", "convolution", "cross_entropy",
-           "dropout",
-           "embedding", "group_norm", "layer_norm", "linear", "log_softmax", "max_pool", "mse_loss", "nll_loss",
-           "softmax"]  # fmt: skip
+__all__ = ["FUNCTIONAL", "adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "batch_norm", "convolution",
+           "cross_entropy", "dropout", "embedding", "group_norm", "layer_norm", "linear", "log_softmax",
+           "max_pool", "mse_loss", "nll_loss", "row_function", "softmax"]  # fmt: skip
 
 
 def _dimensions(x, size):
@@ -49,5 +48,3 @@ def adaptive_max_pool(x, out_size):
     """The maxima of out_size equal parts of the input, and their indices."""
     return _pool.adaptive_max_pool(x, out_size, _dimensions(x, out_size))
 
-
-globals().update(ACTIVATIONS)

@@ -5,7 +5,7 @@ import math
 import cygrad
 from cygrad import _core, return_types as _return_types
 from cygrad._core import Tensor
-from cygrad._operators.family import C_TYPE_NAMES, deliver
+from cygrad._operators.family import deliver
 
 
 def _kind(x):
@@ -268,7 +268,7 @@ def _given_edges(x, bins):
                 f"for dimension {i}"
             )
         if edges.dtype != x.dtype:
-            kinds = [C_TYPE_NAMES[t.dtype.code] for t in (x, edges)]
+            kinds = [_core.C_TYPE_NAMES[t.dtype.code] for t in (x, edges)]
             raise RuntimeError(
                 "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
                 f"{kinds[0]} and bins for dimension {i} with dtype {kinds[1]}"

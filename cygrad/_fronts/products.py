@@ -4,9 +4,10 @@ The functions work on every device that has bmm, and differentiate as often as i
 """
 
 import cygrad
+from cygrad import _core
 from cygrad._core import Tensor, shown_edges, shown_node
 from cygrad._operators import matmul as _linalg
-from cygrad._operators.family import C_TYPE_NAMES, deliver as _deliver
+from cygrad._operators.family import deliver as _deliver
 
 # ---------------------------------------------------------------- einsum
 
@@ -281,7 +282,7 @@ def multi_dot(tensors, *, out=None):
             raise RuntimeError(f"multi_dot(): {name} must be {what} but got {t.dim()}D")
     for i, t in enumerate(tensors):
         if t.dtype != tensors[0].dtype:
-            named = [C_TYPE_NAMES[x.dtype.code] for x in (tensors[0], t)]
+            named = [_core.C_TYPE_NAMES[x.dtype.code] for x in (tensors[0], t)]
             raise RuntimeError(f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {named[0]} and "
                                f"tensor {i} {named[1]}")
     if first:

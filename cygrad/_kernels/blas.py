@@ -1,4 +1,4 @@
-"""Finds OpenBLAS before the modules are imported that are linked to it (matmul, conv, lapack).
+"""Finds OpenBLAS before the modules are imported that are linked to it (matmul, lapack).
 
 An installed wheel finds the library beside itself.  Where cygrad and scipy-openblas32 lie in
 different places (an editable install, one of the two in the user's site) the library is loaded from

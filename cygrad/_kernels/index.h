@@ -61,9 +61,10 @@ typedef void (*cg_move)(ptrdiff_t n, char** p, const ptrdiff_t* s);
     static ptrdiff_t cg_compress_##T(ptrdiff_t n, char* out, const char* in, const char* mask)                        \
     {                                                                                                                 \
         ptrdiff_t k = 0;                                                                                              \
-        for (ptrdiff_t i = 0; i < n; i++)                                                                             \
-            if (mask[i])                                                                                              \
-                ((T*)out)[k++] = ((const T*)in)[i];                                                                   \
+        for (ptrdiff_t i = 0; k < n; i++) { /* no branch to guess: what is not wanted is overwritten */               \
+            ((T*)out)[k] = ((const T*)in)[i];                                                                         \
+            k += mask[i] != 0;                                                                                        \
+        }                                                                                                             \
         return k;                                                                                                     \
     }                                                                                                                 \
     static ptrdiff_t cg_expand_##T(ptrdiff_t n, char* out, const char* in, const char* mask)                          \
@@ -101,6 +102,13 @@ static const cg_masked cg_expands[5] = {cg_expand_uint8_t, cg_expand_uint16_t, c
     static void cg_acc_##NAME##_##T(ptrdiff_t n, char** p, const ptrdiff_t* s)                                        \
     {                                                                                                                 \
         char* const out = s[2] ? p[1] : p[1] + CG_OFFSET(0);                                                          \
+        if (s[2] == 0 && s[0] == sizeof(T) && s[1] == sizeof(T)) {                                                    \
+            for (ptrdiff_t i = 0; i < n; i++) {                                                                       \
+                const T a = ((const T*)out)[i], b = ((const T*)p[0])[i];                                              \
+                ((T*)out)[i] = (T)(STEP);                                                                             \
+            }                                                                                                         \
+            return;                                                                                                   \
+        }                                                                                                             \
         for (ptrdiff_t i = 0; i < n; i++) {                                                                           \
             T* const to = (T*)(out + i * s[1] + (s[2] ? CG_OFFSET(i) : 0));                                           \
             const T a = *to, b = *(const T*)(p[0] + i * s[0]);                                                        \
@@ -148,21 +156,22 @@ static ptrdiff_t cg_count_mask(ptrdiff_t n, const char* mask)
     return total;
 }
 
-/* The positions of the ones, as flat numbers. */
-static void cg_mask_positions(ptrdiff_t n, const char* mask, int64_t* out)
+/* The positions of the n ones of a mask of `size` elements, as flat numbers. */
+static void cg_mask_positions(ptrdiff_t n, ptrdiff_t size, const char* mask, int64_t* out)
 {
-    ptrdiff_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        uint64_t word;
-        memcpy(&word, mask + i, 8);
-        if (word)
-            for (int j = 0; j < 8; j++)
-                if (mask[i + j])
-                    *out++ = i + j;
+    ptrdiff_t k = 0;
+    for (ptrdiff_t i = 0; k < n; i += 8) {
+        if (i + 8 <= size) {
+            uint64_t word;
+            memcpy(&word, mask + i, 8);
+            if (!word)
+                continue;
+        }
+        for (ptrdiff_t j = i; j < i + 8 && k < n; j++) { /* no branch to guess: what is not wanted is overwritten */
+            out[k] = j;
+            k += mask[j] != 0;
+        }
     }
-    for (; i < n; i++)
-        if (mask[i])
-            *out++ = i;
 }
 
 /* The place of the first index out of range, or -1. */

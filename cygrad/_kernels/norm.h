@@ -426,20 +426,6 @@ CG_LEVELED static void cg_batch_back_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t c
     } \
 } \
 /* Rows of a table by index, and their gradient. */ \
-static void cg_add_rows_##X(ptrdiff_t count, ptrdiff_t n, const int64_t *index, const T *g, int64_t padding, \
-                            const int64_t *frequency, T *table) \
-{ \
-    for (ptrdiff_t i = 0; i < count; i++) { \
-        if (index[i] == padding) continue; \
-        T *row = table + index[i] * n; \
-        const T *from = g + i * n; \
-        if (frequency) { \
-            const T k = (T)1 / (T)frequency[index[i]]; \
-            for (ptrdiff_t j = 0; j < n; j++) row[j] += from[j] * k; \
-        } else \
-            for (ptrdiff_t j = 0; j < n; j++) row[j] += from[j]; \
-    } \
-} \
 CG_LEVELED static double cg_square_error_##X(ptrdiff_t n, const T *x, const T *y) \
 { \
     double total = 0; \

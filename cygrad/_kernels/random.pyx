@@ -5,7 +5,7 @@ Design
 Everything here works on raw memory: an address, a number of elements, a dtype code (0 bool, 1
 uint8, 2 int8, 3 int16, 4 int32, 5 int64, 6 float16, 7 bfloat16, 8 float32, 9 float64). It knows
 nothing of tensors, so it can be tested against PyTorch alone. A rule is written once, in the widest
-type that it needs, over a chunk on the stack; `store_*` narrows the chunk to the output's dtype.
+type that it needs, over a chunk on the stack; `store` narrows the chunk to the output's dtype.
 Only the hot strips (block of words, uniforms, the float Box-Muller, the Bernoulli mask) are C, so
 that they can be cloned for AVX2 and AVX-512.
 
@@ -81,9 +81,11 @@ import warnings
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.math cimport (ceil, cos, erf, exp, floor, fma, INFINITY, isfinite, lgamma, log, log1p,
                         M_PI, pow, sin, sqrt, tan)
-from libc.stdint cimport int16_t, uint16_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
+
+from cygrad._core import C_TYPE_NAMES, SCALAR_TYPE_NAMES
 
 cdef extern from *:
     """
@@ -338,19 +340,34 @@ cdef inline void *element(void *base, Py_ssize_t i, int dtype) noexcept nogil:
     return <char *>base + i * ITEMSIZE[dtype]
 
 
-cdef void store_f64(void *out, const double *x, Py_ssize_t n, int dtype) noexcept nogil:
+ctypedef fused number_t:
+    uint8_t
+    int64_t
+    float
+    double
+
+
+cdef void store(void *out, const number_t *x, Py_ssize_t n, int dtype) noexcept nogil:
+    """Numbers as elements of a dtype; bytes are 0 or 1."""
     cdef Py_ssize_t i
     if dtype == FLOAT64:
-        memcpy(out, x, n * sizeof(double))
+        for i in range(n):
+            (<double *>out)[i] = <double>x[i]
     elif dtype == FLOAT32:
         for i in range(n):
             (<float *>out)[i] = <float>x[i]
     elif dtype == FLOAT16:
         for i in range(n):
-            (<uint16_t *>out)[i] = half_bits(<float>x[i])
+            if number_t is uint8_t:
+                (<uint16_t *>out)[i] = x[i] * 0x3c00
+            else:
+                (<uint16_t *>out)[i] = half_bits(<float>x[i])
     elif dtype == BFLOAT16:
         for i in range(n):
-            (<uint16_t *>out)[i] = bfloat16_bits(<float>x[i])
+            if number_t is uint8_t:
+                (<uint16_t *>out)[i] = x[i] * 0x3f80
+            else:
+                (<uint16_t *>out)[i] = bfloat16_bits(<float>x[i])
     elif dtype == INT64:
         for i in range(n):
             (<int64_t *>out)[i] = <int64_t>x[i]
@@ -366,72 +383,6 @@ cdef void store_f64(void *out, const double *x, Py_ssize_t n, int dtype) noexcep
     else:
         for i in range(n):
             (<uint8_t *>out)[i] = <uint8_t><int64_t>x[i]
-
-
-cdef void store_i64(void *out, const int64_t *x, Py_ssize_t n, int dtype) noexcept nogil:
-    cdef Py_ssize_t i
-    if dtype == INT64:
-        memcpy(out, x, n * sizeof(int64_t))
-    elif dtype == FLOAT64:
-        for i in range(n):
-            (<double *>out)[i] = <double>x[i]
-    elif dtype == FLOAT32:
-        for i in range(n):
-            (<float *>out)[i] = <float>x[i]
-    elif dtype == FLOAT16:
-        for i in range(n):
-            (<uint16_t *>out)[i] = half_bits(<float>x[i])
-    elif dtype == BFLOAT16:
-        for i in range(n):
-            (<uint16_t *>out)[i] = bfloat16_bits(<float>x[i])
-    elif dtype == INT32:
-        for i in range(n):
-            (<int32_t *>out)[i] = <int32_t>x[i]
-    elif dtype == INT16:
-        for i in range(n):
-            (<int16_t *>out)[i] = <int16_t>x[i]
-    elif dtype == BOOL:
-        for i in range(n):
-            (<uint8_t *>out)[i] = x[i] != 0
-    else:
-        for i in range(n):
-            (<uint8_t *>out)[i] = <uint8_t>x[i]
-
-
-cdef void store_f32(void *out, const float *x, Py_ssize_t n, int dtype) noexcept nogil:
-    """Floating dtypes up to float32 only."""
-    cdef Py_ssize_t i
-    if dtype == FLOAT32:
-        memcpy(out, x, n * sizeof(float))
-    elif dtype == FLOAT16:
-        for i in range(n):
-            (<uint16_t *>out)[i] = half_bits(x[i])
-    else:
-        for i in range(n):
-            (<uint16_t *>out)[i] = bfloat16_bits(x[i])
-
-
-cdef void store_mask(void *out, const uint8_t *x, Py_ssize_t n, int dtype) noexcept nogil:
-    """0 or 1 in any dtype."""
-    cdef Py_ssize_t i
-    if dtype <= INT8:
-        memcpy(out, x, n)
-    elif dtype == FLOAT32:
-        for i in range(n):
-            (<float *>out)[i] = x[i]
-    elif dtype == FLOAT64:
-        for i in range(n):
-            (<double *>out)[i] = x[i]
-    elif dtype == INT64:
-        for i in range(n):
-            (<int64_t *>out)[i] = x[i]
-    elif dtype == INT32:
-        for i in range(n):
-            (<int32_t *>out)[i] = x[i]
-    else:
-        for i in range(n):
-            (<uint16_t *>out)[i] = x[i] * (0x3c00 if dtype == FLOAT16 else
-                                           0x3f80 if dtype == BFLOAT16 else 1)
 
 
 cdef inline double load(const void *x, Py_ssize_t i, int dtype) noexcept nogil:
@@ -491,7 +442,7 @@ cdef void fill_uniform(mt19937 *g, void *out, Py_ssize_t n, int dtype, double lo
             for i in range(k):
                 f[i] = <float>rounded(f[i], dtype)
                 f[i] = low_f if f[i] == hi_f else f[i]
-            store_f32(element(out, done, dtype), f, k, dtype)
+            store(element(out, done, dtype), f, k, dtype)
         done += k
 
 
@@ -518,7 +469,7 @@ cdef void fill_normal(mt19937 *g, void *out, Py_ssize_t n, int dtype, double mea
             k = min(n - done, <Py_ssize_t>CHUNK)
             for i in range(k):
                 d[i] = fma(normal_scalar(g), std, mean)
-            store_f64(element(out, done, dtype), d, k, dtype)
+            store(element(out, done, dtype), d, k, dtype)
             done += k
         return
     while done < whole:
@@ -532,7 +483,7 @@ cdef void fill_normal(mt19937 *g, void *out, Py_ssize_t n, int dtype, double mea
         else:
             fill_uniform(g, f, k, FLOAT32, 0, 1)
             strip_box_muller(f, k // 16, <float>mean, <float>std)
-            store_f32(element(out, done, dtype), f, k, dtype)
+            store(element(out, done, dtype), f, k, dtype)
         done += k
     if whole < n:
         if dtype == FLOAT32 or dtype == FLOAT64:
@@ -561,7 +512,7 @@ cdef void fill_random_range(mt19937 *g, void *out, Py_ssize_t n, int dtype, int6
             if not full:
                 for i in range(k):
                     x[i] = <int64_t>(<uint64_t>x[i] % range_ + <uint64_t>lo)
-        store_i64(element(out, done, dtype), x, k, dtype)
+        store(element(out, done, dtype), x, k, dtype)
         done += k
 
 
@@ -583,7 +534,7 @@ cdef void fill_random(mt19937 *g, void *out, Py_ssize_t n, int dtype) noexcept n
         else:
             for i in range(k):
                 x[i] = random32(g) % <uint32_t>range_
-        store_i64(element(out, done, dtype), x, k, dtype)
+        store(element(out, done, dtype), x, k, dtype)
         done += k
 
 
@@ -611,7 +562,7 @@ cdef void fill_randperm(mt19937 *g, void *out, Py_ssize_t n, int dtype) noexcept
         k = min(n - done, <Py_ssize_t>CHUNK)
         for i in range(k):
             x[i] = done + i
-        store_i64(element(out, done, dtype), x, k, dtype)
+        store(element(out, done, dtype), x, k, dtype)
         done += k
     if ITEMSIZE[dtype] == 8:
         shuffle(<uint64_t *>out, n, g)
@@ -644,7 +595,7 @@ cdef void fill_bernoulli(mt19937 *g, void *out, Py_ssize_t n, int dtype, double 
     while done < n:
         k = min(n - done, <Py_ssize_t>CHUNK)
         draw_mask(g, mask, k, p)
-        store_mask(element(out, done, dtype), mask, k, dtype)
+        store(element(out, done, dtype), mask, k, dtype)
         done += k
 
 
@@ -661,7 +612,7 @@ cdef bint fill_bernoulli_tensor(mt19937 *g, void *out, Py_ssize_t n, int dtype, 
             if not 0 <= q <= 1:
                 return False
             mask[i] = (uniform53(g) if p_dtype == FLOAT64 else uniform24(g)) < q
-        store_mask(element(out, done, dtype), mask, k, dtype)
+        store(element(out, done, dtype), mask, k, dtype)
         done += k
     return True
 
@@ -679,10 +630,9 @@ cdef void fill_dropout(mt19937 *g, void *out, uint8_t *mask, const void *x, Py_s
     elif dtype == FLOAT64:
         for i in range(n):
             (<double *>out)[i] = (<const double *>x)[i] * (scale * mask[i])
-    elif dtype == FLOAT16:
+    elif dtype == FLOAT16:          # a loop each: with the choice inside, half takes twice as long
         for i in range(n):
-            (<uint16_t *>out)[i] = half_bits(
-                half_value((<const uint16_t *>x)[i]) * (<float>scale * mask[i]))
+            (<uint16_t *>out)[i] = half_bits(half_value((<const uint16_t *>x)[i]) * (<float>scale * mask[i]))
     else:
         for i in range(n):
             (<uint16_t *>out)[i] = bfloat16_bits(
@@ -722,33 +672,8 @@ cdef void fill_by(draw_t draw, mt19937 *g, void *out, Py_ssize_t n, int dtype, d
         k = min(n - done, <Py_ssize_t>CHUNK)
         for i in range(k):
             d[i] = draw(g, a, b)
-        store_f64(element(out, done, dtype), d, k, dtype)
+        store(element(out, done, dtype), d, k, dtype)
         done += k
-
-
-cdef void fill_uniform_wide(mt19937 *g, void *out, Py_ssize_t n, int dtype, double lo,
-                            double hi) noexcept nogil:
-    lo = rounded(lo, dtype)
-    fill_by(draw_uniform, g, out, n, dtype, lo, rounded(hi, dtype) - lo)
-
-
-cdef void fill_exponential(mt19937 *g, void *out, Py_ssize_t n, int dtype,
-                           double lambd) noexcept nogil:
-    fill_by(draw_exponential, g, out, n, dtype, lambd, 0)
-
-
-cdef void fill_cauchy(mt19937 *g, void *out, Py_ssize_t n, int dtype, double median,
-                      double sigma) noexcept nogil:
-    fill_by(draw_cauchy, g, out, n, dtype, median, sigma)
-
-
-cdef void fill_geometric(mt19937 *g, void *out, Py_ssize_t n, int dtype, double p) noexcept nogil:
-    fill_by(draw_geometric, g, out, n, dtype, log1p(-p), 0)
-
-
-cdef void fill_log_normal(mt19937 *g, void *out, Py_ssize_t n, int dtype, double mean,
-                          double std) noexcept nogil:
-    fill_by(draw_log_normal, g, out, n, dtype, mean, std)
 
 
 # ---------------------------------------------------------------- poisson, binomial, gamma
@@ -1035,10 +960,6 @@ cdef int fill_multinomial(mt19937 *g, int64_t *out, const void *p, Py_ssize_t ro
 
 # ---------------------------------------------------------------- Python
 
-NAMES = ("Bool", "Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double", "ComplexFloat",
-         "ComplexDouble")
-C_NAMES = ("bool", "unsigned char", "signed char", "short int", "int", "long int", "c10::Half",
-           "c10::BFloat16", "float", "double", "c10::complex<float>", "c10::complex<double>")
 DIGITS = {FLOAT16: 11, BFLOAT16: 8, FLOAT32: 24, FLOAT64: 53}
 LARGEST = {FLOAT16: 65504.0, BFLOAT16: (2 - 2.0 ** -7) * 2.0 ** 127,
            FLOAT32: (2 - 2.0 ** -23) * 2.0 ** 127, FLOAT64: sys.float_info.max}
@@ -1149,9 +1070,11 @@ cdef struct state_t:
 
 cdef int need_float(int dtype, str kernel) except -1:
     if dtype < FLOAT16:
-        raise NotImplementedError(f'"{kernel}" not implemented for \'{NAMES[dtype]}\'')
+        raise NotImplementedError(f'"{kernel}" not implemented for \'{SCALAR_TYPE_NAMES[dtype]}\'')
     return 0
 
+
+# The functions below check their arguments and fill; with 0 for `out` they check alone, for other devices.
 
 def uniform(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double lo=0,
             double hi=1):
@@ -1160,7 +1083,7 @@ def uniform(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double 
     limit = LARGEST[dtype]
     for name, bound in (("from", lo), ("to", hi)):
         if not -limit <= bound <= limit:
-            raise RuntimeError(f"{name} is out of bounds for {C_NAMES[dtype]}")
+            raise RuntimeError(f"{name} is out of bounds for {C_TYPE_NAMES[dtype]}")
     if lo > hi:
         raise RuntimeError("uniform_ expects to return a [from, to) range, but found "
                            f"from={lo:g} > to={hi:g}")
@@ -1168,13 +1091,15 @@ def uniform(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double 
         raise RuntimeError("uniform_ expects to-from <= std::numeric_limits<Float>::max(), but "
                            f"found to={hi:g} and from={lo:g} which result in to-from to exceed "
                            "the limit")
-    fill_uniform(&gen.mt, <void *>out, n, dtype, lo, hi)
+    if out:
+        fill_uniform(&gen.mt, <void *>out, n, dtype, lo, hi)
 
 
 def uniform_wide(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double lo, double hi):
     """u * (hi - lo) + lo from 53 bits for each of the floating dtypes."""
     need_float(dtype, "uniform_wide")
-    fill_uniform_wide(&gen.mt, <void *>out, n, dtype, lo, hi)
+    lo = rounded(lo, dtype)
+    fill_by(draw_uniform, &gen.mt, <void *>out, n, dtype, lo, rounded(hi, dtype) - lo)
 
 
 def normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double mean=0, double std=1,
@@ -1184,7 +1109,8 @@ def normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double m
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
     if n:
         need_float(dtype, "normal_kernel_cpu")
-    fill_normal(&gen.mt, <void *>out, n, dtype, mean, std, strided)
+    if out:
+        fill_normal(&gen.mt, <void *>out, n, dtype, mean, std, strided)
 
 
 def _float_bounds(int dtype, lo, hi):
@@ -1201,31 +1127,33 @@ def _float_bounds(int dtype, lo, hi):
 def _check_integer(name, value, int dtype):
     low, high = INTEGERS.get(dtype) or (-LARGEST[dtype], LARGEST[dtype])
     if not low <= value <= high:
-        raise RuntimeError(f"{name} is out of bounds for {C_NAMES[dtype]}")
+        raise RuntimeError(f"{name} is out of bounds for {C_TYPE_NAMES[dtype]}")
     digits = DIGITS.get(dtype, 64)
     if abs(value) > 1 << digits:
         warnings.warn(
             f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations "
-            f"{C_NAMES[dtype]} can support discrete uniform distribution only within this range. "
+            f"{C_TYPE_NAMES[dtype]} can support discrete uniform distribution only within this range. "
             "This warning will become an error in version 1.7 release, please fix the code in "
             "advance",
             UserWarning, stacklevel=3)
 
 
 def random_from_to(Generator gen not None, size_t out, Py_ssize_t n, int dtype, lo, hi):
-    """Integers in [lo, hi). hi=None: up to the largest that the dtype holds exactly, inclusive."""
+    """Integers in [lo, hi). hi=None: up to the largest that the dtype holds exactly, inclusive.  Returns (the least, how
+    many there are, whether two words are drawn for each)."""
     full = hi is None and lo == -2**63
     if not (-2**63 <= lo < 2**63 and (hi is None or -2**63 <= hi < 2**63)):
         raise ValueError("Overflow when unpacking long long")
     if full:
         if n and dtype in (BOOL, FLOAT16):
             raise NotImplementedError('"random_full_64_bits_range_kernel_cpu" not implemented for '
-                                      f"'{NAMES[dtype]}'")
+                                      f"'{SCALAR_TYPE_NAMES[dtype]}'")
         if n and dtype < INT64:
             raise RuntimeError("random_full_64_bits_range_kernel_cpu handles only int64, double, "
                                "float and bfloat16")
-        fill_random_range(&gen.mt, <void *>out, n, dtype, 0, 0, True)
-        return
+        if out:
+            fill_random_range(&gen.mt, <void *>out, n, dtype, 0, 0, True)
+        return -2**63, 2**64, True
     if hi is None:
         top = INTEGERS[dtype][1] if dtype <= INT64 else 1 << DIGITS[dtype]
         if dtype >= FLOAT16:
@@ -1246,12 +1174,17 @@ def random_from_to(Generator gen not None, size_t out, Py_ssize_t n, int dtype, 
                                    f"casted to dtype, but got from={lo} >= to={hi}")
         _check_integer("from", lo, dtype)
         _check_integer("to - 1", hi - 1, dtype)
-    fill_random_range(&gen.mt, <void *>out, n, dtype, lo, hi - lo, False)
+    if out:
+        fill_random_range(&gen.mt, <void *>out, n, dtype, lo, hi - lo, False)
+    return lo, hi - lo, False
 
 
 def random(Generator gen not None, size_t out, Py_ssize_t n, int dtype):
     """`random_()`: integers over the dtype's range from 0 up."""
-    fill_random(&gen.mt, <void *>out, n, dtype)
+    if out:
+        fill_random(&gen.mt, <void *>out, n, dtype)
+    top = INTEGERS[dtype][1] if dtype <= INT64 else 1 << DIGITS[dtype]
+    return 0, top + 1, dtype in (INT64, FLOAT64)
 
 
 def randperm(Generator gen not None, size_t out, Py_ssize_t n, int dtype):
@@ -1264,15 +1197,17 @@ def randperm(Generator gen not None, size_t out, Py_ssize_t n, int dtype):
             raise RuntimeError(f"value cannot be converted to type {kind} without overflow")
     elif dtype != BFLOAT16 and n > (1 << DIGITS[dtype]) + 1:
         top = "2049" if dtype == FLOAT16 else f"2^{DIGITS[dtype]}+1"
-        raise RuntimeError(f"n cannot be greater than {top} for {NAMES[dtype]} type.")
-    fill_randperm(&gen.mt, <void *>out, n, dtype)
+        raise RuntimeError(f"n cannot be greater than {top} for {SCALAR_TYPE_NAMES[dtype]} type.")
+    if out:
+        fill_randperm(&gen.mt, <void *>out, n, dtype)
 
 
 def bernoulli(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double p):
     """1 with probability p, else 0, in any dtype."""
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
-    fill_bernoulli(&gen.mt, <void *>out, n, dtype, p)
+    if out:
+        fill_bernoulli(&gen.mt, <void *>out, n, dtype, p)
 
 
 def bernoulli_tensor(Generator gen not None, size_t out, Py_ssize_t n, int dtype, size_t p,
@@ -1297,18 +1232,20 @@ def exponential(Generator gen not None, size_t out, Py_ssize_t n, int dtype, dou
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
     if n and dtype < FLOAT16:
         raise RuntimeError("Exponential distribution is a continuous probability distribution. "
-                           f"dtype must be a floating point but you specified {NAMES[dtype]}")
-    fill_exponential(&gen.mt, <void *>out, n, dtype, lambd)
+                           f"dtype must be a floating point but you specified {SCALAR_TYPE_NAMES[dtype]}")
+    if out:
+        fill_by(draw_exponential, &gen.mt, <void *>out, n, dtype, lambd, 0)
 
 
 def cauchy(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double median=0,
            double sigma=1):
     if dtype < FLOAT16:
         raise RuntimeError("Cauchy distribution is a continuous probability distribution. dtype "
-                           f"must be a floating point but you specified {C_NAMES[dtype]}")
+                           f"must be a floating point but you specified {C_TYPE_NAMES[dtype]}")
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
-    fill_cauchy(&gen.mt, <void *>out, n, dtype, median, sigma)
+    if out:
+        fill_by(draw_cauchy, &gen.mt, <void *>out, n, dtype, median, sigma)
 
 
 def geometric(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double p):
@@ -1317,7 +1254,8 @@ def geometric(Generator gen not None, size_t out, Py_ssize_t n, int dtype, doubl
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
     if n and dtype == BOOL:
         raise NotImplementedError("\"geometric_cpu\" not implemented for 'Bool'")
-    fill_geometric(&gen.mt, <void *>out, n, dtype, p)
+    if out:
+        fill_by(draw_geometric, &gen.mt, <void *>out, n, dtype, log1p(-p), 0)
 
 
 def log_normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double mean=1,
@@ -1326,7 +1264,8 @@ def log_normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, doub
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
     if n:
         need_float(dtype, "log_normal_cpu")
-    fill_log_normal(&gen.mt, <void *>out, n, dtype, mean, std)
+    if out:
+        fill_by(draw_log_normal, &gen.mt, <void *>out, n, dtype, mean, std)
 
 
 def trunc_normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, double mean=0,
@@ -1335,7 +1274,7 @@ def trunc_normal(Generator gen not None, size_t out, Py_ssize_t n, int dtype, do
     need_float(dtype, "normal_kernel_cpu")
     if std == 0:
         raise ZeroDivisionError("division by zero")
-    if fill_trunc_normal(&gen.mt, <void *>out, n, dtype, mean, std, a, b, strided):
+    if out and fill_trunc_normal(&gen.mt, <void *>out, n, dtype, mean, std, a, b, strided):
         raise MemoryError
 
 
@@ -1344,7 +1283,7 @@ def multinomial(Generator gen not None, size_t out, size_t p, Py_ssize_t rows, P
     """`num_samples` int64 indices for each of `rows` rows of `cols` weights."""
     if p_dtype < FLOAT16:
         raise RuntimeError("multinomial only supports floating-point dtypes for input, got: "
-                           f"{'Long' if p_dtype == INT64 else NAMES[p_dtype]}")
+                           f"{SCALAR_TYPE_NAMES[p_dtype]}")
     if num_samples <= 0:
         raise RuntimeError("cannot sample n_sample <= 0 samples")
     if not replacement and num_samples > cols:
@@ -1377,7 +1316,7 @@ def poisson(Generator gen not None, size_t out, size_t rate, Py_ssize_t n, int d
         if not x >= 0:
             raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
         x = draw_poisson(&gen.mt, x)
-        store_f64(element(<void *>out, i, dtype), &x, 1, dtype)
+        store(element(<void *>out, i, dtype), &x, 1, dtype)
 
 
 def binomial(Generator gen not None, size_t out, size_t count, size_t prob, Py_ssize_t n,
@@ -1385,7 +1324,7 @@ def binomial(Generator gen not None, size_t out, size_t count, size_t prob, Py_s
     """out[i] ~ Binomial(count[i], prob[i]), all float32 or float64."""
     cdef Py_ssize_t i
     if dtype < FLOAT32:
-        raise NotImplementedError(f'"binomial_cpu" not implemented for \'{NAMES[dtype]}\'')
+        raise NotImplementedError(f'"binomial_cpu" not implemented for \'{SCALAR_TYPE_NAMES[dtype]}\'')
     for i in range(n):
         if dtype == FLOAT32:
             (<float *>out)[i] = draw_binomial(&gen.mt, (<float *>count)[i], (<float *>prob)[i])
@@ -1398,7 +1337,7 @@ def standard_gamma(Generator gen not None, size_t out, size_t alpha, Py_ssize_t 
     cdef Py_ssize_t i
     cdef double x
     if dtype < FLOAT32:
-        raise NotImplementedError(f'"gamma_cpu" not implemented for \'{NAMES[dtype]}\'')
+        raise NotImplementedError(f'"gamma_cpu" not implemented for \'{SCALAR_TYPE_NAMES[dtype]}\'')
     for i in range(n):
         if dtype == FLOAT32:
             x = draw_gamma(&gen.mt, (<float *>alpha)[i])

@@ -1,18 +1,12 @@
-"""Plain forms, in differentiable operators, of what the compiled families do in one kernel.
+"""What the compiled losses, norms and embeddings do without a kernel, in differentiable operators.
 
-The gradients here run where a backward pass is itself recorded (create_graph=True).  The forward forms serve the cases
-that have no kernel, and are what the tests hold the kernels against.
+The gradients run where a backward pass is itself recorded (create_graph=True); the losses are the cases that no kernel
+takes: more than two dimensions, label smoothing, class probabilities, operands that broadcast.
 """
 
 import cygrad
 
 # ---------------------------------------------------------------- losses
-
-
-def _log_softmax(x, dim):
-    from cygrad._operators import loss as _loss
-
-    return _loss.log_softmax(x, dim)
 
 
 def _one_hot(target, weight, classes, axis, ignore_index, like):
@@ -41,23 +35,21 @@ def nll_gradient(shape, target, weight, g, ignore_index, reduction, divisor):
     return -hot * _spread(g, axis, reduction, divisor)
 
 
-def cross_entropy_gradient(x, target, weight, g, ignore_index, reduction, divisor):
+def cross_entropy_gradient(x, log_softmax, target, weight, g, ignore_index, reduction, divisor):
     axis = x.dim() - 1
     target = target.reshape(x.shape[:axis])
     if reduction == 0:
         g = g.reshape(target.shape)
     hot, value = _one_hot(target, weight, x.shape[axis], axis, ignore_index, x.detach())
-    p = _log_softmax(x, axis).exp()
+    p = log_softmax(x, axis).exp()
     return (p * value.unsqueeze(axis) - hot) * _spread(g, axis, reduction, divisor)
 
 
-def cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing):
+def cross_entropy(x, log_softmax, nll_loss, target, weight, ignore_index, reduction, label_smoothing):
     """Class indices; more dimensions than two, or label smoothing."""
-    from cygrad._operators import loss as _loss
-
     axis = 0 if x.dim() == 1 else 1
-    logp = _log_softmax(x, axis)
-    loss = _loss.nll_loss(logp, target, weight, ignore_index, reduction)
+    logp = log_softmax(x, axis)
+    loss = nll_loss(logp, target, weight, ignore_index, reduction)
     if not label_smoothing:
         return loss
     classes = x.shape[axis]
@@ -82,17 +74,17 @@ def cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing):
     return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes)
 
 
-def soft_cross_entropy(x, target, weight, reduction, label_smoothing):
+def soft_cross_entropy(x, log_softmax, target, weight, reduction, label_smoothing):
     """Class probabilities of the shape of x."""
     axis = 0 if x.dim() == 1 else 1
     classes = x.shape[axis]
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / classes
-    loss = _log_softmax(x, axis) * target
+    loss = log_softmax(x, axis) * target
     if weight is not None:
         loss = loss * weight.view([classes if i == axis else 1 for i in range(x.dim())])
     if reduction == 1:
-        return -loss.sum() / max(x.numel() // max(classes, 1), 1)
+        return -loss.sum() / (x.numel() // classes if classes else 1)
     return -loss.sum() if reduction == 2 else -loss.sum(axis)
 
 
@@ -116,12 +108,6 @@ def _normalized_gradient(h, xhat, rstd, dims):
     return rstd * (h - h.mean(dims, keepdim=True) - xhat * (h * xhat).mean(dims, keepdim=True))
 
 
-def layer_norm(x, shape, weight, bias, eps):
-    y, _ = _normalized(x, list(range(-len(shape), 0)), eps)
-    y = y if weight is None else y * weight
-    return y if bias is None else y + bias
-
-
 def layer_norm_gradient(x, shape, weight, eps, g, needs):
     dims = list(range(-len(shape), 0))
     rows = list(range(x.dim() - len(shape)))
@@ -140,13 +126,6 @@ def _per_channel(t, x):
     return t.view([-1 if i == 1 else 1 for i in range(x.dim())])
 
 
-def group_norm(x, groups, weight, bias, eps):
-    y, _ = _normalized(x.reshape(x.shape[0], groups, -1), [2], eps)
-    y = y.reshape(x.shape)
-    y = y if weight is None else y * _per_channel(weight, x)
-    return y if bias is None else y + _per_channel(bias, x)
-
-
 def group_norm_gradient(x, groups, weight, eps, g, needs):
     split = (x.shape[0], groups, -1)
     others = [i for i in range(x.dim()) if i != 1]
@@ -160,16 +139,6 @@ def group_norm_gradient(x, groups, weight, eps, g, needs):
     if needs[2]:
         db = g.sum(others)
     return dx, dw, db
-
-
-def batch_norm(x, weight, bias, mean, var, eps):
-    """By the batch's statistics where mean is None."""
-    if mean is None:
-        y, _ = _normalized(x, [i for i in range(x.dim()) if i != 1], eps)
-    else:
-        y = (x - _per_channel(mean, x)) * (_per_channel(var, x) + eps).rsqrt()
-    y = y if weight is None else y * _per_channel(weight, x)
-    return y if bias is None else y + _per_channel(bias, x)
 
 
 def batch_norm_gradient(x, weight, mean, rstd, training, eps, g, needs):
@@ -198,8 +167,8 @@ def embedding_gradient(g, index, rows, n, padding_idx, scale_grad_by_freq):
     if padding_idx >= 0:
         g = g * (flat != padding_idx).to(g.dtype).unsqueeze(1)
     if scale_grad_by_freq:
-        counts = cygrad.zeros(rows, dtype=g.dtype).index_add(0, flat, cygrad.ones(flat.numel(), dtype=g.dtype))
-        g = g / counts[flat].unsqueeze(1)
+        counts = g.new_zeros(rows).index_add(0, flat, g.new_ones(flat.numel()))
+        g = g * (1 / counts)[flat].unsqueeze(1)
     return cygrad.zeros(rows, n, dtype=g.dtype, device=g.device).index_add(0, flat, g)
 
 

@@ -128,9 +128,8 @@ cdef int check_operands(Tensor x, Tensor w, Tensor bias, bint transposed, Py_ssi
                                "should be the same or input should be a MKLDNN tensor and weight is a dense tensor")
         raise RuntimeError(f"expected scalar type {kinds[x.dt]} but found {kinds[w.dt]}")
     if bias is not None and bias.dt != x.dt:
-        from cygrad._operators.family import C_TYPE_NAMES
-        raise RuntimeError(f"Input type ({C_TYPE_NAMES[x.dt]}) and bias type ({C_TYPE_NAMES[bias.dt]}) should be the "
-                           "same")
+        kinds = _core.C_TYPE_NAMES
+        raise RuntimeError(f"Input type ({kinds[x.dt]}) and bias type ({kinds[bias.dt]}) should be the same")
     if w.sizes[0] < groups:
         raise RuntimeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got "
                            f"weight of size {shape} instead")

@@ -1,8 +1,8 @@
-"""Random tensors on the CPU, in PyTorch's order: `torch.rand` and its fellows, and the in-place draws.
+"""Random tensors, in PyTorch's order: `torch.rand` and its fellows, and the in-place draws.
 
-`_kernels/random.pyx` turns the generator's words into numbers on raw memory; here are the arguments, the order in which
-elements are visited (see the head of that file) and the gradients, which are zero: a drawn value does not depend on
-what was overwritten.
+On the CPU `_kernels/random.pyx` turns the generator's words into numbers on raw memory (the order in which elements are
+visited is in the head of that file); other devices have streams of their own, and primitives.  Here are the arguments,
+the generators and the gradients, which are zero: a drawn value does not depend on what was overwritten.
 """
 cimport cython
 from libc.stdint cimport uint8_t
@@ -12,30 +12,74 @@ from cygrad._core cimport (
     default_dtype_code, device_object, grad_enabled, make_size, node_type, raw_view, rebase,
     refuse_complex, shallow)
 from cygrad._core cimport new_tensor as make
-from libc.math cimport sqrt
+from libc.math cimport erf, sqrt
 from cygrad._ops cimport contiguous, copy_into, expand_to, to_dtype
 from cygrad._creation.factories cimport check_layout, device_option, dtype_option, finish, parse_sizes
 from cygrad._creation.bridge cimport PRESERVE, copy_as, empty_in_format, format_code
 from cygrad._kernels.random cimport Generator as Stream, fill_normal, fill_uniform
+from cygrad._operators.family cimport one_device
 from cygrad import _core, _ops
 from cygrad._creation import bridge as _bridge
-from cygrad._operators import complex as _complex, gamma as _gamma
+from cygrad._operators import complex as _complex, gamma as _gamma, sort as _sort
 from cygrad._kernels import random as _random
 
 
 # ------------------------------------------------------------------ generators
 
+cdef object _device_seed = 67280421310721       # what the streams of devices start at when they are first used
+cdef dict _device_generators = {}               # device code -> default generator
+
+
 @cython.binding(False)    # its methods check the type of `self`
 cdef class Generator(Stream):
     """Generator(device='cpu'): a stream of random numbers with a state of its own."""
+    cdef readonly object engine     # the device's stream; None on the CPU
 
     def __init__(self, device="cpu"):
         cdef int dev = as_device_code(device, 0)
-        need_host("Generator", dev)
+        if dev == META:
+            raise RuntimeError("Device type META is not supported for torch.Generator() api.")
         self.device = device_object(dev)
+        self.engine = _core.backend_of(dev).generator() if dev else None
+
+    def manual_seed(self, seed):
+        """Restart the stream at `seed`, an int in [-2^63, 2^64); negative ones count from 2^64."""
+        Stream.manual_seed(self, seed)
+        if self.engine is not None:
+            self.engine.start(Stream.initial_seed(self))
+        return self
+
+    def seed(self):
+        """Restart at a seed from the operating system and return it."""
+        start = Stream.seed(self)
+        if self.engine is not None:
+            self.engine.start(start)
+        return start
+
+    def initial_seed(self):
+        return Stream.initial_seed(self) if self.engine is None else self.engine.seed
+
+    def get_offset(self):
+        return Stream.get_offset(self) if self.engine is None else self.engine.offset
+
+    def set_offset(self, offset):
+        if self.engine is None:
+            Stream.set_offset(self, offset)
+        self.engine.set_offset(offset)
+        return self
+
+    def state_bytes(self):
+        return Stream.state_bytes(self) if self.engine is None else self.engine.state_bytes()
+
+    def set_state_bytes(self, bytes state not None):
+        if self.engine is None:
+            Stream.set_state_bytes(self, state)
+        else:
+            self.engine.set_state_bytes(state)
+        return self
 
     def get_state(self):
-        """The state as a tensor of 5,056 bytes that PyTorch can read."""
+        """The state as a tensor of bytes that PyTorch can read: 5,056 of the CPU's, 16 of other streams."""
         cdef bytes state = self.state_bytes()
         return _bridge.rebuild_tensor(_bridge.rebuild_storage(state), _core.DTYPES[UINT8], 0, (len(state),), (1,))
 
@@ -51,26 +95,40 @@ cdef class Generator(Stream):
         return self
 
 
-cdef int need_host(str function, int dev) except -1:
-    if dev:
-        raise NotImplementedError(f"{function}: random numbers on device '{device_object(dev)}' are not implemented")
-    return 0
-
-
-cdef int need_host_or_meta(str function, int dev) except -1:
-    """For draws that only fill: on meta there is nothing to fill."""
-    return 0 if dev == META else need_host(function, dev)
-
-
 default_generator = Generator()
 cdef Stream _default = default_generator
 
 
-cdef Stream stream(str function, object generator):
-    if generator is None:
+def default_for(int dev):
+    """The generator that draws on a device use when they are given none."""
+    if dev == 0:
         return _default
+    if dev not in _device_generators:
+        g = Generator(device_object(dev))
+        (<Generator> g).engine = _core.backend_of(dev).generator(dev, _device_seed)
+        _device_generators[dev] = g
+    return _device_generators[dev]
+
+
+def seed_devices(seed):
+    """Restarts the streams of all devices, those too that are not in use yet."""
+    global _device_seed
+    _device_seed = seed
+    for g in _device_generators.values():
+        g.manual_seed(seed)
+
+
+cdef Stream stream(str function, object generator, int dev=0):
+    """The generator for a draw on device `dev`."""
+    if generator is None:
+        if dev == 0 or dev == META:
+            return _default
+        return <Stream> default_for(dev)
     if not isinstance(generator, Stream):
         raise TypeError(f"{function}(): argument 'generator' must be torch.Generator, not {type(generator).__name__}")
+    if dev != META and generator.device.type != device_object(dev).type:
+        raise RuntimeError(f"Expected a '{device_object(dev).type}' device type for generator but found "
+                           f"'{generator.device.type}'")
     return <Stream> generator
 
 
@@ -93,7 +151,6 @@ cdef object whole(str function, str name, int position, object x):
 cdef Tensor tensor_argument(str function, str name, object x):
     if not isinstance(x, Tensor):
         raise TypeError(f"{function}(): argument '{name}' (position 1) must be Tensor, not {type(x).__name__}")
-    need_host(function, (<Tensor> x).dev)
     return <Tensor> x
 
 
@@ -111,7 +168,6 @@ cdef Tensor target(str function, tuple args, object size, object out, object dty
     cdef int dt = dtype_option(function, dtype, default)
     cdef int dev = device_option(function, device)
     check_layout(function, layout)
-    need_host_or_meta(function, dev)
     if out is None:
         return make(nd, sizes, dt, dev)
     return fitted(function, out, make_size(nd, sizes), dtype)
@@ -120,7 +176,6 @@ cdef Tensor target(str function, tuple args, object size, object out, object dty
 cdef Tensor fitted(str function, object out, object shape, object dtype):
     if not isinstance(out, Tensor):
         raise TypeError(f"{function}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    need_host_or_meta(function, (<Tensor> out).dev)
     if dtype is not None and out.dtype != dtype:
         raise RuntimeError(f"dtype {_core.SCALAR_TYPE_NAMES[dtype_option(function, dtype, 0)]} does not match dtype of "
                            f"out parameter ({_core.SCALAR_TYPE_NAMES[(<Tensor> out).dt]})")
@@ -135,7 +190,6 @@ cdef Tensor like(str function, object input, object dtype, object layout, object
     cdef Tensor t = <Tensor> input
     check_layout(function, layout)
     cdef int dev = t.dev if device is None else device_option(function, device)
-    need_host_or_meta(function, dev)
     return empty_in_format(t, dtype_option(function, dtype, t.dt), dev,
                            PRESERVE if memory_format is None else format_code(memory_format))
 
@@ -154,23 +208,42 @@ cdef Tensor memory_view(Tensor t):
     return raw_view(t, t.nd, sizes, strides, t.offset)
 
 
-cdef Tensor draw(Tensor t, object filler):
-    """Has `filler(address, count, strided)` fill the elements of `t` in the order of memory."""
+cdef dict FILLERS = {f.__name__: f for f in (
+    _random.uniform, _random.normal, _random.trunc_normal, _random.random_from_to, _random.random, _random.bernoulli,
+    _random.exponential, _random.cauchy, _random.geometric, _random.log_normal)}
+
+
+cdef int fill_plain(str name, Tensor t, Stream g, tuple params, bint strided) except -1:
+    """Fills a contiguous tensor; `strided`: as one whose elements are not in a row."""
+    filler = FILLERS[name]
+    if t.dev:
+        checked = filler(g, 0, t.count, t.dt, *params)
+        if t.count and t.dev != META:
+            if checked is not None:
+                name, params = "integers", checked
+            _core.backend_of(t.dev).random(name, t, (<Generator?> g).engine, params)
+    elif name == "normal" or name == "trunc_normal":
+        filler(g, <size_t> data_of(t), t.count, t.dt, *params, strided)
+    else:
+        filler(g, <size_t> data_of(t), t.count, t.dt, *params)
+    return 0
+
+
+cdef Tensor draw(Tensor t, str name, Stream g, tuple params):
+    """Fills the elements of `t` in the order of memory."""
     cdef Tensor view, buffer
     cdef int i
-    if t.dev:
-        return t
     refuse_complex("random draw", t)
     if t.contiguous:
-        filler(<size_t> data_of(t), t.count, False)
+        fill_plain(name, t, g, params, False)
         return t
     for i in range(t.nd):
         if t.strides[i] == 0 and t.sizes[i] > 1:
             raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a "
                                "single memory location. Please clone() the tensor before performing the operation.")
     view = memory_view(t)
-    buffer = make(view.nd, view.sizes, t.dt, 0)
-    filler(<size_t> data_of(buffer), t.count, True)
+    buffer = make(view.nd, view.sizes, t.dt, t.dev)
+    fill_plain(name, buffer, g, params, True)
     copy_into(view, buffer)
     return t
 
@@ -184,19 +257,18 @@ cdef Tensor parts_of(Tensor t):
     return <Tensor> _complex.view_as_real(shallow(t)) if t.dt >= CFLOAT else t
 
 
-cdef int part_dtype(Tensor t) noexcept:
-    return t.dt - 2 if t.dt >= CFLOAT else t.dt
-
-
-cdef Tensor overwrite(str function, Tensor t, str name, object filler):
+cdef Tensor overwrite(str function, Tensor t, str node_name, str name, object generator, tuple params):
     """An in-place draw: checks, fills and records it."""
-    need_host_or_meta(function, t.dev)
     if function != "uniform_" and function != "normal_":
         refuse_complex(function, t)
     cdef bint recorded = _core.prepare_inplace(t)
-    draw(parts_of(t), filler)
+    draw(parts_of(t), name, stream(function, generator, t.dev), params)
+    return overwritten(t, node_name, recorded)
+
+
+cdef Tensor overwritten(Tensor t, str node_name, bint recorded):
     if recorded:
-        node = _core.new_function_node(node_type(name, _core.FunctionNode), "", (t,))
+        node = _core.new_function_node(node_type(node_name, _core.FunctionNode), "", (t,))
         _core.set_function(node, _zero_gradient, 1)
         rebase(t, node)
     bump(t)
@@ -205,35 +277,35 @@ cdef Tensor overwrite(str function, Tensor t, str name, object filler):
 
 # ------------------------------------------------------------------ new tensors
 
+cdef object call(str op, Tensor x):
+    return _ops.call(_ops.OPS[op], (x,))
+
+
 cdef Tensor fill_rand(Stream g, Tensor t):
-    if t.dev:
-        return t
     if t.dt >= CFLOAT:
         fill_rand(g, parts_of(t))
         return t
-    if t.contiguous and t.dt >= HALF:
+    if t.contiguous and t.dt >= HALF and t.dev == 0:
         fill_uniform(&g.mt, data_of(t), t.count, t.dt, 0, 1)
         return t
-    return draw(t, lambda p, n, strided: _random.uniform(g, p, n, t.dt))
+    return draw(t, "uniform", g, (0.0, 1.0))
 
 
 cdef Tensor fill_randn(Stream g, Tensor t, double mean, double std):
-    if t.dev:
-        return t
     if t.dt >= CFLOAT:          # the variance is that of both parts together
         fill_randn(g, parts_of(t), mean, std * sqrt(0.5))
         return t
-    if t.contiguous and t.dt >= HALF and std >= 0:
+    if t.contiguous and t.dt >= HALF and std >= 0 and t.dev == 0:
         fill_normal(&g.mt, data_of(t), t.count, t.dt, mean, std, False)
         return t
-    return draw(t, lambda p, n, strided: _random.normal(g, p, n, t.dt, mean, std, strided))
+    return draw(t, "normal", g, (mean, std))
 
 
 def rand(*args, size=None, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False,
          pin_memory=False):
     """Uniform numbers in [0, 1)."""
-    cdef Stream g = stream("rand", generator)
     cdef Tensor t = target("rand", args, size, out, dtype, layout, device, default_dtype_code())
+    cdef Stream g = stream("rand", generator, t.dev)
     fill_rand(g, t)
     return finish(t, requires_grad)
 
@@ -241,8 +313,8 @@ def rand(*args, size=None, generator=None, out=None, dtype=None, layout=None, de
 def randn(*args, size=None, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False,
           pin_memory=False):
     """Numbers of the standard normal distribution."""
-    cdef Stream g = stream("randn", generator)
     cdef Tensor t = target("randn", args, size, out, dtype, layout, device, default_dtype_code())
+    cdef Stream g = stream("randn", generator, t.dev)
     fill_randn(g, t, 0, 1)
     return finish(t, requires_grad)
 
@@ -251,14 +323,14 @@ def rand_like(input, *, generator=None, dtype=None, layout=None, device=None, re
               memory_format=None):
     """Uniform numbers in [0, 1) with the shape, dtype and memory order of `input`."""
     cdef Tensor t = like("rand_like", input, dtype, layout, device, memory_format)
-    return finish(fill_rand(stream("rand_like", generator), t), requires_grad)
+    return finish(fill_rand(stream("rand_like", generator, t.dev), t), requires_grad)
 
 
 def randn_like(input, *, generator=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
                memory_format=None):
     """Standard normal numbers with the shape, dtype and memory order of `input`."""
     cdef Tensor t = like("randn_like", input, dtype, layout, device, memory_format)
-    return finish(fill_randn(stream("randn_like", generator), t, 0, 1), requires_grad)
+    return finish(fill_randn(stream("randn_like", generator, t.dev), t, 0, 1), requires_grad)
 
 
 RANDINT_FORMS = "\n" + "".join(
@@ -290,10 +362,8 @@ def randint(*args, low=None, high=None, size=None, generator=None, out=None, dty
         named = {k: v for k, v in (("low", None if low == 0 else low), ("high", high), ("size", size))
                  if v is not None and not args}
         raise _bridge.combination_error("randint", args, named, RANDINT_FORMS)
-    cdef Stream g = stream("randint", generator)
     cdef Tensor t = target("randint", (), shape, out, dtype, layout, device, INT64)
-    first, last = low.__index__(), high.__index__()
-    draw(t, lambda p, n, strided: _random.random_from_to(g, p, n, t.dt, first, last))
+    draw(t, "random_from_to", stream("randint", generator, t.dev), (low.__index__(), high.__index__()))
     return finish(t, requires_grad)
 
 
@@ -301,22 +371,27 @@ def randint_like(input, low=None, high=None, *, generator=None, dtype=None, layo
                  requires_grad=False, pin_memory=False, memory_format=None):
     """randint_like(input, high), randint_like(input, low, high): integers in [low, high)."""
     cdef Tensor t = like("randint_like", input, dtype, layout, device, memory_format)
-    cdef Stream g = stream("randint_like", generator)
     if high is None:
         low, high = 0, low
     first = whole("randint_like", "low", 2, 0 if low is None else low)
     last = whole("randint_like", "high", 3, high)
-    draw(t, lambda p, n, strided: _random.random_from_to(g, p, n, t.dt, first, last))
+    draw(t, "random_from_to", stream("randint_like", generator, t.dev), (first, last))
     return finish(t, requires_grad)
 
 
 def randperm(n, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False,
              pin_memory=False):
     """A permutation of 0 .. n-1."""
-    cdef Stream g = stream("randperm", generator)
     count = whole("randperm", "n", 1, n)
-    cdef Tensor t = target("randperm", (count,), None, out, dtype, layout, device, INT64)
-    draw(t, lambda p, m, strided: _random.randperm(g, p, m, t.dt))
+    cdef Tensor t = target("randperm", (count,), None, out, dtype, layout, device, INT64), buffer
+    cdef Stream g = stream("randperm", generator, t.dev)
+    refuse_complex("random draw", t)
+    buffer = t if t.contiguous else make(1, t.sizes, t.dt, t.dev)
+    _random.randperm(g, <size_t> data_of(buffer) if t.dev == 0 else 0, t.count, t.dt)
+    if t.dev and t.dev != META and t.count:
+        _core.backend_of(t.dev).randperm(buffer, (<Generator?> g).engine)
+    if buffer is not t:
+        copy_into(t, buffer)
     return finish(t, requires_grad)
 
 
@@ -333,7 +408,6 @@ False)
 def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None,
            requires_grad=False, pin_memory=False):
     """Normal numbers: of a mean and a standard deviation and a size, or one for each element of tensors."""
-    cdef Stream g = stream("normal", generator)
     cdef bint from_mean = isinstance(mean, Tensor), from_std = isinstance(std, Tensor)
     cdef Tensor t
     if not from_mean and not from_std:
@@ -341,20 +415,19 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None
             raise _bridge.combination_error("normal", (mean, std), {}, NORMAL_FORMS)
         t = target("normal", (), (size,) if isinstance(size, int) else size, out, dtype, layout, device,
                    default_dtype_code())
-        fill_randn(g, t, real("normal", "mean", 1, mean), real("normal", "std", 2, std))
+        fill_randn(stream("normal", generator, t.dev), t, real("normal", "mean", 1, mean),
+                   real("normal", "std", 2, std))
         return finish(t, requires_grad)
-    for x in (mean, std):
-        if isinstance(x, Tensor):
-            need_host("normal", (<Tensor> x).dev)
     if from_std:
-        if (<Tensor> std).count and float(std.detach().min()) < 0:
+        if (<Tensor> std).count and (<Tensor> std).dev != META and float(std.detach().min()) < 0:
             raise RuntimeError("normal expects all elements of std >= 0.0")
     elif not std >= 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
     operands = tuple([x for x in (mean, std) if isinstance(x, Tensor)])
-    t = _ops.empty(broadcast_shape(operands), (<Tensor> operands[0]).dt) if out is None else \
-        fitted("normal", out, broadcast_shape(operands), None)
-    fill_randn(g, t, 0, 1)
+    one_device("normal", <Tensor> operands[0], <Tensor> operands[len(operands) - 1])
+    t = fitted("normal", out, broadcast_shape(operands), None) if out is not None else \
+        _ops.empty(broadcast_shape(operands), (<Tensor> operands[0]).dt, (<Tensor> operands[0]).dev)
+    fill_randn(stream("normal", generator, t.dev), t, 0, 1)
     plain = [x.detach() if isinstance(x, Tensor) else x for x in (mean, std)]
     recording = _core.set_grad_mode(False)
     try:
@@ -387,27 +460,45 @@ def _zero_gradients(node, g):
 
 def bernoulli(input, p=None, *, generator=None, out=None):
     """1 with the probability that each element of `input` says, else 0; bernoulli(input, p): with probability p."""
-    cdef Tensor t = real_argument("bernoulli", "input", input), r, probability
-    cdef Stream g = stream("bernoulli", generator)
+    cdef Tensor t = real_argument("bernoulli", "input", input), r
+    cdef Stream g = stream("bernoulli", generator, t.dev)
     if p is not None:
         chance = real("bernoulli", "p", 2, p)
-        r = empty_in_format(t, t.dt, 0, PRESERVE) if out is None else fitted("bernoulli", out, t.shape, None)
-        return draw(r, lambda at, n, strided: _random.bernoulli(g, at, n, r.dt, chance))
-    probability = contiguous(shallow(t))
-    r = make(t.nd, t.sizes, t.dt, 0)
-    _random.bernoulli_tensor(g, <size_t> data_of(r), r.count, r.dt, <size_t> data_of(probability), probability.dt)
+        r = empty_in_format(t, t.dt, t.dev, PRESERVE) if out is None else fitted("bernoulli", out, t.shape, None)
+        return draw(r, "bernoulli", g, (chance,))
+    r = make(t.nd, t.sizes, t.dt, t.dev)
+    by_chances(r, t, g)
     if out is not None:
         return deliver("bernoulli", out, r)
     return attach(r, "BernoulliBackward0", (t,), _zero_gradient, None, ())
 
 
+cdef int by_chances(Tensor r, Tensor chances, Stream g) except -1:
+    """Fills contiguous r with 0 and 1 by the probabilities `chances`, of r's shape."""
+    cdef Tensor q = contiguous(shallow(chances))
+    if r.dev == 0:
+        _random.bernoulli_tensor(g, <size_t> data_of(r), r.count, r.dt, <size_t> data_of(q), q.dt)
+        return 0
+    _random.bernoulli_tensor(g, 0, 0, r.dt, 0, q.dt)
+    if r.dev == META or r.count == 0:
+        return 0
+    if not bool(((q >= 0) & (q <= 1)).all().item()):
+        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be "
+                           "improved?  If so, please report an enhancement request to PyTorch.)")
+    _core.backend_of(r.dev).random_of("bernoulli", r, (<Generator?> g).engine, [to_dtype(q, FLOAT)])
+    return 0
+
+
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn from each row of weights, (m,) or (n, m), as int64: (num_samples,) or (n, num_samples)."""
     cdef Tensor t = real_argument("multinomial", "input", input), r
-    cdef Stream g = stream("multinomial", generator)
+    cdef Stream g = stream("multinomial", generator, t.dev)
     if t.nd not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
     samples = whole("multinomial", "num_samples", 2, num_samples)
+    if t.dev:
+        r = multinomial_of(g, shallow(t), samples, bool(replacement))
+        return r if out is None else deliver("multinomial", out, r)
     if not t.contiguous and not replacement and 0 < samples <= t.sizes[t.nd - 1] and t.dt >= HALF:
         # The draws follow the memory of the weights, which the kernel takes row by row.
         r = ranked(g, shallow(t), samples)
@@ -429,31 +520,69 @@ cdef Tensor deliver(str function, object out, Tensor r):
 
 cdef Tensor ranked(Stream g, Tensor weights, Py_ssize_t samples):
     """The places of the largest weights / exponential(1)."""
-    if not bool((weights >= 0).all()) or bool((weights == float("inf")).any()):
+    if weights.dev != META and (not bool((weights >= 0).all()) or bool((weights == float("inf")).any())):
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    cdef Tensor q = empty_in_format(weights, weights.dt, 0, PRESERVE)
-    draw(q, lambda p, n, strided: _random.exponential(g, p, n, q.dt, 1))
-    return <Tensor> (weights / q).topk(samples).indices
+    cdef Tensor q = empty_in_format(weights, weights.dt, weights.dev, PRESERVE)
+    draw(q, "exponential", g, (1.0,))
+    q = <Tensor> (weights / q)
+    return <Tensor> q.argmax(-1, True) if samples == 1 else <Tensor> q.topk(samples).indices
+
+
+cdef Tensor multinomial_of(Stream g, Tensor weights, Py_ssize_t samples, bint replacement):
+    """multinomial on other devices than the CPU: by the ranks of weights / exponential(1); with replacement, by where
+    uniform numbers fall among the running sums."""
+    cdef Py_ssize_t n = weights.sizes[weights.nd - 1]
+    _random.multinomial(g, 0, 0, 0, n, weights.dt, samples, replacement)
+    if not replacement or samples == 1:
+        if weights.dev != META and bool((weights.sum(-1) <= 0).any()):
+            raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+        return ranked(g, weights, samples)
+    sums = to_dtype(weights, FLOAT if weights.dt < FLOAT else weights.dt).cumsum(-1)
+    total = sums.narrow(-1, n - 1, 1)
+    if weights.dev != META and (not bool((weights >= 0).all()) or bool((total == float("inf")).any())):
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    if weights.dev != META and bool((total <= 0).any()):
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+    u = _ops.empty((*tuple(weights.shape)[:weights.nd - 1], samples), (<Tensor> sums).dt, weights.dev)
+    draw(<Tensor> u, "uniform", g, (0.0, 1.0))
+    return <Tensor> _sort.searchsorted(sums, u * total, right=True).clamp_(max=n - 1)
 
 
 def poisson(input, generator=None):
     """Poisson numbers, one for each rate in `input`."""
     cdef Tensor t = real_argument("poisson", "input", input), r, rate
+    cdef Stream g = stream("poisson", generator, t.dev)
     rate = contiguous(shallow(t))
-    r = make(t.nd, t.sizes, t.dt, 0)
-    _random.poisson(stream("poisson", generator), <size_t> data_of(r), <size_t> data_of(rate), r.count, r.dt)
+    r = make(t.nd, t.sizes, t.dt, t.dev)
+    if t.dev == 0:
+        _random.poisson(g, <size_t> data_of(r), <size_t> data_of(rate), r.count, r.dt)
+    else:
+        _random.poisson(g, 0, 0, 0, r.dt)
+        draw_own("poisson", r, g, [rate])
     return attach(r, "PoissonBackward0", (t,), _zero_gradient, None, ())
+
+
+cdef int draw_own(str name, Tensor r, Stream g, list operands) except -1:
+    """Has another device than the CPU draw one number for each element of the operands."""
+    if r.count and r.dev != META:
+        _core.backend_of(r.dev).random_of(name, r, (<Generator?> g).engine, operands)
+    return 0
 
 
 def binomial(count, prob, generator=None):
     """Binomial numbers of `count` trials with probability `prob`, tensors that broadcast."""
     cdef Tensor c = real_argument("binomial", "count", count), q = real_argument("binomial", "prob", prob), r
+    cdef Stream g = stream("binomial", generator, c.dev)
+    one_device("binomial", c, q)
     shape = broadcast_shape((c, q))
-    r = _ops.empty(shape, c.dt)
+    r = _ops.empty(shape, c.dt, c.dev)
     c = contiguous(expand_to(c, r.nd, r.sizes))
     q = to_dtype(contiguous(expand_to(q, r.nd, r.sizes)), c.dt)
-    _random.binomial(stream("binomial", generator), <size_t> data_of(r), <size_t> data_of(c), <size_t> data_of(q),
-                     r.count, r.dt)
+    if r.dev == 0:
+        _random.binomial(g, <size_t> data_of(r), <size_t> data_of(c), <size_t> data_of(q), r.count, r.dt)
+    else:
+        _random.binomial(g, 0, 0, 0, 0, r.dt)
+        draw_own("binomial", r, g, [c, q])
     return attach(r, "BinomialBackward0", (count, prob), _zero_gradients, None, (count.shape, prob.shape))
 
 
@@ -465,34 +594,43 @@ def uniform_(Tensor self not None, object lo=0, object hi=1, *, generator=None, 
     lo, hi = named.pop("from", lo), named.pop("to", hi)
     if named:
         raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(named))}'")
-    cdef Stream g = stream("uniform_", generator)
     cdef double a = real("uniform_", "from", 1, lo), b = real("uniform_", "to", 2, hi)
-    cdef int dt = part_dtype(self)
-    return overwrite("uniform_", self, "UniformBackward0",
-                     lambda p, n, strided: _random.uniform(g, p, n, dt, a, b))
+    return overwrite("uniform_", self, "UniformBackward0", "uniform", generator, (a, b))
 
 
 def normal_(Tensor self not None, mean=0, std=1, *, generator=None):
     """Normal numbers."""
-    cdef Stream g = stream("normal_", generator)
     cdef double m = real("normal_", "mean", 1, mean), s = real("normal_", "std", 2, std)
-    cdef int dt = part_dtype(self)
     if self.dt >= CFLOAT:
         s *= sqrt(0.5)
-    return overwrite("normal_", self, "NormalBackward0",
-                     lambda p, n, strided: _random.normal(g, p, n, dt, m, s, strided))
+    return overwrite("normal_", self, "NormalBackward0", "normal", generator, (m, s))
 
 
 def trunc_normal_(Tensor self not None, double mean=0, double std=1, double a=-2, double b=2, *, generator=None):
     """Normal numbers that lie in [a, b]: what nn.init.trunc_normal_ draws."""
-    cdef Stream g = stream("trunc_normal_", generator)
-    return overwrite("trunc_normal_", self, "NormalBackward0",
-                     lambda p, n, strided: _random.trunc_normal(g, p, n, self.dt, mean, std, a, b, strided))
+    if self.dev and self.dev != META:
+        return by_inverse(self, mean, std, a, b, generator)
+    return overwrite("trunc_normal_", self, "NormalBackward0", "trunc_normal", generator, (mean, std, a, b))
+
+
+cdef Tensor by_inverse(Tensor t, double mean, double std, double a, double b, object generator):
+    """Truncated normal numbers from uniform ones by the inverse of the distribution function."""
+    cdef double low, high
+    _random.trunc_normal(_default, 0, t.count, t.dt, mean, std, a, b)
+    low, high = erf((a - mean) / std / sqrt(2.0)), erf((b - mean) / std / sqrt(2.0))
+    cdef bint recorded = _core.prepare_inplace(t)
+    recording = _core.set_grad_mode(False)
+    try:
+        x = make(t.nd, t.sizes, t.dt if t.dt == DOUBLE else FLOAT, t.dev)
+        draw(x, "uniform", stream("trunc_normal_", generator, t.dev), (low, high))
+        copy_into(t, <Tensor> call("erfinv", x).mul_(std * sqrt(2.0)).add_(mean).clamp_(a, b))
+    finally:
+        _core.set_grad_mode(recording)
+    return overwritten(t, "NormalBackward0", recorded)
 
 
 def random_(Tensor self not None, *args, generator=None, **named):
     """random_(), random_(to), random_(from, to): integers over the dtype's range, below `to`, in [from, to)."""
-    cdef Stream g = stream("random_", generator)
     lo, hi = named.pop("from", None), named.pop("to", None)
     if named:
         raise TypeError(f"random_() got an unexpected keyword argument '{next(iter(named))}'")
@@ -506,74 +644,70 @@ def random_(Tensor self not None, *args, generator=None, **named):
     if given:
         raise TypeError(f"random_() takes from 0 to 2 positional arguments but {len(args)} were given")
     if lo is None and hi is None:
-        return overwrite("random_", self, "RandomBackward2",
-                         lambda p, n, strided: _random.random(g, p, n, self.dt))
+        return overwrite("random_", self, "RandomBackward2", "random", generator, ())
     name = "RandomBackward1" if lo is None else "RandomBackward0"
     first = 0 if lo is None else whole("random_", "from", 1, lo)
     last = None if hi is None else whole("random_", "to", 2, hi)
-    return overwrite("random_", self, name,
-                     lambda p, n, strided: _random.random_from_to(g, p, n, self.dt, first, last))
+    return overwrite("random_", self, name, "random_from_to", generator, (first, last))
 
 
 def bernoulli_(Tensor self not None, p=0.5, *, generator=None):
     """1 with probability p (a number, or a tensor that broadcasts to this one), else 0."""
-    cdef Stream g = stream("bernoulli_", generator)
-    cdef Tensor q
-    cdef double chance
-    if isinstance(p, Tensor):
-        need_host("bernoulli_", (<Tensor> p).dev)
-        q = shallow(<Tensor> p.expand(self.shape))
-        # The probabilities in the order in which the elements are visited.
-        if not self.contiguous:
-            order = sorted(range(self.nd), key=lambda i: -self.strides[i])
-            q = <Tensor> q.permute(order)
-        q = contiguous(shallow(q))
-        return overwrite("bernoulli_", self, "BernoulliBackward1", lambda at, n, strided: _random.bernoulli_tensor(
-            g, at, n, self.dt, <size_t> data_of(q), q.dt))
-    chance = real("bernoulli_", "p", 1, p)
-    return overwrite("bernoulli_", self, "BernoulliBackward2",
-                     lambda at, n, strided: _random.bernoulli(g, at, n, self.dt, chance))
+    cdef Tensor q, view, buffer
+    cdef bint recorded
+    if not isinstance(p, Tensor):
+        return overwrite("bernoulli_", self, "BernoulliBackward2", "bernoulli", generator,
+                         (real("bernoulli_", "p", 1, p),))
+    q = shallow(<Tensor> p.expand(self.shape))
+    one_device("bernoulli_", self, q)
+    refuse_complex("bernoulli_", self)
+    recorded = _core.prepare_inplace(self)
+    view = self
+    if not self.contiguous:     # the probabilities in the order in which the elements are visited
+        order = sorted(range(self.nd), key=lambda i: -self.strides[i])
+        q, view = <Tensor> q.permute(order), memory_view(self)
+    buffer = view if view.contiguous else make(view.nd, view.sizes, view.dt, view.dev)
+    by_chances(buffer, q, stream("bernoulli_", generator, self.dev))
+    if buffer is not view:
+        copy_into(view, buffer)
+    return overwritten(self, "BernoulliBackward1", recorded)
 
 
 def exponential_(Tensor self not None, lambd=1, *, generator=None):
     """Exponential numbers of rate `lambd`."""
-    cdef Stream g = stream("exponential_", generator)
     cdef double rate = real("exponential_", "lambd", 1, lambd)
-    return overwrite("exponential_", self, "ExponentialBackward0",
-                     lambda p, n, strided: _random.exponential(g, p, n, self.dt, rate))
+    return overwrite("exponential_", self, "ExponentialBackward0", "exponential", generator, (rate,))
 
 
 def cauchy_(Tensor self not None, median=0, sigma=1, *, generator=None):
     """Cauchy numbers."""
-    cdef Stream g = stream("cauchy_", generator)
     cdef double m = real("cauchy_", "median", 1, median), s = real("cauchy_", "sigma", 2, sigma)
-    return overwrite("cauchy_", self, "CauchyBackward0",
-                     lambda p, n, strided: _random.cauchy(g, p, n, self.dt, m, s))
+    return overwrite("cauchy_", self, "CauchyBackward0", "cauchy", generator, (m, s))
 
 
 def geometric_(Tensor self not None, p, *, generator=None):
     """How many trials of probability p until the first success."""
-    cdef Stream g = stream("geometric_", generator)
     cdef double chance = real("geometric_", "p", 1, p)
-    return overwrite("geometric_", self, "GeometricBackward0",
-                     lambda at, n, strided: _random.geometric(g, at, n, self.dt, chance))
+    return overwrite("geometric_", self, "GeometricBackward0", "geometric", generator, (chance,))
 
 
 def log_normal_(Tensor self not None, mean=1, std=2, *, generator=None):
     """exp of normal numbers."""
-    cdef Stream g = stream("log_normal_", generator)
     cdef double m = real("log_normal_", "mean", 1, mean), s = real("log_normal_", "std", 2, std)
-    return overwrite("log_normal_", self, "LogNormalBackward0",
-                     lambda p, n, strided: _random.log_normal(g, p, n, self.dt, m, s))
+    return overwrite("log_normal_", self, "LogNormalBackward0", "log_normal", generator, (m, s))
 
 
 def standard_gamma(input, generator=None):
-    """Gamma numbers of scale 1, one for each shape parameter in `input`; differentiable once (see _operators/gamma.pyx)."""
+    """Gamma numbers of scale 1, one for each shape parameter in `input`; differentiable once (see `gamma.pyx`)."""
     cdef Tensor t = real_argument("_standard_gamma", "input", input), r, alpha
+    cdef Stream g = stream("_standard_gamma", generator, t.dev)
     alpha = contiguous(shallow(t))
-    r = make(t.nd, t.sizes, t.dt, 0)
-    _random.standard_gamma(stream("_standard_gamma", generator), <size_t> data_of(r), <size_t> data_of(alpha), r.count,
-                           r.dt)
+    r = make(t.nd, t.sizes, t.dt, t.dev)
+    if t.dev == 0:
+        _random.standard_gamma(g, <size_t> data_of(r), <size_t> data_of(alpha), r.count, r.dt)
+    else:
+        _random.standard_gamma(g, 0, 0, 0, r.dt)
+        draw_own("standard_gamma", r, g, [alpha])
     return attach(r, "StandardGammaBackward0", (t,), _standard_gamma_backward, (t, r), ())
 
 
@@ -591,9 +725,14 @@ cdef Tensor same_layout(str function, Tensor t, Tensor like):
 
 def standard_gamma_grad(Tensor input not None, Tensor output not None):
     """How gamma samples `output` move with their shape parameters `input`."""
-    cdef Tensor x = same_layout("_standard_gamma_grad", output, output), r = make(x.nd, x.sizes, x.dt, 0)
+    cdef Tensor x = same_layout("_standard_gamma_grad", output, output), r = make(x.nd, x.sizes, x.dt, x.dev)
     cdef Tensor alpha = same_layout("_standard_gamma_grad", input, output)
-    _gamma.gamma_gradients(<size_t> data_of(r), <size_t> data_of(alpha), <size_t> data_of(x), r.count, r.dt == DOUBLE)
+    one_device("_standard_gamma_grad", alpha, x)
+    if r.dev == 0:
+        _gamma.gamma_gradients(<size_t> data_of(r), <size_t> data_of(alpha), <size_t> data_of(x), r.count,
+                               r.dt == DOUBLE)
+    elif r.count:
+        _core.backend_of(r.dev).gamma_gradients(r, alpha, x)
     return r
 
 
@@ -618,10 +757,13 @@ def _dirichlet_backward(node, g):
 
 def dirichlet_grad(Tensor x not None, Tensor alpha not None, Tensor total not None):
     """What `_gamma.dirichlet_gradients` says, elementwise."""
-    cdef Tensor y = same_layout("_dirichlet_grad", x, x), r = make(y.nd, y.sizes, y.dt, 0)
+    cdef Tensor y = same_layout("_dirichlet_grad", x, x), r = make(y.nd, y.sizes, y.dt, y.dev)
     cdef Tensor a = same_layout("_dirichlet_grad", alpha, x), s = same_layout("_dirichlet_grad", total, x)
-    _gamma.dirichlet_gradients(<size_t> data_of(r), <size_t> data_of(y), <size_t> data_of(a), <size_t> data_of(s),
-                               r.count, r.dt == DOUBLE)
+    if r.dev == 0:
+        _gamma.dirichlet_gradients(<size_t> data_of(r), <size_t> data_of(y), <size_t> data_of(a), <size_t> data_of(s),
+                                   r.count, r.dt == DOUBLE)
+    elif r.count:
+        _core.backend_of(r.dev).dirichlet_gradients(r, y, a, s)
     return r
 
 
@@ -639,7 +781,6 @@ def dropout(Tensor input not None, double p, bint train):
     check_dropout(p, input)
     if not train or p == 0 or input.count == 0:
         return input
-    need_host("dropout", input.dev)
     if input.dt < HALF:
         raise RuntimeError("result type Float can't be cast to the desired output type "
                            f"{_core.SCALAR_TYPE_NAMES[input.dt]}")
@@ -647,10 +788,14 @@ def dropout(Tensor input not None, double p, bint train):
         return input * 0
     # The mask is drawn in the order of memory, with the strides of the input where those leave no gaps.
     x = shallow(input) if input.contiguous or _ops.is_dense(input) else \
-        copy_as(shallow(input), input.dt, 0, PRESERVE, None)
-    r = empty_in_format(x, x.dt, 0, PRESERVE)
-    mask = empty_in_format(x, BOOL, 0, PRESERVE)
-    _random.dropout(_default, <size_t> data_of(r), <size_t> data_of(mask), <size_t> data_of(x), x.count, x.dt, p)
+        copy_as(shallow(input), input.dt, input.dev, PRESERVE, None)
+    r = empty_in_format(x, x.dt, x.dev, PRESERVE)
+    mask = empty_in_format(x, BOOL, x.dev, PRESERVE)
+    if x.dev == 0:
+        _random.dropout(_default, <size_t> data_of(r), <size_t> data_of(mask), <size_t> data_of(x), x.count, x.dt, p)
+    elif x.dev != META:
+        _core.backend_of(x.dev).dropout(memory_view(r), memory_view(mask), memory_view(x),
+                                        (<Generator> default_for(x.dev)).engine, p)
     return attach(r, "MulBackward0", (input,), _dropout_backward, (mask,), (p,))
 
 
@@ -662,7 +807,7 @@ def _dropout_backward(node, Tensor g):
     cdef const float* a
     cdef float* b
     cdef float f = <float> scale
-    if g.dt == FLOAT and g.contiguous and mask.contiguous and not grad_enabled():
+    if g.dt == FLOAT and g.dev == 0 and g.contiguous and mask.contiguous and not grad_enabled():
         r = make(g.nd, g.sizes, FLOAT, 0)
         keep, a, b = <const uint8_t*> data_of(mask), <const float*> data_of(g), <float*> data_of(r)
         with nogil:
@@ -674,8 +819,8 @@ def _dropout_backward(node, Tensor g):
 
 cdef Tensor noise(Tensor input, double p):
     """0 with probability p, else 1 / (1 - p)."""
-    cdef Tensor r = empty_in_format(input, input.dt, 0, PRESERVE)
-    draw(r, lambda at, n, strided: _random.bernoulli(_default, at, n, r.dt, 1 - p))
+    cdef Tensor r = empty_in_format(input, input.dt, input.dev, PRESERVE)
+    draw(r, "bernoulli", stream("dropout", None, r.dev), (1 - p,))
     return <Tensor> r.mul_(1 / (1 - p))
 
 
@@ -684,7 +829,6 @@ def dropout_(Tensor self not None, double p, bint train):
     check_dropout(p, self)
     if not train or p == 0 or self.count == 0:
         return self
-    need_host("dropout_", self.dev)
     return self.mul_(0) if p == 1 else self.mul_(noise(self, p))
 
 
@@ -694,13 +838,12 @@ def feature_dropout(Tensor input not None, double p, bint train):
     check_dropout(p, input)
     if not train or p == 0 or input.count == 0:
         return input
-    need_host("feature_dropout", input.dev)
     if input.nd < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     if p == 1:
         return input * 0
-    mask = _ops.empty((*input.shape[:2], *[1] * (input.nd - 2)), input.dt)
-    draw(mask, lambda at, n, strided: _random.bernoulli(_default, at, n, mask.dt, 1 - p))
+    mask = _ops.empty((*input.shape[:2], *[1] * (input.nd - 2)), input.dt, input.dev)
+    draw(mask, "bernoulli", stream("feature_dropout", None, mask.dev), (1 - p,))
     return input * mask.mul_(1 / (1 - p))
 
 

@@ -4,9 +4,6 @@ from cygrad._core cimport CFLOAT, HALF, Tensor, grad_enabled, grad_required
 from cygrad._core cimport refuse_complex
 from cygrad._ops cimport copy_into, different_devices
 
-C_TYPE_NAMES = ("bool", "unsigned char", "signed char", "short int", "int", "long int", "c10::Half", "c10::BFloat16",
-                "float", "double", "c10::complex<float>", "c10::complex<double>")
-
 
 cdef int need_cpu(str name, Tensor a, Tensor b=None, Tensor c=None) except -1:
     """Refuses tensors that are not in host memory: this family has CPU kernels only."""
@@ -58,8 +55,8 @@ cpdef object deliver(object out, Tensor result):
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
     o = <Tensor> out
     if o.dt != result.dt:
-        raise RuntimeError(f"Expected out tensor to have dtype {C_TYPE_NAMES[result.dt]}, but got "
-                           f"{C_TYPE_NAMES[o.dt]} instead")
+        raise RuntimeError(f"Expected out tensor to have dtype {_core.C_TYPE_NAMES[result.dt]}, but got "
+                           f"{_core.C_TYPE_NAMES[o.dt]} instead")
     if wants(o) or wants(result):
         raise RuntimeError("out=... arguments don't support automatic differentiation, but one of the arguments "
                            "requires grad.")

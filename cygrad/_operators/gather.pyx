@@ -1,19 +1,19 @@
 """gather, scatter and their kin: elements or slices chosen along one dimension by an index tensor.
 
-All of them turn the index into checked byte offsets and run the walks of `_walk.pyx`.  Reductions into bool or a half
-type are done in a wider type and rounded once.
+All of them are the primitives `gather` and `scatter`, after the checks of their arguments.  Reductions into bool or a
+half type are done in a wider type and rounded once.
 """
-from libc.stdint cimport int64_t
 
 from cygrad._core cimport (
     any_needs_grad,
-    BOOL, INT32, INT64, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, new_tensor, raw_view, shallow, data_of, itemsize_of,
-    wrap_dim)
+    BOOL, INT32, INT64, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, new_tensor, raw_view, shallow, itemsize_of, wrap_dim)
+from cygrad._kernels.copies cimport plain
+from cygrad._kernels.index cimport ADD, MAX, MIN, MUL, PUT
+from cygrad._operators.family cimport one_device
 from cygrad._ops cimport clone, copy_into, to_dtype
-from cygrad._operators.index cimport index_select, move_by_table, move_rows, offset_table
+from cygrad._operators.index cimport along, as_one_dim, gather_into, index_select, scatter_into
 from cygrad._walk cimport (
-    ADD, GET, MAX, MIN, MUL, PUT, as_index, cg_first_bad, cg_offsets, end_write, expand_shape,
-    finish_out, need_host, plain, shape_text, start_write, zeros_of)
+    _INDEX, _INDEX_COPY, _RANGE, _TAKE, end_write, expand_shape, finish_out, shape_text, start_write, zeros_of)
 from cygrad import _core, _ops, _walk
 from cygrad._operators import masked as _masked, move as _move
 
@@ -35,24 +35,6 @@ cdef int check_index(str name, Tensor index) except -1:
     if index.count and index.dt != INT64 and index.dt != INT32:
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     return 0
-
-
-cdef int move_along(Tensor dense, Tensor indexed, int dim, Tensor index, int op) except -1:
-    """Moves elements between `dense` and the places along `dim` of `indexed` that an index of many dimensions names."""
-    cdef Tensor at = as_index(index)
-    cdef Py_ssize_t size = indexed.sizes[dim], bad
-    cdef const int64_t* first = <const int64_t*> data_of(at)
-    with nogil:
-        bad = cg_first_bad(at.count, first, size)
-    if bad >= 0:
-        raise RuntimeError(f"index {first[bad]} is out of bounds for dimension {dim} with size {size}")
-    return move_by_table(dense, indexed, dim, at, indexed.strides[dim] * itemsize_of(indexed.dt), op)
-
-
-cdef Tensor as_one_dim(Tensor t):
-    """A 0-dim tensor as one of one dimension."""
-    cdef Py_ssize_t one = 1
-    return raw_view(t, 1, &one, &one, t.offset) if t.nd == 0 else t
 
 
 cdef Tensor wide_copy(Tensor t):
@@ -88,8 +70,7 @@ def gather(Tensor input not None, dim, Tensor index not None, *, bint sparse_gra
     cdef Tensor r, a, i
     cdef int d = wrap_dim(dim, input.nd), k
     check_index("gather", index)
-    need_host("gather", input)
-    need_host("gather", index)
+    one_device("gather", input, index)
     if index.count:
         a, i = as_one_dim(input), as_one_dim(index)
         if a.nd != i.nd:
@@ -98,9 +79,9 @@ def gather(Tensor input not None, dim, Tensor index not None, *, bint sparse_gra
             if k != d and i.sizes[k] > a.sizes[k]:
                 raise RuntimeError(f"Size does not match at dimension {k} expected index {shape_text(index)} to be no "
                                    f"larger than self {shape_text(input)} apart from dimension {d}")
-    r = new_tensor(index.nd, index.sizes, input.dt, 0)
+    r = new_tensor(index.nd, index.sizes, input.dt, input.dev)
     if r.count:
-        move_along(as_one_dim(r), a, d, i, GET)
+        gather_into(as_one_dim(r), a, d, i, False, _RANGE, d)
     if any_needs_grad((input,)):
         _core.record(r, "GatherBackward0", (input,), _gather_backward, (index,), (tuple(input.shape), d))
     return r if out is None else finish_out("gather", out, r)
@@ -111,8 +92,7 @@ cdef int check_scatter(str name, Tensor self, int d, Tensor index, object src) e
     cdef int k
     cdef bint fits = True
     check_index(name, index)
-    need_host(name, self)
-    need_host(name, index)
+    one_device(name, self, index, <Tensor> src if isinstance(src, Tensor) else None)
     if isinstance(src, Tensor) and (<Tensor> src).dt != self.dt:
         raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
     if index.count == 0:
@@ -129,7 +109,6 @@ cdef int check_scatter(str name, Tensor self, int d, Tensor index, object src) e
                                f"from dimension {d}")
         return 0
     s = as_one_dim(<Tensor> src)
-    need_host(name, s)
     if s.nd != i.nd:
         raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
     for k in range(s.nd):
@@ -141,14 +120,14 @@ cdef int check_scatter(str name, Tensor self, int d, Tensor index, object src) e
     return 0
 
 
-cdef int scatter_into(Tensor out, int d, Tensor index, object src, int op) except -1:
+cdef int scatter_from(Tensor out, int d, Tensor index, object src, int op) except -1:
     """out[.., index, ..] op= src, a tensor or a number."""
     cdef Tensor a = as_one_dim(out), i = as_one_dim(index), s, wide
     if index.count == 0:
         return 0
     if op >= 0 and is_narrow(out):
         wide = wide_copy(out)
-        scatter_into(wide, d, index, to_dtype(shallow(<Tensor> src), wide.dt) if isinstance(src, Tensor) else src, op)
+        scatter_from(wide, d, index, to_dtype(shallow(<Tensor> src), wide.dt) if isinstance(src, Tensor) else src, op)
         copy_into(out, wide)
         return 0
     if isinstance(src, Tensor):
@@ -156,9 +135,8 @@ cdef int scatter_into(Tensor out, int d, Tensor index, object src, int op) excep
         if s.storage is out.storage:
             s = clone(shallow(s))
     else:
-        s = expand_shape(<Tensor> _ops.full((), src, out.dt, 0), i.shape)
-    move_along(s, a, d, i, op)
-    return 0
+        s = expand_shape(<Tensor> _ops.full((), src, out.dt, out.dev), i.shape)
+    return scatter_into(a, d, i, s, op, False, _RANGE, d)
 
 
 def _scatter_backward(node, Tensor g):
@@ -192,7 +170,7 @@ cdef Tensor scatter_write(Tensor self, dim, Tensor index, object src, object val
         op = ADD if reduce == "add" else MUL
     check_scatter("scatter", self, d, index, src)
     out = start_write(self, inplace, (src,), &recorded)
-    scatter_into(out, d, index, src, op)
+    scatter_from(out, d, index, src, op)
     inputs = (self, src) if isinstance(src, Tensor) else (self,)
     if reduce is not None:
         return end_write(out, inplace, recorded, "NotImplemented", inputs, _no_scatter_backward, None, ())
@@ -224,7 +202,7 @@ cdef Tensor scatter_add_write(Tensor self, dim, Tensor index, Tensor src, bint i
     cdef Tensor out
     check_scatter("scatter", self, d, index, src)
     out = start_write(self, inplace, (src,), &recorded)
-    scatter_into(out, d, index, src, ADD)
+    scatter_from(out, d, index, src, ADD)
     return end_write(out, inplace, recorded, "ScatterAddBackward0", (self, src), _scatter_add_backward, (index,),
                      (d, tuple(src.shape)))
 
@@ -262,16 +240,16 @@ cdef object neutral(str reduce, int dt):
 cdef Tensor group_sizes(Tensor like, int dim, Tensor index, bint include_self):
     """How many elements each position of the result was made of, at least 1."""
     cdef int dt = FLOAT if is_narrow(like) else like.dt
-    cdef Tensor n = <Tensor> _ops.full(like.shape, 1 if include_self else 0, dt, 0)
-    scatter_into(n, dim, index, 1, ADD)
+    cdef Tensor n = <Tensor> _ops.full(like.shape, 1 if include_self else 0, dt, like.dev)
+    scatter_from(n, dim, index, 1, ADD)
     return n if include_self else <Tensor> _masked.masked_fill(n, _ops.call(_eq, (n, 0)), 1)
 
 
 cdef int reduce_into(Tensor out, int d, Tensor index, Tensor src, str reduce, bint include_self) except -1:
     cdef Tensor n
     if not include_self:
-        scatter_into(out, d, index, neutral(reduce, out.dt), PUT)
-    scatter_into(out, d, index, src, _REDUCE_OPS[reduce])
+        scatter_from(out, d, index, neutral(reduce, out.dt), PUT)
+    scatter_from(out, d, index, src, _REDUCE_OPS[reduce])
     if reduce == "mean":
         n = group_sizes(shallow(out), d, index, include_self)
         copy_into(out, <Tensor> (_ops.call(_div, (shallow(out), n)) if out.dt >= HALF else
@@ -348,17 +326,9 @@ scatter_reduce_ = _walk.in_place(scatter_reduce, "scatter_reduce_")
 
 # ------------------------------------------------------------------ slices chosen by a 1-dim index
 
-cdef Tensor row_table(str name, Tensor self, int dim, Tensor index, object error):
-    cdef Tensor table = offset_table(index, self.sizes[dim] if self.nd else 1,
-                                     self.strides[dim] * itemsize_of(self.dt) if self.nd else 0)
-    if table is None:
-        size = self.sizes[dim] if self.nd else 1
-        at = as_index(index)
-        for k in range(at.count):
-            i = (<int64_t*> data_of(at))[k]
-            if i < 0 or i >= size:
-                raise error(f"{name}index {i} is out of bounds for dimension {dim} with size {size}")
-    return table
+cdef int scatter_rows(Tensor out, int dim, Tensor index, Tensor src, int op, bint wraps, int error) except -1:
+    """Slices of `out` along `dim` by a 1-dim index."""
+    return scatter_into(as_one_dim(out), dim, along(index, out, dim), as_one_dim(src), op, wraps, error, dim)
 
 
 cdef int check_source(str name, Tensor self, int d, Tensor index, Tensor source, object error) except -1:
@@ -393,8 +363,8 @@ def _index_add_backward(node, Tensor g):
 cdef Tensor index_add_write(Tensor self, dim, Tensor index, Tensor source, alpha, bint inplace):
     cdef int d = wrap_dim(dim, self.nd)
     cdef bint recorded
-    cdef Tensor out, table, s = source, wide
-    need_host("index_add", self)
+    cdef Tensor out, s, wide
+    one_device("index_add", self, index, source)
     if index.dt != INT64 and index.dt != INT32:
         raise RuntimeError(f"index_add_(): Expected dtype int32/int64 for index but got: {type_name(index)}")
     if self.dt != source.dt:
@@ -403,7 +373,6 @@ cdef Tensor index_add_write(Tensor self, dim, Tensor index, Tensor source, alpha
     check_source("index_add_()", self, d, index, source, RuntimeError(
         f"index_add_(): Number of indices ({index.count}) should be equal to source.size(dim): "
         f"({source.sizes[d] if source.nd else 1}), for dim: {d}"))
-    table = row_table("", self, d, index, RuntimeError)
     out = start_write(self, inplace, (source,), &recorded)
     s = shallow(source)
     if alpha != 1:
@@ -412,13 +381,10 @@ cdef Tensor index_add_write(Tensor self, dim, Tensor index, Tensor source, alpha
         s = clone(s)
     if is_narrow(out):
         wide = wide_copy(out)
-        move_rows(as_one_dim(to_dtype(s, wide.dt)), as_one_dim(wide), d,
-                  row_table("", wide, d, index, RuntimeError), ADD)
+        scatter_rows(wide, d, index, to_dtype(s, wide.dt), ADD, False, _RANGE)
         copy_into(out, wide)
     else:
-        if not inplace:                 # the copy may be laid out otherwise
-            table = row_table("", out, d, index, RuntimeError)
-        move_rows(as_one_dim(s), as_one_dim(out), d, table, ADD)
+        scatter_rows(out, d, index, s, ADD, False, _RANGE)
     return end_write(out, inplace, recorded, "IndexAddBackward0", (self, source), _index_add_backward, (index,),
                      (d, alpha, source.nd == 0))
 
@@ -448,7 +414,7 @@ cdef Tensor index_copy_write(Tensor self, dim, Tensor index, Tensor source, bint
     cdef int d = wrap_dim(dim, self.nd)
     cdef bint recorded
     cdef Tensor out, s
-    need_host("index_copy", self)
+    one_device("index_copy", self, index, source)
     if index.dt != INT64:
         raise IndexError("index_copy_(): Expected a long tensor for index, but got " + type_name(index))
     if self.dt != source.dt:
@@ -461,7 +427,7 @@ cdef Tensor index_copy_write(Tensor self, dim, Tensor index, Tensor source, bint
     s = shallow(source)
     if s.storage is out.storage:
         s = clone(s)
-    move_rows(as_one_dim(s), as_one_dim(out), d, row_table("index_copy_(): ", out, d, index, IndexError), PUT)
+    scatter_rows(out, d, index, s, PUT, False, _INDEX_COPY)
     return end_write(out, inplace, recorded, "IndexCopyBackward0", (self, source), _index_copy_backward, (index,),
                      (d, source.nd == 0))
 
@@ -490,9 +456,8 @@ def _index_fill_tensor_backward(node, Tensor g):
 cdef Tensor index_fill_write(Tensor self, dim, Tensor index, object value, bint inplace):
     cdef int d = wrap_dim(dim, self.nd)
     cdef bint recorded
-    cdef Tensor out, v, at, one
-    need_host("index_fill", self)
-    need_host("index_fill", index)
+    cdef Tensor out, v
+    one_device("index_fill", self, index)
     if index.dt != INT64:
         raise IndexError("index_fill_(): Expected dtype int64 for index.")
     if index.nd > 1:
@@ -502,16 +467,14 @@ cdef Tensor index_fill_write(Tensor self, dim, Tensor index, object value, bint 
             raise RuntimeError("index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                                f"{(<Tensor> value).nd} dimension(s).")
         v = to_dtype(shallow(<Tensor> value), self.dt)
+        if v.dev != self.dev:
+            v = <Tensor> v.to(self.device)
     else:
-        v = <Tensor> _ops.full((), value, self.dt, 0)
+        v = <Tensor> _ops.full((), value, self.dt, self.dev)
     out = start_write(self, inplace, (value,), &recorded)
-    one = as_one_dim(out)
-    at = as_index(index)
-    at = <Tensor> _masked.where(_ops.call(_ops.OPS["lt"], (at, 0)), _ops.call(_ops.OPS["add"], (at, one.sizes[d])), at)
-    at = row_table("", one, d, at, IndexError)
-    shape = list(one.shape)
+    shape = list(out.shape) if out.nd else [1]
     shape[d] = index.count
-    move_rows(expand_shape(v, shape), one, d, at, PUT)
+    scatter_rows(out, d, index, expand_shape(v, shape), PUT, True, _INDEX)
     if isinstance(value, Tensor):
         return end_write(out, inplace, recorded, "IndexFillBackward1", (self, value), _index_fill_tensor_backward,
                          (index,), (d,))
@@ -549,7 +512,7 @@ def index_reduce(Tensor input not None, dim, Tensor index not None, Tensor sourc
     """A copy of `input` with the slices of `source` reduced into the slices `index`; modes prod, mean, amax, amin."""
     cdef int d = wrap_dim(dim, input.nd)
     cdef Tensor r
-    need_host("index_reduce", input)
+    one_device("index_reduce", input, index, source)
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     if index.dt != INT64 and index.dt != INT32:
@@ -576,38 +539,23 @@ def _take_backward(node, Tensor g):
     return put(zeros_of(node.args[0], g.dt, g.dev), index, g, True)
 
 
-cdef Tensor flat_table(Tensor self, Tensor index):
-    """Byte offsets into contiguous elements."""
-    cdef Tensor at = as_index(index)
-    cdef Tensor table = new_tensor(at.nd, at.sizes, INT64, 0)
-    cdef Py_ssize_t bad = cg_offsets(at.count, <int64_t*> table.storage.ptr, <int64_t*> data_of(at), self.count,
-                                     itemsize_of(self.dt), False, True)
-    if bad >= 0:
-        if self.count == 0:
-            raise IndexError("take(): tried to take from an empty tensor")
-        raise IndexError(f"out of range: tried to access index {(<int64_t*> data_of(at))[bad]} on a tensor of "
-                         f"{self.count} elements.")
-    return table
-
-
-cdef int move_flat(Tensor dense, Tensor flat, Tensor table, int op) except -1:
-    """Elements of contiguous `flat` by a table of any shape against contiguous `dense`."""
-    cdef Py_ssize_t n = table.count, one = 1
-    cdef Tensor a = raw_view(dense, 1, &n, &one, dense.offset), t = raw_view(table, 1, &n, &one, table.offset)
-    cdef Tensor b = raw_view(flat, 1, &flat.count, &one, flat.offset)
-    return move_by_table(a, b, 0, t, 1, op)
+cdef Tensor flat(Tensor t):
+    """Contiguous elements in one dimension."""
+    cdef Py_ssize_t one = 1
+    t = plain(t)
+    return raw_view(t, 1, &t.count, &one, t.offset)
 
 
 def take(Tensor input not None, Tensor index not None, *, out=None):
     """The elements at flat positions, in the shape of `index` (int64)."""
     cdef Tensor r
-    need_host("take", input)
-    need_host("take", index)
+    one_device("take", input, index)
     if index.dt != INT64:
         raise RuntimeError(f"take(): Expected a long tensor for index, but got {type_name(index)}")
-    r = new_tensor(index.nd, index.sizes, input.dt, 0)
-    if r.count or input.count == 0:
-        move_flat(r, plain(input), flat_table(input, index), GET)
+    if input.count == 0 and index.count:
+        raise IndexError("take(): tried to take from an empty tensor")
+    r = new_tensor(index.nd, index.sizes, input.dt, input.dev)
+    gather_into(flat(r), flat(input), 0, flat(index), True, _TAKE, 0)
     if any_needs_grad((input,)):
         _core.record(r, "TakeBackward0", (input,), _take_backward, (index,), (tuple(input.shape),))
     return finish_out("take", out, r)
@@ -627,7 +575,7 @@ def _put_backward(node, Tensor g):
 cdef Tensor put_write(Tensor self, Tensor index, Tensor source, bint accumulate, bint inplace):
     cdef bint recorded
     cdef Tensor out, work
-    need_host("put", self)
+    one_device("put", self, index, source)
     if index.dt != INT64:
         raise RuntimeError(f"put_(): Expected a long tensor for index, but got {type_name(index)}")
     if self.dt != source.dt:
@@ -640,8 +588,8 @@ cdef Tensor put_write(Tensor self, Tensor index, Tensor source, bint accumulate,
     work = plain(out)
     if accumulate and is_narrow(out):
         work = plain(wide_copy(out))
-    if index.count:
-        move_flat(plain(to_dtype(shallow(source), work.dt)), work, flat_table(work, index), ADD if accumulate else PUT)
+    scatter_into(flat(work), 0, flat(index), flat(to_dtype(shallow(source), work.dt)), ADD if accumulate else PUT, True,
+                 _TAKE, 0)
     if work is not out:
         copy_into(out, work)
     return end_write(out, inplace, recorded, "PutBackward0", (self, source), _put_backward, (index,),

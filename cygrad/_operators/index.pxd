@@ -5,7 +5,8 @@ cdef Tensor compress(Tensor self, Tensor mask)
 cdef Tensor mask_positions(Tensor mask)
 cdef Tensor unravel_one(Tensor flat, Tensor mask, int dim)
 cdef int where_into(Tensor out, Tensor condition, Tensor a, Tensor b) except -1
-cdef int move_by_table(Tensor dense, Tensor indexed, int dim, Tensor table, Py_ssize_t scale, int op) except -1
-cdef Tensor offset_table(Tensor index, Py_ssize_t size, Py_ssize_t step)
-cdef int move_rows(Tensor dense, Tensor indexed, int dim, Tensor table, int op) except -1
+cdef int gather_into(Tensor out, Tensor x, int dim, Tensor index, bint wraps, int error, int place) except -1
+cdef int scatter_into(Tensor x, int dim, Tensor index, Tensor src, int op, bint wraps, int error, int place) except -1
+cdef Tensor as_one_dim(Tensor t)
+cdef Tensor along(Tensor index, Tensor t, int dim)
 cpdef Tensor index_select(Tensor input, dim, Tensor index, out=*)

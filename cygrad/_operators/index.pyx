@@ -5,9 +5,8 @@ Design
 ------
 * Basic indices (integers, slices, None, Ellipsis) change one `View` struct on the stack; a tensor is made of it at
   the end, or after each step where autograd wants a node per step.
-* Every operator that finds elements by an index tensor first turns the index into a table of byte offsets, checked
-  as a whole, and then walks result, indexed tensor and table together.  So an index out of range is reported before
-  anything is written, and `x[i]`, `gather`, `index_select`, `take` and their writing twins are one loop.
+* Index tensors become one index along one dimension of a view of the indexed tensor, which is what the primitives
+  `gather` and `scatter` take: one index stays as it is; several are added up, checked, to an index into the storage.
 """
 from cpython.long cimport PyLong_CheckExact
 from cpython.slice cimport PySlice_AdjustIndices, PySlice_Unpack
@@ -16,14 +15,15 @@ from libc.string cimport memcpy
 
 from cygrad._core cimport (
     any_needs_grad,
-    BFLOAT16, BOOL, FLOAT, HALF, INT32, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, grad_enabled, grad_required,
-    itemsize_of, make_size, new_tensor, new_view, refuse_complex, same_shape, shallow, wrap_dim)
-from cygrad._ops cimport GRAIN, clone, copy_into, expand_to, sum_to, to_dtype
+    BFLOAT16, BOOL, FLOAT, HALF, INT32, INT64, MAX_DIMS, UINT8, Tensor, attach, grad_enabled, grad_required,
+    itemsize_of, make_size, new_tensor, new_view, raw_view, same_shape, shallow, wrap_dim)
+from cygrad._kernels cimport index as cpu
+from cygrad._kernels.index cimport ADD, PUT
+from cygrad._operators.family cimport one_device
+from cygrad._ops cimport clone, copy_into, expand_to, sum_to, to_dtype
 from cygrad._walk cimport (
-    ADD, GET, PUT, View, Walk, alias_of, as_index, broadcast_of, cg_accumulates, cg_compresses,
-    cg_count_mask, cg_gets, cg_mask_positions, cg_move, cg_offsets, cg_puts, cg_wheres, drop_dim, end_write, finish_out,
-    insert_dim, load_view, log2_size, need_host, plain, run_walk, select_of, shape_text, slice_of, start_write,
-    unsqueeze_one, zeros_of)
+    View, _INDEX, _SELF, alias_of, broadcast_of, drop_dim, end_write, finish_out, insert_dim, load_view, select_of,
+    shape_text, slice_of, start_write, unsqueeze_one, zeros_of)
 from cygrad import _core, _ops
 
 
@@ -261,39 +261,60 @@ cdef int put_slot(list slots, int dim, Tensor t) except -1:
 # ------------------------------------------------------------------ index tensors
 
 cdef class Selection:
-    """Where the elements that index tensors choose lie: shape of the result, strides, table of offsets."""
+    """What index tensors choose: the shape of the result, and an index of that shape along one dimension of a view."""
     cdef int nd
     cdef Py_ssize_t[64] sizes
-    cdef Py_ssize_t[64] steps               # bytes in the indexed tensor
-    cdef Py_ssize_t[64] table_steps         # bytes in the table
-    cdef Tensor table
+    cdef int dim
+    cdef bint checked                       # the index counts elements of the storage
+    cdef bint scalar                        # dimension `dim` of view and index, of size 1, is none of the result
+    cdef Tensor view
+    cdef Tensor index
 
     cdef object shape(self):
         return make_size(self.nd, self.sizes)
 
+    cdef Tensor dense(self, Tensor t):
+        """A tensor that broadcasts to the result, in the view's dimensions."""
+        cdef View v
+        t = expand_to(t, self.nd, self.sizes)
+        if not self.scalar:
+            return t
+        load_view(&v, t)
+        insert_dim(&v, self.dim)
+        return raw_view(t, v.nd, v.sizes, v.strides, v.offset)
+
 
 cdef Tensor mask_positions(Tensor mask):
     """The flat positions of the ones of a bool or uint8 mask, int64."""
-    cdef Tensor m = plain(mask)
-    cdef Py_ssize_t n = cg_count_mask(m.count, data_of(m))
-    cdef Tensor r = new_tensor(1, &n, INT64, 0)
-    cg_mask_positions(m.count, data_of(m), <int64_t*> r.storage.ptr)
+    return <Tensor> _core.backend_of(mask.dev).positions(mask) if mask.dev else cpu.positions(mask)
+
+
+cdef Tensor same_device(Tensor self, Tensor index):
+    """An index tensor on the device of what it indexes; one of the CPU is moved."""
+    cdef Tensor r
+    if index.dev == self.dev:
+        return index
+    if index.dev:
+        raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor "
+                           f"({self.device})")
+    r = new_tensor(index.nd, index.sizes, index.dt, self.dev)
+    copy_into(r, index)
     return r
 
 
 cdef Selection select_by(Tensor self, tuple slots):
-    """Turns index tensors (None: the whole dimension; a mask stands for its dimensions) into offsets."""
+    """What index tensors (None: the whole dimension; a mask stands for its dimensions) choose."""
     cdef Selection s = Selection.__new__(Selection)
-    cdef list tables = []                   # (flat positions, size they count in, byte strides of these dims, ndim)
-    cdef int item = itemsize_of(self.dt), dim = 0, i, j, first = -1, last = -1, n_dims, k
+    cdef list indexes = [], dims = []
+    cdef int dim = 0, i, j, first = -1, last = -1, n_dims, b_nd
     cdef bint gaps = False
     cdef list rest = []
     cdef Tensor t, flat
     cdef Py_ssize_t[MAX_DIMS] b_sizes
-    cdef int b_nd
-    cdef tuple indexes
-    cdef Py_ssize_t bad = -1, at
-    cdef object error = None
+    cdef Py_ssize_t[MAX_DIMS] sizes         # of the view
+    cdef Py_ssize_t[MAX_DIMS] strides
+    cdef Py_ssize_t[MAX_DIMS] steps         # of the index
+    cdef Py_ssize_t size, stride, count = 1
     for x in slots:
         if x is None:
             if dim >= self.nd:
@@ -311,6 +332,7 @@ cdef Selection select_by(Tensor self, tuple slots):
         elif last != dim:
             gaps = True
         last = dim + n_dims
+        t = same_device(self, t)
         if t.dt <= UINT8:
             for i in range(n_dims):
                 if t.sizes[i] != self.sizes[dim + i]:
@@ -318,132 +340,127 @@ cdef Selection select_by(Tensor self, tuple slots):
                                      f"the indexed tensor {shape_text(self)} at index {dim + i}")
             flat = mask_positions(t)
             for i in range(n_dims):
-                tables.append((unravel_one(flat, t, i), dim + i, True))
+                indexes.append(unravel_one(flat, t, i))
+                dims.append(dim + i)
         else:
-            tables.append((t, dim, False))
+            indexes.append(t)
+            dims.append(dim)
         dim += n_dims
     for i in range(dim, self.nd):
         rest.append(i)
     # --- the common shape of the index tensors
-    indexes = tuple([x[0] for x in tables])
-    try:
-        b_shape = broadcast_of(indexes)
-    except RuntimeError:
-        raise IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes "
-                         + ", ".join([shape_text(<Tensor> x) for x in indexes])) from None
-    b_nd = <int> len(b_shape)
-    for i in range(b_nd):
-        b_sizes[i] = b_shape[i]
-    s.table = new_tensor(b_nd, b_sizes, INT64, 0)
-    for k, (x, dim, checked) in enumerate(tables):
-        t = <Tensor> x
-        if t.nd != b_nd or not same_shape(t, s.table):
-            t = expand_to(t, b_nd, b_sizes)
-        t = as_index(t)
-        at = cg_offsets(t.count, <int64_t*> s.table.storage.ptr, <int64_t*> data_of(t), self.sizes[dim],
-                        self.strides[dim] * item, k > 0, True)
-        if at >= 0 and (bad < 0 or at < bad):
-            bad = at
-            error = range_error((<int64_t*> data_of(t))[at], k, self.sizes[dim])
-            if self.sizes[dim] == 0:
-                error = IndexError("index is out of bounds for dimension with size 0")
+    if len(indexes) == 1:
+        t = <Tensor> indexes[0]
+        b_nd = t.nd
+        for i in range(b_nd):
+            b_sizes[i] = t.sizes[i]
+    else:
+        try:
+            b_shape = broadcast_of(tuple(indexes))
+        except RuntimeError:
+            raise IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes "
+                             + ", ".join([shape_text(<Tensor> x) for x in indexes])) from None
+        b_nd = <int> len(b_shape)
+        for i in range(b_nd):
+            b_sizes[i] = b_shape[i]
+    s.scalar = b_nd == 0
+    if b_nd + len(rest) + s.scalar > MAX_DIMS:
+        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
     # --- the result: the index's dimensions stand where the indexed ones were if those are neighbours, else first
     s.nd = 0
-    if b_nd + len(rest) > MAX_DIMS:
-        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
     for i in rest:
         if not gaps and i < first:
-            add_rest(s, self, i, item)
+            s.sizes[s.nd] = self.sizes[i]
+            count *= self.sizes[i]
+            s.nd += 1
+    s.dim = s.nd + (b_nd - 1 if b_nd else 0)
     for j in range(b_nd):
         s.sizes[s.nd] = b_sizes[j]
-        s.steps[s.nd] = 0
-        s.table_steps[s.nd] = s.table.strides[j] * 8 if b_sizes[j] != 1 else 0
+        count *= b_sizes[j]
         s.nd += 1
     for i in rest:
         if gaps or i >= first:
-            add_rest(s, self, i, item)
-    if bad >= 0:
-        for i in range(s.nd):
-            if s.sizes[i] == 0:         # nothing is read: PyTorch does not look
-                return s
-        raise error
+            s.sizes[s.nd] = self.sizes[i]
+            count *= self.sizes[i]
+            s.nd += 1
+    # --- one index
+    if len(indexes) == 1:
+        size, stride = self.sizes[dims[0]], self.strides[dims[0]]
+    else:
+        t = new_tensor(b_nd, b_sizes, INT64, self.dev)
+        if count == 0:
+            pass                            # nothing is read: PyTorch does not look
+        elif self.dev:
+            _core.backend_of(self.dev).linear_index(t, self, tuple(dims), expanded(indexes, t))
+        else:
+            cpu.linear_index(t, self, tuple(dims), expanded(indexes, t))
+        s.checked, size, stride = True, self.storage.size_bytes // itemsize_of(self.dt) - self.offset, 1
+    # --- view and index, of the result's dimensions (and one more where the result has none for the index)
+    j = 0
+    for i in rest:
+        if not gaps and i < first:
+            sizes[j], strides[j], steps[j] = self.sizes[i], self.strides[i], 0
+            j += 1
+    for i in range(b_nd):
+        sizes[j], strides[j], steps[j] = b_sizes[i], 0, t.strides[i] if b_sizes[i] != 1 else 0
+        j += 1
+    if s.scalar:
+        steps[j] = 0
+        j += 1
+    sizes[s.dim], strides[s.dim] = size, stride
+    for i in rest:
+        if gaps or i >= first:
+            sizes[j], strides[j], steps[j] = self.sizes[i], self.strides[i], 0
+            j += 1
+    s.view = raw_view(self, j, sizes, strides, self.offset)
+    for i in range(s.dim - b_nd + 1, s.dim + 1):
+        sizes[i] = b_sizes[i - (s.dim - b_nd + 1)]
+    if s.scalar:
+        sizes[s.dim] = 1
+    s.index = raw_view(t, j, sizes, steps, t.offset)
     return s
 
 
-cdef int add_rest(Selection s, Tensor self, int dim, int item) except -1:
-    s.sizes[s.nd] = self.sizes[dim]
-    s.steps[s.nd] = self.strides[dim] * item
-    s.table_steps[s.nd] = 0
-    s.nd += 1
-    return 0
+cdef tuple expanded(list indexes, Tensor to):
+    return tuple([expand_to(<Tensor> x, to.nd, to.sizes) for x in indexes])
 
 
 cdef Tensor unravel_one(Tensor flat, Tensor mask, int dim):
     """The positions along `dim` of flat positions in a tensor of mask's shape."""
     cdef Py_ssize_t below = 1, i, size = mask.sizes[dim] if mask.nd else 1
     cdef Tensor r
-    cdef int64_t* to
-    cdef const int64_t* of = <const int64_t*> data_of(flat)
     if mask.nd == 1:
         return flat
     for i in range(dim + 1, mask.nd):
         below *= mask.sizes[i]
-    r = new_tensor(1, flat.sizes, INT64, 0)
-    to = <int64_t*> r.storage.ptr
-    with nogil:
-        for i in range(flat.count):
-            to[i] = of[i] // below % size
+    r = new_tensor(1, flat.sizes, INT64, flat.dev)
+    if r.count == 0:
+        return r
+    if r.dev:
+        _core.backend_of(r.dev).coordinates(r, flat, below, size)
+    else:
+        cpu.coordinates(r, flat, below, size)
     return r
 
 
-cdef int run_selection(Selection s, Tensor self, Tensor dense, int op) except -1:
-    """Moves elements between `dense`, which broadcasts to the selection's shape, and the chosen ones of `self`."""
-    cdef Walk w
-    cdef int i, item = itemsize_of(self.dt), shift = s.nd - dense.nd
-    w.nd, w.n, w.count, w.scale = s.nd, 3, 1, 1
-    w.ptr[0], w.ptr[1], w.ptr[2] = data_of(dense), data_of(self), s.table.storage.ptr
-    for i in range(s.nd):
-        w.sizes[i] = s.sizes[i]
-        w.count *= s.sizes[i]
-        w.strides[0][i] = 0 if i < shift or dense.sizes[i - shift] == 1 else dense.strides[i - shift] * item
-        w.strides[1][i] = s.steps[i]
-        w.strides[2][i] = s.table_steps[i]
-        w.safe[i] = op == GET or s.table_steps[i] == 0 and s.steps[i] != 0
-    cdef cg_move f = cg_gets[log2_size(self.dt)] if op == GET else cg_puts[log2_size(self.dt)] if op == PUT else \
-        cg_accumulates[op][self.dt]
-    if f == NULL:
-        refuse_complex("scatter_reduce", self)
-    if w.count < GRAIN:
-        run_walk(&w, f)
-    else:
-        with nogil:
-            run_walk(&w, f)
-    return 0
+cdef int gather_into(Tensor out, Tensor x, int dim, Tensor index, bint wraps, int error, int place) except -1:
+    """The primitive `gather` of the operands' device; nothing where `out` is empty."""
+    if out.count == 0:
+        return 0
+    if out.dev:
+        _core.backend_of(out.dev).gather(out, x, dim, index, wraps, error, place)
+        return 0
+    return cpu.gather(out, x, dim, index, wraps, error, place)
 
 
-cdef int move_by_table(Tensor dense, Tensor indexed, int dim, Tensor table, Py_ssize_t scale, int op) except -1:
-    """As `gather` along `dim`: `table` (int64, in steps of `scale` bytes) has the shape that is walked; `dense` and
-    `indexed` are at least as large, but for dim."""
-    cdef Walk w
-    cdef int i, item = itemsize_of(indexed.dt)
-    w.nd, w.n, w.count, w.scale = table.nd, 3, table.count, scale
-    w.ptr[0], w.ptr[1], w.ptr[2] = data_of(dense), data_of(indexed), data_of(table)
-    for i in range(table.nd):
-        w.sizes[i] = table.sizes[i]
-        w.strides[0][i] = dense.strides[i] * item if dense.nd else 0
-        w.strides[1][i] = indexed.strides[i] * item if i != dim and indexed.nd else 0
-        w.strides[2][i] = table.strides[i] * 8
-        w.safe[i] = i != dim or op == GET
-    cdef cg_move f = cg_gets[log2_size(indexed.dt)] if op == GET else cg_puts[log2_size(indexed.dt)] if op == PUT else \
-        cg_accumulates[op][indexed.dt]
-    if f == NULL:
-        refuse_complex("scatter_reduce", indexed)
-    if w.count < GRAIN:
-        run_walk(&w, f)
-    else:
-        with nogil:
-            run_walk(&w, f)
-    return 0
+cdef int scatter_into(Tensor x, int dim, Tensor index, Tensor src, int op, bint wraps, int error, int place) except -1:
+    """The primitive `scatter` of the operands' device; nothing where the index is empty."""
+    if index.count == 0:
+        return 0
+    if x.dev:
+        _core.backend_of(x.dev).scatter(x, dim, index, src, op, wraps, error, place)
+        return 0
+    return cpu.scatter(x, dim, index, src, op, wraps, error, place)
 
 
 cdef bint single_mask(Tensor self, tuple slots) except -1:
@@ -455,25 +472,17 @@ cdef bint single_mask(Tensor self, tuple slots) except -1:
 cdef Tensor index_raw(Tensor self, tuple slots):
     cdef Selection s
     cdef Tensor r
-    need_host("index", self)
-    for x in slots:
-        if x is not None:
-            need_host("index", <Tensor?> x)
     if single_mask(self, slots):
-        return compress(self, <Tensor> slots[0])
+        return compress(self, same_device(self, <Tensor> slots[0]))
     s = select_by(self, slots)
-    r = new_tensor(s.nd, s.sizes, self.dt, 0)
-    run_selection(s, self, r, GET)
+    r = new_tensor(s.nd, s.sizes, self.dt, self.dev)
+    gather_into(s.dense(r), s.view, s.dim, s.index, not s.checked, 0 if s.checked else _INDEX, 0)
     return r
 
 
 cdef Tensor compress(Tensor self, Tensor mask):
     """The elements where the mask (of the same shape) is one, in order."""
-    cdef Tensor m = plain(mask), a = plain(self)
-    cdef Py_ssize_t n = cg_count_mask(m.count, data_of(m))
-    cdef Tensor r = new_tensor(1, &n, self.dt, 0)
-    cg_compresses[log2_size(self.dt)](m.count, r.storage.ptr, data_of(a), data_of(m))
-    return r
+    return <Tensor> _core.backend_of(self.dev).compress(self, mask) if self.dev else cpu.compress(self, mask)
 
 
 def _index_backward(node, Tensor g):
@@ -596,8 +605,10 @@ def setitem(Tensor self not None, index, value):
         v = <Tensor> value
         if v.dt != r.dt and v.nd == 0:
             v = to_dtype(v, r.dt)
+        if v.dev != r.dev and v.nd == 0:
+            v = <Tensor> v.to(r.device)
     else:
-        v = <Tensor> _ops.full((), value, r.dt, 0)
+        v = <Tensor> _ops.full((), value, r.dt, r.dev)
     write_indices(r, slot_tuple(slots), v, False, True)
 
 
@@ -625,18 +636,22 @@ def _index_put_backward(node, Tensor g):
     return own, values
 
 
+cdef int put_selected(Selection s, Tensor v, int op) except -1:
+    check_fits(v, s)
+    while v.nd > s.nd:
+        v = select_of(shallow(v), 0, 0)
+    return scatter_into(s.view, s.dim, s.index, s.dense(v), op, not s.checked, 0 if s.checked else _INDEX, 0)
+
+
 cdef Tensor write_indices(Tensor self, tuple indices, Tensor value, bint accumulate, bint inplace):
     """index_put: `value` (which broadcasts) goes where the index tensors point."""
     cdef bint recorded
     cdef Tensor out, wide, v
-    cdef Selection s
     cdef tuple saved = indices
     cdef int op = ADD if accumulate else PUT
-    need_host("index_put_", self)
-    need_host("index_put_", value)
-    for x in indices:
-        if x is not None:
-            need_host("index_put_", <Tensor> x)
+    if value.dev != self.dev:
+        raise RuntimeError(f"expected self and values to be on the same device, but got self on {self.device} and "
+                           f"values on {value.device}")
     if value.dt != self.dt:
         raise RuntimeError("Index put requires the source and destination dtypes match, got "
                            f"{_core.SCALAR_TYPE_NAMES[self.dt]} for the destination and "
@@ -646,20 +661,12 @@ cdef Tensor write_indices(Tensor self, tuple indices, Tensor value, bint accumul
     if v.storage is out.storage:
         v = clone(shallow(v))
     if not accumulate and v.count == 1 and v.nd == 0 and single_mask(self, indices):
-        where_into(out, <Tensor> indices[0], v, out)
+        where_into(out, same_device(out, <Tensor> indices[0]), v, out)
     elif not accumulate or out.dt not in (BOOL, HALF, BFLOAT16):
-        s = select_by(out, indices)
-        check_fits(v, s)
-        while v.nd > s.nd:
-            v = select_of(shallow(v), 0, 0)
-        run_selection(s, out, v, op)
+        put_selected(select_by(out, indices), v, op)
     else:                               # added up in a wider type
         wide = to_dtype(shallow(out), FLOAT if out.dt >= HALF else INT64)
-        s = select_by(wide, indices)
-        check_fits(v, s)
-        while v.nd > s.nd:
-            v = select_of(shallow(v), 0, 0)
-        run_selection(s, wide, to_dtype(shallow(v), wide.dt), ADD)
+        put_selected(select_by(wide, indices), to_dtype(shallow(v), wide.dt), ADD)
         copy_into(out, wide)
     return end_write(out, inplace, recorded, "IndexPutBackward0", (self, value), _index_put_backward, saved,
                      (make_size(value.nd, value.sizes), accumulate))
@@ -686,28 +693,13 @@ def index_put_(Tensor input not None, indices, Tensor values not None, bint accu
 
 
 cdef int where_into(Tensor out, Tensor condition, Tensor a, Tensor b) except -1:
-    """out = condition ? a : b for operands of out's dtype that broadcast to its shape."""
-    cdef Walk w
-    cdef int i, k, shift, item = itemsize_of(out.dt)
-    cdef Tensor t
-    w.nd, w.n, w.count = out.nd, 4, out.count
-    for k in range(4):
-        t = (out, condition, a, b)[k]
-        w.ptr[k] = data_of(t)
-        shift = out.nd - t.nd
-        for i in range(out.nd):
-            w.strides[k][i] = 0 if i < shift or t.sizes[i - shift] == 1 else \
-                t.strides[i - shift] * (1 if k == 1 else item)
-    for i in range(out.nd):
-        w.sizes[i] = out.sizes[i]
-        w.safe[i] = True
-    cdef cg_move f = cg_wheres[log2_size(out.dt)]
-    if w.count < GRAIN:
-        run_walk(&w, f)
-    else:
-        with nogil:
-            run_walk(&w, f)
-    return 0
+    """out = condition ? a : b for operands of out's dtype and device that broadcast to its shape."""
+    if out.count == 0:
+        return 0
+    if out.dev:
+        _core.backend_of(out.dev).where(out, *[expand_to(<Tensor> x, out.nd, out.sizes) for x in (condition, a, b)])
+        return 0
+    return cpu.where(out, condition, a, b)
 
 
 # ------------------------------------------------------------------ slices chosen along one dimension
@@ -721,59 +713,45 @@ cpdef Tensor index_select(Tensor input, dim, Tensor index, out=None):
         raise IndexError("index_select(): Index is supposed to be a vector")
     if index.dt != INT64 and index.dt != INT32:
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
-    need_host("index_select", input)
-    need_host("index_select", index)
+    one_device("index_select", input, index)
     if input.nd == 0:
         if index.count != 1:
             raise RuntimeError("index_select(): Index to scalar can have only 1 value, got "
                                f"{index.count} value(s)")
-    cdef Tensor table = offset_table(index, input.sizes[d] if input.nd else 1,
-                                     input.strides[d] * itemsize_of(input.dt) if input.nd else 0)
-    if table is None:
-        raise IndexError("index out of range in self")
     for i in range(input.nd):
         sizes[i] = input.sizes[i]
     if input.nd:
         sizes[d] = index.count
-    r = new_tensor(input.nd, sizes, input.dt, 0)
-    move_rows(r, input, d, table, GET)
+    r = new_tensor(input.nd, sizes, input.dt, input.dev)
+    gather_into(as_one_dim(r), as_one_dim(input), d, along(index, r, d), False, _SELF, 0)
     if any_needs_grad((input,)):
         attach(r, "IndexSelectBackward0", (input,), _index_select_backward, (index,), (input.shape, d))
     return r if out is None else <Tensor> finish_out("index_select", out, r)
 
 
+cdef Tensor as_one_dim(Tensor t):
+    """A 0-dim tensor as one of one dimension."""
+    cdef Py_ssize_t one = 1
+    return raw_view(t, 1, &one, &one, t.offset) if t.nd == 0 else t
+
+
+cdef Tensor along(Tensor index, Tensor t, int dim):
+    """A 1-dim index along `dim` in the shape of `t` (but for `dim`), by strides of 0."""
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef Py_ssize_t[MAX_DIMS] strides
+    cdef int i
+    if t.nd <= 1:
+        return as_one_dim(index)
+    for i in range(t.nd):
+        sizes[i], strides[i] = t.sizes[i], 0
+    sizes[dim], strides[dim] = index.count, index.strides[0] if index.nd else 1
+    return raw_view(index, t.nd, sizes, strides, index.offset)
+
+
 def _index_select_backward(node, Tensor g):
     index, = node.saved()
     shape, dim = node.args
-    from cygrad._operators import gather as _gather
-    return _gather.index_add(zeros_of(shape, g.dt, g.dev), dim, index, g)
-
-
-cdef Tensor offset_table(Tensor index, Py_ssize_t size, Py_ssize_t step):
-    """Byte offsets of a 1-dim index without negative numbers; None if one is out of range."""
-    cdef Tensor at = as_index(index)
-    cdef Py_ssize_t n = at.count
-    cdef Tensor table = new_tensor(1, &n, INT64, 0)
-    if cg_offsets(n, <int64_t*> table.storage.ptr, <int64_t*> data_of(at), size, step, False, False) >= 0:
-        return None
-    return table
-
-
-cdef int move_rows(Tensor dense, Tensor indexed, int dim, Tensor table, int op) except -1:
-    """Slices of `indexed` along `dim` at the offsets of a 1-dim table, against dense's slices in order."""
-    cdef Selection s = Selection.__new__(Selection)
-    cdef int i, item = itemsize_of(indexed.dt)
-    s.table = table
-    s.nd = indexed.nd
-    for i in range(indexed.nd):
-        s.sizes[i] = indexed.sizes[i]
-        s.steps[i] = indexed.strides[i] * item
-        s.table_steps[i] = 0
-    if indexed.nd:
-        s.sizes[dim] = table.count
-        s.steps[dim] = 0
-        s.table_steps[dim] = 8
-    return run_selection(s, indexed, dense, op)
+    return zeros_of(shape, g.dt, g.dev).index_add(dim, index, g)
 
 
 FUNCTIONS = {"index_put": index_put, "index_put_": index_put_, "index_select": index_select}

@@ -1,5 +1,5 @@
 # cython: allow_none_for_extension_args=False
-"""Softmax, the losses of classes, squared error and embedding.
+"""Softmax, the losses of classes and squared error.
 
 Each is one primitive forward and one backward.  Where the backward pass is itself recorded (create_graph) the
 gradient is composed of differentiable operators instead: those formulas are in `_operators/composite.py`.
@@ -8,6 +8,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from cygrad import _core
+from cygrad._operators import composite as _composite
 from cygrad._core cimport (
     UINT8, INT32, INT64, HALF, FLOAT, MAX_DIMS, Tensor, attach, data_of, grad_enabled, itemsize_of, new_tensor,
     refuse_complex, shallow, wrap_dim)
@@ -18,8 +19,6 @@ from cygrad._kernels.softmax cimport (
 from cygrad._operators.family cimport need_floating, need_real_cpu, one_device, wants
 
 cdef extern from "_kernels/norm.h" nogil:
-    void cg_add_rows_f32(Py_ssize_t, Py_ssize_t, const int64_t*, const float*, int64_t, const int64_t*, float*)
-    void cg_add_rows_f64(Py_ssize_t, Py_ssize_t, const int64_t*, const double*, int64_t, const int64_t*, double*)
     double cg_square_error_f32(Py_ssize_t, const float*, const float*)
     double cg_square_error_f64(Py_ssize_t, const double*, const double*)
     void cg_difference_f32(Py_ssize_t, const float*, const float*, float, float*)
@@ -28,11 +27,6 @@ cdef extern from "_kernels/norm.h" nogil:
 cdef enum:
     NONE = 0
     MEAN = 1
-
-
-cdef object composite():
-    from cygrad._operators import composite as _composite
-    return _composite
 
 
 # ------------------------------------------------------------------ softmax
@@ -143,7 +137,7 @@ def _cross_entropy_backward(node, Tensor g):
     ignore, reduction = node.args
     x, p, t, w, divisor = node.saved()
     if grad_enabled():
-        return composite().cross_entropy_gradient(x, t, w, g, ignore, reduction, divisor)
+        return _composite.cross_entropy_gradient(x, log_softmax, t, w, g, ignore, reduction, divisor)
     dx = like(p, x.dt)
     if dx.dev:
         if dx.count:
@@ -162,11 +156,12 @@ cpdef Tensor cross_entropy(Tensor x, Tensor target, Tensor weight=None, Py_ssize
     """
     cdef Tensor t, p = None, divisor = None, r
     if target.dt >= HALF and x.nd == target.nd and x.shape == target.shape:
-        return composite().soft_cross_entropy(x, target, weight, reduction, label_smoothing)
+        return _composite.soft_cross_entropy(x, log_softmax, target, weight, reduction, label_smoothing)
     need_floating(x, "log_softmax_lastdim_kernel_impl")
     check_losses("cross_entropy", x, target, weight)
     if x.nd > 2 or label_smoothing != 0:
-        return composite().cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
+        return _composite.cross_entropy(x, log_softmax, nll_loss, target, weight, ignore_index, reduction,
+                                        label_smoothing)
     check_target(x, target, weight)
     t = class_indices(target)
     cdef bint recorded = wants(x)
@@ -194,7 +189,7 @@ def _nll_backward(node, Tensor g):
     ignore, reduction, shape, dt = node.args
     t, w, divisor = node.saved()
     if grad_enabled():
-        return composite().nll_gradient(shape, t, w, g, ignore, reduction, divisor)
+        return _composite.nll_gradient(shape, t, w, g, ignore, reduction, divisor)
     dx = shaped(shape, dt, t.dev)
     if dx.dev:
         if dx.count:
@@ -273,73 +268,6 @@ cpdef Tensor mse_loss(Tensor x, Tensor y, int reduction=1):
             (<double*> data_of(r))[0] = total
         return attach(r, "MseLossBackward0", (x, y), _mse_backward, (x, y), (reduction,))
     if x.dev and x.dt >= HALF and same_dense(x, y) and one_device("mse_loss", x, y):
-        r = composite().mse_loss(shallow(x), shallow(y), reduction)
+        r = _composite.mse_loss(shallow(x), shallow(y), reduction)
         return attach(r, "MseLossBackward0", (x, y), _mse_backward, (x, y), (reduction,))
-    return composite().mse_loss(x, y, reduction)
-
-
-# ------------------------------------------------------------------ embedding
-
-def _embedding_backward(node, Tensor g):
-    cdef Tensor index = <Tensor> node.saved()[0], wide, table, counts = None
-    cdef Py_ssize_t rows, n, i
-    cdef int64_t padding
-    cdef int64_t* p = <int64_t*> data_of(index)
-    cdef int dt
-    cdef Py_ssize_t two[2]
-    rows, n, pad, by_frequency, sparse = node.args
-    padding = pad
-    if sparse:
-        return composite().sparse_embedding_gradient(g, index, rows, n, pad)
-    if grad_enabled():
-        return composite().embedding_gradient(g, index, rows, n, pad, by_frequency)
-    dt = working_dtype(g)
-    wide = as_float(g, dt)
-    two[0], two[1] = rows, n
-    table = new_tensor(2, two, dt, 0)
-    memset(data_of(table), 0, table.count * itemsize_of(dt))
-    if by_frequency:
-        counts = vector(rows, INT64)
-        memset(data_of(counts), 0, rows * 8)
-        for i in range(index.count):
-            (<int64_t*> data_of(counts))[p[i]] += 1
-    if dt == FLOAT:
-        cg_add_rows_f32(index.count, n, p, <float*> data_of(wide), padding,
-                        NULL if counts is None else <int64_t*> data_of(counts), <float*> data_of(table))
-    else:
-        cg_add_rows_f64(index.count, n, p, <double*> data_of(wide), padding,
-                        NULL if counts is None else <int64_t*> data_of(counts), <double*> data_of(table))
-    return back_to(table, g.dt)
-
-
-def embedding(Tensor weight not None, Tensor index not None, Py_ssize_t padding_idx=-1,
-              bint scale_grad_by_freq=False, bint sparse=False):
-    """Row index[...] of weight (rows, n) for each index; row `padding_idx` gets no gradient."""
-    cdef Tensor t, w, y
-    cdef Py_ssize_t[MAX_DIMS] sizes
-    cdef Py_ssize_t i, step
-    cdef int64_t* p
-    cdef char* to
-    cdef char* table
-    if weight.nd != 2:
-        raise RuntimeError("'weight' must be 2-D")
-    if index.dt != INT64 and index.dt != INT32:
-        kind = "torch" if index.dev == 0 else "torch.cuda"
-        raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
-                           f"Int; but got {kind}.{_core.SCALAR_TYPE_NAMES[index.dt]}Tensor instead (while checking "
-                           "arguments for embedding)")
-    need_real_cpu("embedding", weight, index)
-    t, w = as_float(index, INT64), plain(weight)
-    p = <int64_t*> data_of(t)
-    for i in range(index.nd):
-        sizes[i] = index.sizes[i]
-    sizes[index.nd] = weight.sizes[1]
-    y = new_tensor(index.nd + 1, sizes, weight.dt, 0)
-    step = weight.sizes[1] * itemsize_of(weight.dt)
-    to, table = data_of(y), data_of(w)
-    for i in range(t.count):
-        if p[i] < 0 or p[i] >= weight.sizes[0]:
-            raise IndexError("index out of range in self")
-        memcpy(to + i * step, table + p[i] * step, step)
-    return attach(y, "EmbeddingBackward0", (weight,), _embedding_backward, (t,),
-                  (weight.sizes[0], weight.sizes[1], padding_idx, scale_grad_by_freq, sparse))
+    return _composite.mse_loss(x, y, reduction)

@@ -1,13 +1,12 @@
 """Masks: where, masked_fill, masked_select, masked_scatter and nonzero."""
-from libc.string cimport memcpy
-
 from cygrad._core cimport (
-    any_needs_grad, BOOL, HALF, INT64, MAX_DIMS, UINT8, Tensor, attach, data_of, new_tensor, raw_view, shallow)
+    any_needs_grad, BOOL, HALF, INT64, MAX_DIMS, UINT8, Tensor, attach, new_tensor, raw_view, shallow)
+from cygrad._kernels.copies cimport plain
+from cygrad._kernels.index cimport masked_put
+from cygrad._operators.family cimport one_device
 from cygrad._ops cimport copy_into, expand_to, fill, result_dtype, sum_to, to_dtype
 from cygrad._operators.index cimport compress, mask_positions, unravel_one, where_into
-from cygrad._walk cimport (
-    broadcast_of, cg_count_mask, cg_expands, end_write, expand_shape, finish_out, log2_size, need_host,
-    plain, shape_text, start_write, zeros_of)
+from cygrad._walk cimport broadcast_of, end_write, expand_shape, finish_out, shape_text, start_write, zeros_of
 from cygrad import _core, _ops
 from cygrad._operators import move as _move
 
@@ -26,8 +25,8 @@ def _where_backward(node, Tensor g):
     return a, b
 
 
-cdef Tensor scalar_of(object x, int dt):
-    return <Tensor> _ops.full((), x, dt, 0)
+cdef Tensor scalar_of(object x, int dt, int dev):
+    return <Tensor> _ops.full((), x, dt, dev)
 
 
 def where(condition, input=None, other=None, *, out=None):
@@ -54,8 +53,8 @@ def where(condition, input=None, other=None, *, out=None):
         raise RuntimeError("where expected condition to be a boolean tensor, but got a tensor with dtype "
                            f"{_core.SCALAR_TYPE_NAMES[c.dt]}")
     dt = result_dtype((input, other))
-    a = to_dtype(shallow(<Tensor> input), dt) if isinstance(input, Tensor) else scalar_of(input, dt)
-    b = to_dtype(shallow(<Tensor> other), dt) if isinstance(other, Tensor) else scalar_of(other, dt)
+    a = to_dtype(shallow(<Tensor> input), dt) if isinstance(input, Tensor) else scalar_of(input, dt, 0)
+    b = to_dtype(shallow(<Tensor> other), dt) if isinstance(other, Tensor) else scalar_of(other, dt, 0)
     for x in (c, a, b):
         dev = (<Tensor> x).dev or dev
     shape = broadcast_of((c, a, b))
@@ -64,7 +63,8 @@ def where(condition, input=None, other=None, *, out=None):
         sizes[i] = shape[i]
     r = new_tensor(nd, sizes, dt, dev)
     if dev:
-        _core.backend_of(r.dev).where(r, *[on_device(<Tensor> x, r) for x in (c, a, b)])
+        if r.count:
+            _core.backend_of(dev).where(r, *[on_device(<Tensor> x, r) for x in (c, a, b)])
     else:
         where_into(r, c, a, b)
     if isinstance(input, Tensor):
@@ -104,23 +104,22 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
     cdef Tensor out, v
     cdef Py_ssize_t[MAX_DIMS] sizes
     cdef int i
-    need_host("masked_fill", self)
-    need_host("masked_fill", mask)
+    one_device("masked_fill", self, mask)
     shape = broadcast_of((self, mask))
     if mask.dt != BOOL:
         raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype "
-                           + "unsigned char" if mask.dt == UINT8 else
-                           f"masked_fill_ only supports boolean masks, but got mask with dtype {c_name(mask.dt)}")
+                           f"{_core.C_TYPE_NAMES[mask.dt]}")
     if isinstance(value, Tensor):
         if (<Tensor> value).nd:
             raise RuntimeError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                                f"{(<Tensor> value).nd} dimension(s).")
-        need_host("masked_fill", <Tensor> value)
         v = to_dtype(shallow(<Tensor> value), self.dt)
+        if v.dev != self.dev:
+            v = <Tensor> v.to(self.device)
     elif isinstance(value, (float, int, complex)):
         if isinstance(value, float) and self.dt < HALF and value != value:
-            raise RuntimeError(f"value cannot be converted to type {c_name(self.dt)} without overflow")
-        v = scalar_of(value, self.dt)
+            raise RuntimeError(f"value cannot be converted to type {_core.C_WRITTEN_NAMES[self.dt]} without overflow")
+        v = scalar_of(value, self.dt, self.dev)
     else:
         raise TypeError(f"masked_fill(): argument 'value' (position 2) must be Tensor, not {type(value).__name__}")
     if inplace:
@@ -132,7 +131,7 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
         recorded = False
         for i in range(<int> len(shape)):
             sizes[i] = shape[i]
-        out = new_tensor(<int> len(shape), sizes, self.dt, 0)
+        out = new_tensor(<int> len(shape), sizes, self.dt, self.dev)
         where_into(out, mask, v, self)
     given = value if isinstance(value, Tensor) else None
     node_inputs = (self, given)
@@ -147,11 +146,6 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
 def _masked_fill_number_backward(node, Tensor g):
     mask, = node.saved()
     return masked_fill(g, mask, 0)
-
-
-cdef str c_name(int dt):
-    return ("bool", "uint8_t", "int8_t", "int16_t", "int", "int64_t", "c10::Half", "c10::BFloat16", "float",
-            "double", "c10::complex<float>", "c10::complex<double>")[dt]
 
 
 def masked_fill(Tensor input not None, Tensor mask not None, value):
@@ -175,8 +169,7 @@ def masked_select(Tensor input not None, Tensor mask not None, *, out=None):
     cdef Tensor r
     if mask.dt != BOOL:
         raise RuntimeError("masked_select: expected BoolTensor for mask")
-    need_host("masked_select", input)
-    need_host("masked_select", mask)
+    one_device("masked_select", input, mask)
     shape = broadcast_of((input, mask))
     r = compress(expand_shape(input, shape), expand_shape(mask, shape))
     attach(r, "MaskedSelectBackward0", (input,), _masked_select_backward, (mask,), (shape, tuple(input.shape)))
@@ -203,23 +196,26 @@ cdef Tensor place_flat(Tensor g, object shape):
 
 cdef Tensor scatter_masked(Tensor self, Tensor mask, Tensor source, bint inplace):
     cdef bint recorded
-    cdef Tensor out, m, s, work
+    cdef Tensor out, m, work
     if mask.dt != BOOL:
-        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {c_name(mask.dt)}")
+        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype "
+                           f"{_core.SCALAR_TYPE_NAMES[mask.dt]}")
     if self.dt != source.dt:
         raise RuntimeError("masked_scatter: expected self and source to have same dtypes but got"
                            f"{_core.SCALAR_TYPE_NAMES[self.dt]} and {_core.SCALAR_TYPE_NAMES[source.dt]}")
-    need_host("masked_scatter", self)
+    one_device("masked_scatter", self, mask, source)
     shape = broadcast_of((self, mask))
     base = self
     if not inplace and shape != tuple(self.shape):
         base = self.expand(shape)
     out = start_write(<Tensor> base, inplace, (source,), &recorded)
-    m, s = plain(expand_shape(mask, shape)), plain(source)
-    if cg_count_mask(m.count, data_of(m)) > s.count:
-        raise RuntimeError("Number of elements of source < number of ones in mask")
-    work = plain(out)
-    cg_expands[log2_size(out.dt)](m.count, data_of(work), data_of(s), data_of(m))
+    m, work = expand_shape(mask, shape), plain(out)
+    if work.count == 0:
+        pass
+    elif work.dev:
+        _core.backend_of(work.dev).masked_put(work, m, source)
+    else:
+        masked_put(work, m, source)
     if work is not out:
         copy_into(out, work)
     return end_write(out, inplace, recorded, "MaskedScatterBackward0", (base, source), _masked_scatter_backward,
@@ -246,20 +242,20 @@ def nonzero(Tensor input not None, *, bint as_tuple=False, out=None):
     cdef int i
     cdef Py_ssize_t[2] sizes
     cdef Py_ssize_t[2] strides
-    need_host("nonzero", input)
     mask = as_mask(shallow(input))
     flat = mask_positions(mask)
     if as_tuple:
         if mask.nd == 0:
-            flat = new_tensor(1, flat.sizes, INT64, 0)
+            flat = new_tensor(1, flat.sizes, INT64, flat.dev)
             fill(flat, 0)
             return (flat,)
         return tuple([unravel_one(flat, mask, i) for i in range(mask.nd)])
     # PyTorch's layout: each dimension's indices lie together.
     sizes[0], sizes[1] = mask.nd, flat.count
-    r = new_tensor(2, sizes, INT64, 0)
+    r = new_tensor(2, sizes, INT64, flat.dev)
+    strides[0] = 1
     for i in range(mask.nd):
-        memcpy(r.storage.ptr + i * flat.count * 8, data_of(unravel_one(flat, mask, i)), flat.count * 8)
+        copy_into(raw_view(r, 1, sizes + 1, strides, i * flat.count), unravel_one(flat, mask, i))
     sizes[0], sizes[1] = flat.count, mask.nd
     strides[0], strides[1] = 1, flat.count if flat.count else 1
     return finish_out("nonzero", out, raw_view(r, 2, sizes, strides, 0))

@@ -12,7 +12,6 @@ from cygrad._core cimport (
 from cygrad._kernels.copies cimport dense_copy, plain
 from cygrad._kernels.matmul cimport column_sum as sum_columns, dot as cpu_dot, gemm, gemv, linear as cpu_linear
 from cygrad._operators.family cimport one_device, wants
-from cygrad._operators.family import C_TYPE_NAMES
 from cygrad._ops cimport expand_to, sum_to
 
 
@@ -45,7 +44,7 @@ cdef Tensor hermitian(Tensor t):
 cdef int check_dtype(str kernel, Tensor a, Tensor b) except -1:
     if a.dt != b.dt:
         raise RuntimeError("expected m1 and m2 to have the same dtype, but got: "
-                           f"{C_TYPE_NAMES[a.dt]} != {C_TYPE_NAMES[b.dt]}")
+                           f"{_core.C_TYPE_NAMES[a.dt]} != {_core.C_TYPE_NAMES[b.dt]}")
     if a.dt == BOOL:
         raise NotImplementedError(f'"{kernel}" not implemented for \'Bool\'')
     return 0

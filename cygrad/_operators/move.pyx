@@ -1,13 +1,14 @@
 """Elements moved to places known beforehand: cat and stack, flip, roll, repeat, triangles, diagonals, regions."""
 from cygrad._core cimport (
-    any_needs_grad, MAX_DIMS, Tensor, attach, data_of, itemsize_of, new_tensor, raw_view, same_shape, shallow, wrap_dim)
-from cygrad._ops cimport GRAIN, clone, copy_into, num_threads, result_dtype, to_dtype
+    INT64, MAX_DIMS, Tensor, any_needs_grad, as_device_code, attach, itemsize_of, new_tensor, raw_view, same_shape,
+    shallow, wrap_dim)
+from cygrad._kernels cimport index as cpu
+from cygrad._kernels.copies cimport plain
+from cygrad._ops cimport clone, copy_into, result_dtype, to_dtype
 from cygrad._walk cimport (
-    View, drop_dim, finish_out, insert_dim, load_view, narrow_raw, need_host, plain, select_of,
-    shape_text, slice_of, strided_region, zeros_of)
+    View, drop_dim, finish_out, insert_dim, load_view, narrow_raw, select_of, shape_text, slice_of, strided_region,
+    zeros_of)
 from cygrad import _core, _ops, _walk
-from cython.parallel cimport prange
-from libc.string cimport memcpy, memset
 
 
 cdef tuple as_dims(object dims):
@@ -160,7 +161,6 @@ def flip(Tensor input not None, *axes, dims=None):
         if k in seen:
             raise RuntimeError(f"dim {k} appears multiple times in the list of dims")
         seen.add(k)
-    need_host("flip", input)
     for i in range(input.nd):
         strides[i] = input.strides[i]
     if input.nd:
@@ -205,8 +205,7 @@ def roll(Tensor input not None, shifts, dims=()):
         raise RuntimeError("`shifts` required")
     if len(dims) != len(shifts) and (dims or len(shifts) != 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
-    need_host("roll", input)
-    r = new_tensor(input.nd, input.sizes, input.dt, 0)
+    r = new_tensor(input.nd, input.sizes, input.dt, input.dev)
     if dims:
         for k, s in zip(dims, shifts):
             d = wrap_dim(k, input.nd)
@@ -258,7 +257,6 @@ def repeat(Tensor input not None, *times, repeats=None):
     lead = nd - input.nd
     if lead < 0:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-    need_host("repeat", input)
     if 2 * nd > MAX_DIMS:
         raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
     for i in range(nd):
@@ -276,45 +274,17 @@ def repeat(Tensor input not None, *times, repeats=None):
 
 # ------------------------------------------------------------------ triangles
 
-cdef void triangle_rows(char* to, const char* of, Py_ssize_t lo, Py_ssize_t hi, Py_ssize_t rows, Py_ssize_t columns,
-                        Py_ssize_t diagonal, Py_ssize_t item, bint lower) noexcept nogil:
-    cdef Py_ssize_t row, edge, at
-    for row in range(lo, hi):
-        at = row * columns * item
-        edge = row % rows + diagonal + (1 if lower else 0)
-        edge = 0 if edge < 0 else columns if edge > columns else edge
-        if lower:
-            memcpy(to + at, of + at, edge * item)
-            memset(to + at + edge * item, 0, (columns - edge) * item)
-        else:
-            memset(to + at, 0, edge * item)
-            memcpy(to + at + edge * item, of + at + edge * item, (columns - edge) * item)
-
-
 cdef Tensor triangle(str name, Tensor x, Py_ssize_t diagonal, bint lower):
-    cdef Tensor a, r
-    cdef Py_ssize_t rows, columns, total, share, item = itemsize_of(x.dt)
-    cdef int t, parts = 1
-    cdef char* to
-    cdef char* of
+    cdef Tensor r
     if x.nd < 2:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-    need_host(name, x)
-    a = plain(shallow(x))
-    r = new_tensor(x.nd, x.sizes, x.dt, 0)
+    r = new_tensor(x.nd, x.sizes, x.dt, x.dev)
     if r.count == 0:
         return r
-    rows, columns = x.sizes[x.nd - 2], x.sizes[x.nd - 1]
-    total = r.count // columns
-    to, of = r.storage.ptr, data_of(a)
-    if num_threads() > 1 and r.count >= GRAIN:
-        parts = num_threads()
-        share = (total + parts - 1) // parts
-        for t in prange(parts, schedule="static", num_threads=parts, nogil=True):
-            triangle_rows(to, of, min(total, t * share), min(total, (t + 1) * share), rows, columns, diagonal, item,
-                          lower)
+    if r.dev:
+        _core.backend_of(r.dev).triangle(r, shallow(x), diagonal, lower)
     else:
-        triangle_rows(to, of, 0, total, rows, columns, diagonal, item, lower)
+        cpu.triangle(r, shallow(x), diagonal, lower)
     return r
 
 
@@ -336,6 +306,36 @@ def triu(Tensor input not None, Py_ssize_t diagonal=0, *, out=None):
     """The upper triangle of (a batch of) matrices, from the given diagonal on; zero elsewhere."""
     cdef Tensor r = triangle("triu", input, diagonal, False)
     return finish_out("triu", out, _core.record(r, "TriuBackward0", (input,), _triu_backward, None, (diagonal,)))
+
+
+def triangle_indices(Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t diagonal, bint lower, device):
+    """The rows and columns of the places of a triangle, (2, n)."""
+    cdef Tensor r
+    cdef Py_ssize_t n = triangle_size(rows, columns, diagonal) if lower else \
+        rows * columns - triangle_size(rows, columns, diagonal - 1)
+    r = <Tensor> _ops.empty((2, n), INT64, as_device_code(device, _core.default_device_code()))
+    if n == 0:
+        return r
+    if r.dev:
+        _core.backend_of(r.dev).triangle_indices(r, rows, columns, diagonal, lower)
+    else:
+        cpu.triangle_indices(r, rows, columns, diagonal, lower)
+    return r
+
+
+cdef Py_ssize_t triangle_size(Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t diagonal) noexcept:
+    """How many elements of a matrix are not above a diagonal."""
+    cdef Py_ssize_t some = min(max(-diagonal, 0), rows), whole = min(max(columns - diagonal, some), rows)
+    return (whole - some) * (some + whole + 2 * diagonal + 1) // 2 + (rows - whole) * columns
+
+
+def interleave(Tensor counts not None):
+    """0 counts[0] times, 1 counts[1] times, ...: int64."""
+    if counts.dev and counts.count:
+        return _core.backend_of(counts.dev).interleave(counts)
+    if counts.dev:
+        return zeros_of((0,), INT64, counts.dev)
+    return cpu.interleave(counts)
 
 
 # ------------------------------------------------------------------ regions

@@ -5,16 +5,12 @@ gradient is composed of differentiable operators instead: those formulas are in 
 plain forms that the tests hold the kernels against.
 """
 from cygrad import _core
+from cygrad._operators import composite as _composite
 from cygrad._core cimport FLOAT, Tensor, attach, grad_enabled
 from cygrad._kernels.copies cimport like, vector, working_dtype
 from cygrad._kernels.norm cimport batch_norm as cpu_batch_norm, batch_norm_gradient, normalize, normalize_gradient
 from cygrad._operators.family cimport need_floating, one_device
 from cygrad._ops cimport copy_into
-
-
-cdef object composite():
-    from cygrad._operators import composite as _composite
-    return _composite
 
 
 # ------------------------------------------------------------------ layer norm, group norm
@@ -46,7 +42,7 @@ def _layer_norm_backward(node, Tensor g):
     eps, shape = node.args
     x, w, mean, rstd = node.saved()
     if grad_enabled():
-        return composite().layer_norm_gradient(x, shape, w, eps, g, [node.needs(i) for i in range(3)])
+        return _composite.layer_norm_gradient(x, shape, w, eps, g, [node.needs(i) for i in range(3)])
     for size in shape:
         n *= size
     dx, dw, db = run_gradient(node, x, g, w, mean, rstd, 1, 1, n)
@@ -95,7 +91,7 @@ def _group_norm_backward(node, Tensor g):
     groups, eps, span = node.args
     x, w, mean, rstd = node.saved()
     if grad_enabled():
-        return composite().group_norm_gradient(x, groups, w, eps, g, [node.needs(i) for i in range(3)])
+        return _composite.group_norm_gradient(x, groups, w, eps, g, [node.needs(i) for i in range(3)])
     return run_gradient(node, x, g, w, mean, rstd, groups, span, x.sizes[1])
 
 
@@ -140,7 +136,7 @@ def _batch_norm_backward(node, Tensor g):
     training, eps = node.args
     x, w, mean, rstd = node.saved()
     if grad_enabled():
-        return composite().batch_norm_gradient(x, w, mean, rstd, training, eps, g,
+        return _composite.batch_norm_gradient(x, w, mean, rstd, training, eps, g,
                                                [node.needs(i) for i in range(3)])
     if node.needs(0):
         dx = like(x, x.dt)

@@ -1,196 +1,23 @@
-"""Running operators along a dimension: cumsum, cumprod, cummax, cummin, logcumsumexp, and what is made of them.
-
-An array is seen as (outer, n, inner).  A task is one outer position and up to 64 inner columns, which are taken
-together step by step, so that memory is read in order whatever the dimension.  Sums and products run in double
-(integers: int64), as PyTorch's do.
-"""
-from cython.parallel cimport prange
-from libc.math cimport exp, log1p, INFINITY
-from libc.stdint cimport int64_t
-
+"""Running operators along a dimension: cumsum, cumprod, cummax, cummin, logcumsumexp, and what is made of them."""
 from cygrad._core cimport (
-    any_needs_grad,
-    BFLOAT16, BOOL, CFLOAT, CDOUBLE, DOUBLE, FLOAT, HALF, INT16, INT64, INT8, UINT8, Tensor, as_dtype_code, data_of,
-    grad_enabled,
-    new_tensor, shallow, wrap_dim)
-from cygrad._ops cimport GRAIN, num_threads, to_dtype
-from cygrad._walk cimport finish_out, need_host, plain, slice_of, zeros_of
+    CFLOAT, HALF, BOOL, INT64, Tensor, any_needs_grad, as_dtype_code, grad_enabled, new_tensor, shallow, wrap_dim)
+from cygrad._kernels cimport scan as _kernel
+from cygrad._ops cimport to_dtype
+from cygrad._walk cimport finish_out, slice_of, zeros_of
 from cygrad import _core, _ops, _walk
 from cygrad._operators import gather as _gather, masked as _masked, move as _move
 from cygrad.return_types import named
 
-cdef enum:
-    SUM = 0
-    PRODUCT = 1
-    LOG_SUM = 2
-    MAXIMUM = 3
-    MINIMUM = 4
-    COLUMNS = 64
 
-ctypedef fused number:
-    unsigned char
-    signed char
-    short
-    int
-    int64_t
-    float
-    double
-
-
-cdef double log_add(double a, double b) noexcept nogil:
-    cdef double m = a if a > b else b
-    if a != a or b != b:
-        return a + b
-    if m == -INFINITY or m == INFINITY:
-        return m
-    return m + log1p(exp((a if a < b else b) - m))
-
-
-cdef void scan_columns(int op, const number* x, number* y, Py_ssize_t n, Py_ssize_t inner, int columns) noexcept nogil:
-    """Running sums, products or logarithms of sums of `columns` neighbouring columns."""
-    if number is int64_t:
-        whole_columns(op, x, y, n, inner, columns)
-    else:
-        float_columns(op, x, y, n, inner, columns)
-
-
-cdef void whole_columns(int op, const number* x, number* y, Py_ssize_t n, Py_ssize_t inner, int columns) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef int j
-    cdef unsigned long long acc[COLUMNS]
-    for j in range(columns):
-        acc[j] = 0 if op == SUM else 1
-    for i in range(n):
-        for j in range(columns):
-            if op == SUM:
-                acc[j] += <unsigned long long> x[i * inner + j]
-            else:
-                acc[j] *= <unsigned long long> x[i * inner + j]
-            y[i * inner + j] = <number> acc[j]
-
-
-cdef void float_columns(int op, const number* x, number* y, Py_ssize_t n, Py_ssize_t inner, int columns) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef int j
-    cdef double acc[COLUMNS]
-    cdef double total = 0
-    if columns == 1 and op == SUM:      # the usual case, along the last dimension
-        for i in range(n):
-            total += x[i * inner]
-            y[i * inner] = <number> total
-        return
-    for j in range(columns):
-        acc[j] = 0 if op == SUM else 1 if op == PRODUCT else -INFINITY
-    for i in range(n):
-        for j in range(columns):
-            if op == SUM:
-                acc[j] += x[i * inner + j]
-            elif op == PRODUCT:
-                acc[j] *= x[i * inner + j]
-            else:
-                acc[j] = log_add(acc[j], x[i * inner + j])
-            y[i * inner + j] = <number> acc[j]
-
-
-cdef void extreme_columns(int op, const number* x, number* y, int64_t* at, Py_ssize_t n, Py_ssize_t inner,
-                          int columns) noexcept nogil:
-    """Running maxima or minima and where they are: the last place of equal ones; the first NaN stays."""
-    cdef Py_ssize_t i, p
-    cdef int j
-    cdef number best[COLUMNS]
-    cdef int64_t place[COLUMNS]
-    cdef number v
-    for j in range(columns):
-        best[j], place[j] = x[j], 0
-    for i in range(n):
-        for j in range(columns):
-            p = i * inner + j
-            v = x[p]
-            if v != v or (best[j] == best[j] and (v >= best[j] if op == MAXIMUM else v <= best[j])):
-                best[j], place[j] = v, i
-            y[p], at[p] = best[j], place[j]
-
-
-cdef void scan_tasks(int op, const number* x, number* y, int64_t* at, Py_ssize_t n, Py_ssize_t inner, Py_ssize_t lo,
-                     Py_ssize_t hi) noexcept nogil:
-    cdef Py_ssize_t task, blocks = (inner + COLUMNS - 1) // COLUMNS, start
-    cdef int columns
-    for task in range(lo, hi):
-        start = task // blocks * n * inner + task % blocks * COLUMNS
-        columns = <int> min(<Py_ssize_t> COLUMNS, inner - task % blocks * COLUMNS)
-        if op >= MAXIMUM:
-            extreme_columns(op, x + start, y + start, at + start, n, inner, columns)
-        else:
-            scan_columns(op, x + start, y + start, n, inner, columns)
-
-
-cdef int run_scan(int op, number* x, number* y, int64_t* at, Py_ssize_t count, Py_ssize_t n,
-                  Py_ssize_t inner) except -1:
-    cdef Py_ssize_t tasks = count // (n * inner) * ((inner + COLUMNS - 1) // COLUMNS), share
-    cdef int t, parts = 1
-    if num_threads() > 1 and count >= GRAIN:
-        parts = <int> min(<Py_ssize_t> num_threads(), tasks)
-    if parts == 1:
-        scan_tasks(op, x, y, at, n, inner, 0, tasks)
-        return 0
-    share = (tasks + parts - 1) // parts
-    for t in prange(parts, schedule="static", num_threads=parts, nogil=True):
-        scan_tasks(op, x, y, at, n, inner, t * share, min(tasks, (t + 1) * share))
-    return 0
-
-
-cdef void complex_products(int dt, const char* x, char* y, Py_ssize_t count, Py_ssize_t n,
-                           Py_ssize_t inner) noexcept nogil:
-    cdef Py_ssize_t line, _i, at
-    cdef double re, im, a, b
-    for line in range(count // n):
-        at = line // inner * n * inner + line % inner
-        re, im = 1, 0
-        for _i in range(n):
-            if dt == CFLOAT:
-                a, b = (<const float*> x)[2 * at], (<const float*> x)[2 * at + 1]
-            else:
-                a, b = (<const double*> x)[2 * at], (<const double*> x)[2 * at + 1]
-            re, im = re * a - im * b, re * b + im * a
-            if dt == CFLOAT:
-                (<float*> y)[2 * at], (<float*> y)[2 * at + 1] = <float> re, <float> im
-            else:
-                (<double*> y)[2 * at], (<double*> y)[2 * at + 1] = re, im
-            at += inner
-
-
-cdef Tensor scan(int op, Tensor x, int dim, Tensor index):
-    """The running operator on contiguous `x`; `index` takes the places of extremes."""
-    cdef Tensor y = new_tensor(x.nd, x.sizes, x.dt, 0)
-    cdef Py_ssize_t n = x.sizes[dim] if x.nd else 1, inner = 1
-    cdef int i, dt = x.dt
-    cdef int64_t* at = NULL if index is None else <int64_t*> index.storage.ptr
-    cdef char* a = data_of(x)
-    cdef char* b = y.storage.ptr
+cdef Tensor scan(str name, Tensor x, int dim, Tensor index):
+    """The running operator along `dim`; `index` takes the places of extremes."""
+    cdef Tensor y = new_tensor(x.nd, x.sizes, x.dt, x.dev)
     if x.count == 0:
         return y
-    for i in range(dim + 1, x.nd):
-        inner *= x.sizes[i]
-    if dt >= CFLOAT and op == PRODUCT:
-        complex_products(dt, a, b, x.count, n, inner)
-    elif dt == CFLOAT:                  # of sums, the parts go side by side
-        run_scan(op, <float*> a, <float*> b, at, 2 * x.count, n, 2 * inner)
-    elif dt == CDOUBLE:
-        run_scan(op, <double*> a, <double*> b, at, 2 * x.count, n, 2 * inner)
-    elif dt == INT64:
-        run_scan(op, <int64_t*> a, <int64_t*> b, at, x.count, n, inner)
-    elif dt == FLOAT:
-        run_scan(op, <float*> a, <float*> b, at, x.count, n, inner)
-    elif dt == DOUBLE:
-        run_scan(op, <double*> a, <double*> b, at, x.count, n, inner)
-    elif dt == BOOL or dt == UINT8:
-        run_scan(op, <unsigned char*> a, <unsigned char*> b, at, x.count, n, inner)
-    elif dt == INT8:
-        run_scan(op, <signed char*> a, <signed char*> b, at, x.count, n, inner)
-    elif dt == INT16:
-        run_scan(op, <short*> a, <short*> b, at, x.count, n, inner)
+    if x.dev:
+        _core.backend_of(x.dev).scan(name, y, index, x, dim)
     else:
-        run_scan(op, <int*> a, <int*> b, at, x.count, n, inner)
+        _kernel.scan(name, y, index, x, dim)
     return y
 
 
@@ -202,16 +29,6 @@ cdef Tensor reverse_cumsum(Tensor g, int dim):
     return _move.flip(cumsum(_move.flip(g, (dim,)), dim), (dim,))
 
 
-cdef Tensor summed(int op, str name, Tensor x, int d):
-    """The scan in the type PyTorch gives it; half types are scanned in float."""
-    cdef Tensor a
-    need_host(name, x)
-    a = plain(shallow(x))
-    if a.dt == HALF or a.dt == BFLOAT16:
-        return to_dtype(scan(op, to_dtype(a, FLOAT), d, None), x.dt)
-    return scan(op, a, d, None)
-
-
 def _cumsum_backward(node, Tensor g):
     dim, dt = node.args
     return to_dtype(reverse_cumsum(g, dim), dt)
@@ -220,8 +37,8 @@ def _cumsum_backward(node, Tensor g):
 def cumsum(Tensor input not None, dim, *, dtype=None, out=None):
     """Running sums along `dim`; integers give int64."""
     cdef int d = wrap_dim(dim, input.nd)
-    cdef Tensor r = summed(SUM, "cumsum", to_dtype(shallow(input), as_dtype_code(
-        dtype, input.dt if input.dt >= HALF else INT64)), d)
+    cdef Tensor r = scan("cumsum", to_dtype(shallow(input), as_dtype_code(
+        dtype, input.dt if input.dt >= HALF else INT64)), d, None)
     _core.record(r, "CumsumBackward0", (input,), _cumsum_backward, None, (d, input.dt))
     return finish_out("cumsum", out, r)
 
@@ -263,8 +80,8 @@ def _cumprod_backward(node, Tensor g):
 def cumprod(Tensor input not None, dim, *, dtype=None, out=None):
     """Running products along `dim`; integers give int64."""
     cdef int d = wrap_dim(dim, input.nd)
-    cdef Tensor r = summed(PRODUCT, "cumprod", to_dtype(shallow(input), as_dtype_code(
-        dtype, input.dt if input.dt >= HALF else INT64)), d)
+    cdef Tensor r = scan("cumprod", to_dtype(shallow(input), as_dtype_code(
+        dtype, input.dt if input.dt >= HALF else INT64)), d, None)
     _core.record(r, "CumprodBackward0", (input,), _cumprod_backward, (input,), (d, input.dt))
     return finish_out("cumprod", out, r)
 
@@ -294,7 +111,7 @@ def logcumsumexp(Tensor input not None, dim, *, out=None):
     cdef Tensor r
     if not HALF <= input.dt < CFLOAT:
         raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[input.dt]}'")
-    r = summed(LOG_SUM, "logcumsumexp", input, d)
+    r = scan("logcumsumexp", input, d, None)
     _core.record(r, "LogcumsumexpBackward0", (input,), _logcumsumexp_backward, (input, r), (d,))
     return finish_out("logcumsumexp", out, r)
 
@@ -305,18 +122,13 @@ def _extreme_backward(node, Tensor g, _=None):
     return _gather.scatter_add(zeros_of(shape, g.dt, g.dev), dim, index, g)
 
 
-cdef object running_extreme(int op, str name, str node, Tensor x, dim, object out):
+cdef object running_extreme(str name, str node, Tensor x, dim, object out):
     cdef int d = wrap_dim(dim, x.nd)
-    cdef Tensor a, index, values
-    need_host(name, x)
+    cdef Tensor index, values
     if x.dt >= CFLOAT:
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[x.dt]}'")
-    a = plain(shallow(x))
-    index = new_tensor(a.nd, a.sizes, INT64, 0)
-    if a.dt == HALF or a.dt == BFLOAT16:
-        values = to_dtype(scan(op, to_dtype(a, FLOAT), d, index), x.dt)
-    else:
-        values = scan(op, a, d, index)
+    index = new_tensor(x.nd, x.sizes, INT64, x.dev)
+    values = scan(name, x, d, index)
     if any_needs_grad((x,)):
         _core.record((values, index), node, (x,), _extreme_backward, (index,), (tuple(x.shape), d))
     if out is not None:
@@ -326,12 +138,12 @@ cdef object running_extreme(int op, str name, str node, Tensor x, dim, object ou
 
 def cummax(Tensor input not None, dim, *, out=None):
     """(values, indices) of the running maximum along `dim`; NaN stays."""
-    return running_extreme(MAXIMUM, "cummax", "CummaxBackward0", input, dim, out)
+    return running_extreme("cummax", "CummaxBackward0", input, dim, out)
 
 
 def cummin(Tensor input not None, dim, *, out=None):
     """(values, indices) of the running minimum along `dim`; NaN stays."""
-    return running_extreme(MINIMUM, "cummin", "CumminBackward0", input, dim, out)
+    return running_extreme("cummin", "CumminBackward0", input, dim, out)
 
 
 # ------------------------------------------------------------------ differences and trapezoids

@@ -6,6 +6,8 @@ from cygrad._core cimport (
 from cygrad._ops cimport contiguous
 from cygrad._walk cimport select_of, slice_of
 from cygrad import _core, _ops
+from cygrad._creation import factories as _factories, sequences as _sequences
+from cygrad._operators import move as _move
 
 
 # ------------------------------------------------------------------ arguments
@@ -209,33 +211,61 @@ def as_strided(input, size, stride, storage_offset=None):
                   (t.shape, t.stride(), tuple(size), tuple(stride), offset - t.offset))
 
 
+cdef bint may_overlap(shape, stride):
+    """Whether several elements of a strided region could be one place in memory."""
+    cdef Py_ssize_t reach = 0
+    for s, n in sorted([(s, n) for s, n in zip(stride, shape) if n > 1]):
+        if s <= reach:
+            return True
+        reach += s * (n - 1)
+    return False
+
+
 def as_strided_gradient(g, shape, stride, view_shape, view_stride, offset):
-    """The gradient of a tensor of `shape` and `stride` of whose storage a strided view got the gradient `g`."""
-    numel = 1
-    for n in shape:
-        numel *= n
-    extent = 1 + sum([(n - 1) * s for n, s in zip(shape, stride)]) if numel else 0
+    """The gradient of a tensor of `shape` and `stride` of whose storage a strided view got the gradient `g`.
+
+    Elements of the tensor that are one place in memory share what the place got evenly.
+    """
+    import math
+    if 0 in shape:
+        return g.new_zeros(shape)
+    extent = 1 + sum([(n - 1) * s for n, s in zip(shape, stride)])
     reach = 1 + offset + sum([(n - 1) * s for n, s in zip(view_shape, view_stride)])
     flat = g.new_zeros((max(extent, reach),))
     if g.numel():
-        where = as_strided(_ops_arange(max(extent, reach)), view_shape, view_stride, offset).reshape(-1)
-        flat = flat.index_add(0, where.to(g.device), g.reshape(-1))
-    return as_strided(flat, shape, stride, 0) if numel else g.new_zeros(shape)
+        flat = flat.index_add(0, places(flat, view_shape, view_stride, offset), g.reshape(-1))
+    if may_overlap(shape, stride):
+        ones = g.new_ones((math.prod(shape),))
+        flat = flat / g.new_zeros(flat.shape).index_add(0, places(flat, shape, stride, 0), ones)
+    return as_strided(flat, shape, stride, 0)
 
 
-cdef object _ops_arange(Py_ssize_t n):
-    import cygrad
-    return cygrad.arange(n)
+cdef object places(Tensor flat, shape, stride, offset):
+    """The places in `flat` of a strided region's elements."""
+    numbers = _sequences.arange(flat.count)
+    return as_strided(numbers, shape, stride, offset).reshape(-1).to(flat.device)
 
 
-def contiguous_clone(Tensor g not None):
-    """A recorded contiguous copy."""
-    return _ops.clone_tensor(g, False)
+def clone_laid_out(Tensor g not None, tuple stride):
+    """A recorded copy of `g` whose memory has the given strides."""
+    cdef Tensor r
+    cdef Py_ssize_t expected = 1
+    cdef int i
+    for i in range(g.nd - 1, -1, -1):
+        if g.sizes[i] != 1 and <Py_ssize_t> stride[i] != expected:
+            break
+        expected *= g.sizes[i]
+    else:
+        return _ops.clone_tensor(g, False)
+    return _factories.empty_strided(g.shape, stride, dtype=g.dtype, device=g.device).copy_(g)
 
 
 def view_region(Tensor base not None, shape, stride, offset):
-    """The region of a contiguous tensor that a view at `offset` from its base has."""
+    """The region of a tensor that a view at `offset` from its base has."""
     return as_strided(base, shape, stride, base.offset + offset)
+
+
+_core.set_view_functions(as_strided_gradient, clone_laid_out, view_region)
 
 
 def _permute_backward(node, g):
@@ -535,10 +565,9 @@ def unflatten(input, dim, sizes):
 
 
 def _unbind_backward(node, *grads):
-    import cygrad
     dim, = node.args
     some = next(g for g in grads if g is not None)
-    return cygrad.stack([some.new_zeros(some.shape) if g is None else g for g in grads], dim)
+    return _move.stack([some.new_zeros(some.shape) if g is None else g for g in grads], dim)
 
 
 def unbind(input, dim=0):
@@ -565,7 +594,6 @@ cdef object multiple_views(tuple outs, Tensor t, str name, function, tuple args,
 
 
 def _split_backward(node, *grads):
-    import cygrad
     shape, dim, sizes = node.args
     some = next(g for g in grads if g is not None)
     parts = []
@@ -575,7 +603,7 @@ def _split_backward(node, *grads):
             part[dim] = n
             g = some.new_zeros(part)
         parts.append(g)
-    return cygrad.cat(parts, dim)
+    return _move.cat(parts, dim)
 
 
 def split(tensor, split_size_or_sections, dim=0):

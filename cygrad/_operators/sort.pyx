@@ -1,41 +1,18 @@
 """Order: sort, topk, kthvalue, median, mode, quantile, unique, searchsorted, histc, bincount.
 
-Every line along a dimension is turned into unsigned keys in the dtype's own order (`_kernels/sort.h`), sorted by radix or
-searched by selection, and the values are taken from the input by position.  All sorts are stable; among equal elements
-topk, kthvalue and median choose the first.
+All sorts are stable; among equal elements topk, kthvalue and median choose the first.
 """
-from cython.parallel cimport prange
-from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memset
-
 from cygrad._core cimport (
-    any_needs_grad,
-    BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, Tensor, data_of, default_dtype_code, itemsize_of,
+    BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, META, Tensor, any_needs_grad, default_dtype_code,
     new_tensor, raw_view, refuse_complex, shallow, wrap_dim)
-from cygrad._ops cimport GRAIN, fill, num_threads, to_dtype
+from cygrad._ops cimport fill, to_dtype
+from cygrad._kernels cimport sort as _kernel
+from cygrad._operators.family cimport one_device
 from cygrad._operators.index cimport index_select
-from cygrad._walk cimport (
-    finish_out, need_host, plain, select_of, shape_text, slice_of, unsqueeze_one, zeros_of)
+from cygrad._walk cimport finish_out, plain, select_of, shape_text, slice_of, unsqueeze_one, zeros_of
 from cygrad import _core, _ops
 from cygrad._operators import gather as _gather, masked as _masked
 from cygrad.return_types import named
-
-cdef extern from "_kernels/sort.h" nogil:
-    int cg_lines(int op, int dt, int itemsize, Py_ssize_t lo, Py_ssize_t hi, Py_ssize_t n, Py_ssize_t k, Py_ssize_t nth,
-                 Py_ssize_t inner, const char* inp, char* values, int64_t* index, int descending)
-    void cg_keys_u64(int dt, Py_ssize_t n, const char* inp, Py_ssize_t stride, int descending, uint64_t* key)
-    Py_ssize_t cg_runs(int dt, Py_ssize_t n, const uint64_t* key, int64_t* group)
-    int cg_compare_rows(Py_ssize_t m, const uint64_t* a, const uint64_t* b)
-    void cg_sort_rows(Py_ssize_t n, Py_ssize_t m, const uint64_t* key, int64_t* at, int64_t* work)
-    Py_ssize_t cg_bound(Py_ssize_t n, const uint64_t* key, const int64_t* sorter, uint64_t v, int right)
-
-cdef enum:
-    SORT = 0
-    TOP = 1
-    KTH = 2
-    MEDIAN = 3
-    NANMEDIAN = 4
-    MODE = 5
 
 
 def call(str op, *operands):
@@ -45,38 +22,26 @@ def call(str op, *operands):
 
 # ------------------------------------------------------------------ lines
 
-cdef int run_lines(int op, Tensor x, int dim, Py_ssize_t k, Py_ssize_t nth, Tensor values, Tensor index,
-                   bint descending) except -1:
-    """Works on each line of contiguous `x` along `dim`; results have k elements per line."""
+cdef int put_in_order(Tensor values, Tensor indices, Tensor x, int dim, bint descending) except -1:
     if x.dt >= CFLOAT:
         raise RuntimeError(" Sort does not support complex dtypes on CPU")
-    cdef Py_ssize_t n = x.sizes[dim] if x.nd else 1, inner = 1, lines, share
-    cdef int i, t, parts = 1, item = itemsize_of(x.dt), dt = x.dt, failed = 0
-    cdef char* v = NULL
-    cdef char* source = data_of(x)
-    cdef int64_t* at = <int64_t*> index.storage.ptr
     if x.count == 0:
         return 0
-    if n >= <Py_ssize_t> 1 << 32:
-        raise RuntimeError("sorting along a dimension of 2**32 or more elements is not supported")
-    for i in range(dim + 1, x.nd):
-        inner *= x.sizes[i]
-    lines = x.count // n
-    if values is not None:
-        v = values.storage.ptr
-    if num_threads() > 1 and x.count >= GRAIN // 4:
-        parts = <int> min(<Py_ssize_t> num_threads(), lines)
-    share = (lines + parts - 1) // parts
-    if parts == 1:
-        with nogil:
-            failed = cg_lines(op, dt, item, 0, lines, n, k, nth, inner, source, v, at, descending)
-    else:
-        for t in prange(parts, schedule="static", num_threads=parts, nogil=True):
-            failed |= cg_lines(op, dt, item, t * share, min(lines, (t + 1) * share), n, k, nth, inner, source, v, at,
-                               descending)
-    if failed:
-        raise MemoryError()
-    return 0
+    if x.dev:
+        _core.backend_of(x.dev).sort(values, indices, x, dim, descending)
+        return 0
+    return _kernel.sort(values, indices, x, dim, descending)
+
+
+cdef int choose(str name, Tensor values, Tensor indices, Tensor x, int dim, Py_ssize_t k, bint largest) except -1:
+    if x.dt >= CFLOAT:
+        raise RuntimeError(" Sort does not support complex dtypes on CPU")
+    if x.count == 0:
+        return 0
+    if x.dev:
+        _core.backend_of(x.dev).choose(name, values, indices, x, dim, k, largest)
+        return 0
+    return _kernel.choose(name, values, indices, x, dim, k, largest)
 
 
 cdef Tensor like_with(Tensor x, int dim, Py_ssize_t k, int dt):
@@ -86,7 +51,7 @@ cdef Tensor like_with(Tensor x, int dim, Py_ssize_t k, int dt):
         sizes[i] = x.sizes[i]
     if x.nd:
         sizes[dim] = k
-    return new_tensor(x.nd, sizes, dt, 0)
+    return new_tensor(x.nd, sizes, dt, x.dev)
 
 
 cdef Tensor without_dim(Tensor t, int dim):
@@ -145,12 +110,9 @@ cdef int check_nonempty(str name, Tensor x, int dim) except -1:
 def sort(Tensor input not None, dim=-1, bint descending=False, stable=None, *, out=None):
     """(values, indices) in order along `dim`; stable always, NaN counts as the largest."""
     cdef int d = wrap_dim(dim, input.nd)
-    cdef Tensor x, values, index
-    need_host("sort", input)
-    x = plain(input)
-    values = like_with(x, d, x.sizes[d] if x.nd else 1, x.dt)
-    index = like_with(x, d, x.sizes[d] if x.nd else 1, INT64)
-    run_lines(SORT, x, d, x.sizes[d] if x.nd else 1, 0, values, index, descending)
+    cdef Tensor values = new_tensor(input.nd, input.sizes, input.dt, input.dev)
+    cdef Tensor index = new_tensor(input.nd, input.sizes, INT64, input.dev)
+    put_in_order(values, index, input, d, descending)
     return finish_pair("sort", out, chosen(
         "sort", "SortBackward0" if stable is None else "SortBackward1", input, values, index, d, False))
 
@@ -158,11 +120,8 @@ def sort(Tensor input not None, dim=-1, bint descending=False, stable=None, *, o
 def argsort(Tensor input not None, dim=-1, bint descending=False, bint stable=False):
     """The indices that sort `input` along `dim`."""
     cdef int d = wrap_dim(dim, input.nd)
-    cdef Tensor x, index
-    need_host("argsort", input)
-    x = plain(input)
-    index = like_with(x, d, x.sizes[d] if x.nd else 1, INT64)
-    run_lines(SORT, x, d, x.sizes[d] if x.nd else 1, 0, None, index, descending)
+    cdef Tensor index = new_tensor(input.nd, input.sizes, INT64, input.dev)
+    put_in_order(None, index, input, d, descending)
     return index
 
 
@@ -174,29 +133,25 @@ def msort(Tensor input not None, *, out=None):
 def topk(Tensor input not None, Py_ssize_t k, dim=-1, bint largest=True, bint sorted=True, *, out=None):
     """The k largest (or smallest) elements along `dim` in order, and their indices."""
     cdef int d = wrap_dim(dim, input.nd)
-    cdef Tensor x, values, index
-    need_host("topk", input)
+    cdef Tensor values, index
     if input.dt == BOOL:
         raise NotImplementedError("\"topk_cpu\" not implemented for 'Bool'")
     if k < 0 or k > (input.sizes[d] if input.nd else 1):
         raise RuntimeError("selected index k out of range")
-    x = plain(input)
-    values, index = like_with(x, d, k, x.dt), like_with(x, d, k, INT64)
+    values, index = like_with(input, d, k, input.dt), like_with(input, d, k, INT64)
     if values.count:
-        run_lines(TOP, x, d, k if x.nd else 1, k if x.nd else 1, values, index, largest)
+        choose("topk", values, index, input, d, k if input.nd else 1, largest)
     return finish_pair("topk", out, chosen("topk", "TopkBackward0", input, values, index, d, False))
 
 
 # ------------------------------------------------------------------ one element per line
 
-cdef object choose_one(str op, str node, int kind, Tensor input, dim, Py_ssize_t nth, bint keepdim, object out):
+cdef object choose_one(str op, str node, Tensor input, dim, Py_ssize_t nth, bint keepdim, object out):
     cdef int d = wrap_dim(dim, input.nd)
-    cdef Tensor x, values, index
-    need_host(op, input)
+    cdef Tensor values, index
     check_nonempty(op, input, d)
-    x = plain(input)
-    values, index = like_with(x, d, 1, x.dt), like_with(x, d, 1, INT64)
-    run_lines(kind, x, d, 1, nth, values, index, False)
+    values, index = like_with(input, d, 1, input.dt), like_with(input, d, 1, INT64)
+    choose(op, values, index, input, d, nth, False)
     if not keepdim:
         values, index = without_dim(values, d), without_dim(index, d)
     return finish_pair(op, out, chosen(op, node, input, values, index, d, not keepdim))
@@ -210,12 +165,12 @@ def kthvalue(Tensor input not None, Py_ssize_t k, dim=-1, bint keepdim=False, *,
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}")
     if input.dt == BOOL:
         raise NotImplementedError("\"kthvalue_cpu\" not implemented for 'Bool'")
-    return choose_one("kthvalue", "KthvalueBackward0", KTH, input, dim, k - 1, keepdim, out)
+    return choose_one("kthvalue", "KthvalueBackward0", input, dim, k - 1, keepdim, out)
 
 
 def mode(Tensor input not None, dim=-1, bint keepdim=False, *, out=None):
     """The most frequent element along `dim` (the smallest of several), and the last index it is at."""
-    return choose_one("mode", "ModeBackward0", MODE, input, dim, 0, keepdim, out)
+    return choose_one("mode", "ModeBackward0", input, dim, 0, keepdim, out)
 
 
 def _even_backward(node, Tensor g):
@@ -229,20 +184,19 @@ def _even_backward(node, Tensor g):
     return call("mul", hits, call("div", g, hits.sum()))
 
 
-cdef object whole_median(str op, str node, int kind, Tensor input):
+cdef object whole_median(str op, str node, Tensor input):
     cdef Tensor x, values, index
     cdef Py_ssize_t n
-    need_host(op, input)
     if input.dt == BOOL:
         raise NotImplementedError("\"median_cpu\" not implemented for 'Bool'")
-    values = new_tensor(0, NULL, input.dt, 0)
+    values = new_tensor(0, NULL, input.dt, input.dev)
     if input.count == 0:
         fill(values, float("nan") if input.dt >= HALF else -1 << 63 if input.dt == INT64 else 0)
         return values
     n = input.count
     x = reshaped(plain(input), 1, &n)
-    index = new_tensor(0, NULL, INT64, 0)
-    run_lines(kind, x, 0, 1, 0, values, index, False)
+    index = new_tensor(0, NULL, INT64, input.dev)
+    choose(op, values, index, x, 0, 0, False)
     if any_needs_grad((input,)):
         _core.record(values, node, (input,), _even_backward, (input, values))
     return values
@@ -251,19 +205,19 @@ cdef object whole_median(str op, str node, int kind, Tensor input):
 def median(Tensor input not None, dim=None, bint keepdim=False, *, out=None):
     """The median of all elements, or (values, indices) along `dim`: the lower one of two; NaN if there is a NaN."""
     if dim is None:
-        return finish_out("median", out, whole_median("median", "MedianBackward0", MEDIAN, input))
+        return finish_out("median", out, whole_median("median", "MedianBackward0", input))
     if input.dt == BOOL:
         raise NotImplementedError("\"median_out\" not implemented for 'Bool'")
-    return choose_one("median", "MedianBackward1", MEDIAN, input, dim, 0, keepdim, out)
+    return choose_one("median", "MedianBackward1", input, dim, 0, keepdim, out)
 
 
 def nanmedian(Tensor input not None, dim=None, bint keepdim=False, *, out=None):
     """median without the NaNs."""
     if dim is None:
-        return finish_out("nanmedian", out, whole_median("nanmedian", "NanmedianBackward0", NANMEDIAN, input))
+        return finish_out("nanmedian", out, whole_median("nanmedian", "NanmedianBackward0", input))
     if input.dt == BOOL:
         raise NotImplementedError("\"nanmedian_out\" not implemented for 'Bool'")
-    return choose_one("nanmedian", "NanmedianBackward1", NANMEDIAN, input, dim, 0, keepdim, out)
+    return choose_one("nanmedian", "NanmedianBackward1", input, dim, 0, keepdim, out)
 
 
 # ------------------------------------------------------------------ quantile
@@ -275,9 +229,10 @@ def _quantile(str name, Tensor x, q, dim, bint keepdim, str interpolation, bint 
     if not isinstance(q, Tensor):
         if not 0 <= q <= 1:
             raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q:g}")
-        qt = <Tensor> _ops.full((), q, x.dt, 0)
+        qt = <Tensor> _ops.full((), q, x.dt, x.dev)
     else:
         qt = <Tensor> q
+        one_device(name, x, qt)
     if x.count == 0:
         raise RuntimeError("quantile() input tensor must be non-empty")
     if qt.nd > 1:
@@ -301,13 +256,13 @@ def _quantile(str name, Tensor x, q, dim, bint keepdim, str interpolation, bint 
     m = qt.count
     if skip_nan:
         good = to_dtype(<Tensor> call("logical_not", call("isnan", shallow(<Tensor> ordered))), x.dt)
-        last = call("maximum", call("sub", good.sum(-1, keepdim=True), 1), zeros_of((), x.dt, 0))
+        last = call("maximum", call("sub", good.sum(-1, keepdim=True), 1), zeros_of((), x.dt, x.dev))
         ranks = call("mul", flat_q, last)
     else:
         ranks = call("mul", flat_q, n - 1).expand(lines + (m,))
         # A line with a NaN (which is sorted to the end) is NaN at every rank.
         bad = call("isnan", slice_last(shallow(<Tensor> ordered), n - 1))
-        ranks = _masked.where(bad, _ops.full((), n - 1, x.dt, 0), ranks)
+        ranks = _masked.where(bad, _ops.full((), n - 1, x.dt, x.dev), ranks)
     if interpolation == "nearest":
         ranks = call("round", ranks)
     elif interpolation == "lower":
@@ -317,7 +272,7 @@ def _quantile(str name, Tensor x, q, dim, bint keepdim, str interpolation, bint 
     below = to_dtype(<Tensor> ranks, INT64)
     result = _gather.gather(ordered, -1, below)
     if interpolation in ("linear", "midpoint"):
-        weights = _ops.full(ranks.shape, 0.5, x.dt, 0) if interpolation == "midpoint" else call("sub", ranks, below)
+        weights = _ops.full(ranks.shape, 0.5, x.dt, x.dev) if interpolation == "midpoint" else call("sub", ranks, below)
         if interpolation == "midpoint":
             weights = _masked.where(call("eq", ranks, below), 0.0, weights)
         above = to_dtype(<Tensor> call("ceil", ranks), INT64)
@@ -347,27 +302,35 @@ def nanquantile(Tensor input not None, q, dim=None, bint keepdim=False, *, str i
 
 # ------------------------------------------------------------------ unique
 
-cdef Tensor keys_of(Tensor x):
-    """64-bit keys of contiguous elements (in an int64 tensor)."""
-    refuse_complex("unique", x)
-    cdef Tensor k = new_tensor(x.nd, x.sizes, INT64, 0)
-    cg_keys_u64(x.dt, x.count, data_of(x), 1, False, <uint64_t*> k.storage.ptr)
-    return k
+def _no_unique_backward(node, *grads):
+    raise RuntimeError(f"the derivative for '{node.args[0]}' is not implemented.")
 
 
-cdef object unique_result(object values, Tensor order, Tensor group, Py_ssize_t groups, object inverse_shape,
-                          bint inverse, bint counts):
-    """Inverse and counts from the run number of each element in order (order None: as they stand)."""
-    cdef Tensor inv = new_tensor(1, &group.count, INT64, 0), number = new_tensor(1, &groups, INT64, 0)
-    cdef int64_t* g = <int64_t*> group.storage.ptr
-    cdef int64_t* at = <int64_t*> order.storage.ptr if order is not None else NULL
-    cdef int64_t* to = <int64_t*> inv.storage.ptr
-    cdef int64_t* n = <int64_t*> number.storage.ptr
-    cdef Py_ssize_t i
-    memset(n, 0, groups * 8)
-    for i in range(group.count):
-        to[at[i] if at != NULL else i] = g[i]
-        n[g[i]] += 1
+cdef object unique_result(str node, str name, Tensor input, Tensor rows, Tensor order, Tensor ordered, int dim,
+                          bint nan_equal, object inverse_shape, bint inverse, bint counts):
+    """The runs of equal ones among the rows of an (n, m) tensor, in an order (None: as they stand): the first of each
+    from `ordered` along dim, and on request where each row went and how many there were."""
+    cdef Py_ssize_t n = rows.sizes[0], groups = 0
+    cdef int dev = input.dev
+    cdef Tensor group = new_tensor(1, &n, INT64, dev), first, inv, number, values
+    cdef Tensor by = order if ordered is None else None     # `ordered` are the rows in order
+    if dev == META:
+        raise NotImplementedError(f"aten::{name}: attempted to run this operator with Meta tensors, but its output's "
+                                  "shape depends on the data")
+    if n:
+        groups = _core.backend_of(dev).runs(group, rows, by, nan_equal) if dev else \
+            _kernel.runs(group, rows, by, nan_equal)
+    first, number = new_tensor(1, &groups, INT64, dev), new_tensor(1, &groups, INT64, dev)
+    inv = new_tensor(1, &n, INT64, dev)
+    if n and dev:
+        _core.backend_of(dev).run_places(first, inv, number, group, order)
+    elif n:
+        _kernel.run_places(first, inv, number, group, order)
+    if ordered is None:
+        values = index_select(shallow(input), dim, index_select(order, 0, first) if order is not None else first)
+    else:
+        values = index_select(shallow(ordered), 0, first)
+    _core.record(values, node, (input,), _no_unique_backward, None, (name,))
     if not inverse and not counts:
         return values
     result = (values,)
@@ -378,68 +341,41 @@ cdef object unique_result(object values, Tensor order, Tensor group, Py_ssize_t 
     return result
 
 
-def _no_unique_backward(node, *grads):
-    raise RuntimeError(f"the derivative for '{node.args[0]}' is not implemented.")
-
-
-cdef Tensor first_of_runs(Tensor group, Py_ssize_t groups):
-    """The position at which each run begins."""
-    cdef Tensor first = new_tensor(1, &groups, INT64, 0)
-    cdef int64_t* g = <int64_t*> group.storage.ptr
-    cdef int64_t* f = <int64_t*> first.storage.ptr
-    cdef Py_ssize_t i
-    for i in range(group.count - 1, -1, -1):
-        f[g[i]] = i
-    return first
-
-
 cdef object unique_flat(str node, str name, Tensor input, bint sorts, bint inverse, bint counts):
-    cdef Py_ssize_t n = input.count, groups
-    cdef Tensor x = reshaped(plain(input), 1, &n), order = None, group, values, keys
-    cdef Tensor ordered = x
+    cdef Py_ssize_t n = input.count
+    cdef Py_ssize_t[2] column
+    cdef Tensor ordered = reshaped(plain(input), 1, &n), order = None
+    refuse_complex("unique", input)
     if sorts:
-        ordered, order = sort(shallow(x), 0)
-    keys = keys_of(ordered)
-    group = new_tensor(1, &n, INT64, 0)
-    groups = cg_runs(x.dt, n, <uint64_t*> keys.storage.ptr, <int64_t*> group.storage.ptr)
-    values = index_select(shallow(ordered), 0, first_of_runs(group, groups))
-    _core.record(values, node, (input,), _no_unique_backward, None, (name,))
-    return unique_result(values, order, group, groups, tuple(input.shape), inverse, counts)
+        ordered, order = sort(shallow(ordered), 0)
+    column[0], column[1] = n, 1
+    # Sorted, the elements are their own rows; `order` says where they were.
+    return unique_result(node, name, input, reshaped(ordered, 2, column), order, ordered, 0, False, tuple(input.shape),
+                         inverse, counts)
 
 
 cdef object unique_rows(str node, str name, Tensor input, dim, bint sorts, bint inverse, bint counts):
     cdef int d = wrap_dim(dim, input.nd), i
-    cdef Py_ssize_t n = input.sizes[d], m, groups = 0, row
-    cdef Tensor keys, order, work, group, values, first
-    cdef uint64_t* key
-    cdef int64_t* at
-    cdef int64_t* g
+    cdef Py_ssize_t n = input.sizes[d]
+    cdef Py_ssize_t[2] both
+    cdef Tensor rows, order = None
+    refuse_complex("unique", input)
     for i in range(input.nd):
         if i != d and input.sizes[i] == 0:
             raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
-    m = input.count // n if n else 0
-    moved = shallow(input)
-    keys = keys_of(plain(moved.transpose(0, d)))
-    order, work = new_tensor(1, &n, INT64, 0), new_tensor(1, &n, INT64, 0)
-    group = new_tensor(1, &n, INT64, 0)
-    key, at, g = <uint64_t*> keys.storage.ptr, <int64_t*> order.storage.ptr, <int64_t*> group.storage.ptr
+    both[0], both[1] = n, input.count // n if n else 0
+    rows = reshaped(plain(<Tensor> shallow(input).transpose(0, d)), 2, both)
     if sorts:
-        cg_sort_rows(n, m, key, at, <int64_t*> work.storage.ptr)
-    else:
-        for row in range(n):
-            at[row] = row
-    for row in range(n):
-        groups += row == 0 or cg_compare_rows(m, key + at[row] * m, key + at[row - 1] * m) != 0
-        g[row] = groups - 1
-    first = index_select(order, 0, first_of_runs(group, groups))
-    values = index_select(shallow(input), d, first)
-    _core.record(values, node, (input,), _no_unique_backward, None, (name,))
-    return unique_result(values, order, group, groups, (n,), inverse, counts)
+        order = new_tensor(1, &n, INT64, input.dev)
+        if n and input.dev:
+            _core.backend_of(input.dev).order_rows(order, rows)
+        elif n:
+            _kernel.order_rows(order, rows)
+    return unique_result(node, name, input, rows, order, None, d, True, (n,), inverse, counts)
 
 
 def unique(Tensor input not None, bint sorted=True, bint return_inverse=False, bint return_counts=False, dim=None):
     """The distinct elements (slices along `dim`) in order, and on request where each went and how many there were."""
-    need_host("unique", input)
     if dim is None:
         return unique_flat("Unique2Backward0", "_unique2", input, True, return_inverse, return_counts)
     return unique_rows("UniqueDimBackward0", "unique_dim", input, dim, True, return_inverse, return_counts)
@@ -447,7 +383,6 @@ def unique(Tensor input not None, bint sorted=True, bint return_inverse=False, b
 
 def unique_consecutive(Tensor input not None, bint return_inverse=False, bint return_counts=False, dim=None):
     """The first element (slice along `dim`) of each run of equal ones; inverse and counts on request."""
-    need_host("unique_consecutive", input)
     if dim is None:
         return unique_flat("UniqueConsecutiveBackward0", "unique_consecutive", input, False, return_inverse,
                            return_counts)
@@ -459,24 +394,18 @@ def unique_consecutive(Tensor input not None, bint return_inverse=False, bint re
 
 cdef Tensor search(Tensor bounds, Tensor values, bint right, Tensor sorter, int dt):
     """For each value the place in its line of sorted `bounds` (one line, or as many as the values have)."""
-    cdef Tensor a = plain(bounds), v = plain(values), result, order = None
-    cdef int common = _ops.promote_types(a.dtype, v.dtype).code
-    cdef Py_ssize_t n, per, j
-    cdef Tensor ka = keys_of(to_dtype(shallow(a), common)), kv = keys_of(to_dtype(shallow(v), common))
-    cdef uint64_t* at = <uint64_t*> ka.storage.ptr
-    cdef uint64_t* x = <uint64_t*> kv.storage.ptr
-    cdef int64_t* to
-    cdef int64_t* by = NULL
-    result = new_tensor(v.nd, v.sizes, INT64, 0)
-    to = <int64_t*> result.storage.ptr
-    n = a.sizes[a.nd - 1] if a.nd else 1
-    per = v.count if a.nd == 1 else (v.sizes[v.nd - 1] if v.nd else 1)
-    if sorter is not None:
-        order = plain(sorter)
-        by = <int64_t*> data_of(order)
-    with nogil:
-        for j in range(v.count):
-            to[j] = cg_bound(n, at + (j // per) * n, by + (j // per) * n if by != NULL else NULL, x[j], right)
+    cdef Tensor result = new_tensor(values.nd, values.sizes, INT64, values.dev), a, v
+    cdef int common = _ops.promote_types(bounds.dtype, values.dtype).code
+    refuse_complex("searchsorted", bounds)
+    refuse_complex("searchsorted", values)
+    a, v = to_dtype(shallow(bounds), common), to_dtype(shallow(values), common)
+    if bounds.sizes[bounds.nd - 1] == 0:
+        fill(result, 0)
+    elif result.count:
+        if result.dev:
+            _core.backend_of(result.dev).search(result, a, v, sorter, right)
+        else:
+            _kernel.search(result, a, v, sorter, right)
     return to_dtype(result, dt)
 
 
@@ -484,7 +413,6 @@ def searchsorted(Tensor sorted_sequence not None, input, *, bint out_int32=False
                  sorter=None, out=None):
     """Where each value belongs in the sorted last dimension; right: behind equal elements."""
     cdef Tensor a = sorted_sequence, v
-    need_host("searchsorted", a)
     if side is not None:
         if side not in ("left", "right"):
             raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
@@ -494,9 +422,9 @@ def searchsorted(Tensor sorted_sequence not None, input, *, bint out_int32=False
         right = side == "right"
     if isinstance(input, Tensor):
         v = <Tensor> input
-        need_host("searchsorted", v)
+        one_device("searchsorted", a, v, sorter)
     else:
-        v = <Tensor> _ops.full((), input, a.dt if a.dt >= HALF or isinstance(input, int) else default_dtype_code(), 0)
+        v = <Tensor> _ops.full((), input, a.dt if a.dt >= HALF or isinstance(input, int) else default_dtype_code(), a.dev)
     if sorter is not None:
         if tuple(sorter.shape) != tuple(a.shape):
             raise RuntimeError("torch.searchsorted(): boundary and sorter must have the same size, but got boundary "
@@ -532,79 +460,57 @@ def bucketize(input, Tensor boundaries not None, *, bint out_int32=False, bint r
 def bincount(Tensor input not None, weights=None, Py_ssize_t minlength=0):
     """How often each value of a 1-dim tensor of integers >= 0 occurs, or the sum of the weights where it does."""
     cdef Tensor x, r, w
-    cdef Py_ssize_t n = minlength, i
-    cdef int64_t* at
-    cdef int64_t* counts
-    need_host("bincount", input)
+    cdef Py_ssize_t n = minlength
     if input.dt == BOOL or input.dt >= HALF:
         raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[input.dt]}'")
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
     if input.nd == 1 and input.count == 0:
-        return zeros_of((minlength,), INT64, 0)
-    x = plain(to_dtype(shallow(input), INT64))
-    at = <int64_t*> data_of(x)
-    for i in range(x.count):
-        if at[i] < 0:
-            break
-        if at[i] >= n:
-            n = at[i] + 1
-    else:
-        i = x.count
-    if x.nd != 1 or i < x.count:
+        return zeros_of((minlength,), INT64, input.dev)
+    if input.dev == META:
+        raise NotImplementedError("aten::bincount: attempted to run this operator with Meta tensors, but its output's "
+                                  "shape depends on the data")
+    x = to_dtype(shallow(input), INT64)
+    if x.nd != 1 or x.min().item() < 0:
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    n = max(n, x.max().item() + 1)
     if weights is None:
-        r = zeros_of((n,), INT64, 0)
-        counts = <int64_t*> r.storage.ptr
-        for i in range(x.count):
-            counts[at[i]] += 1
+        r = new_tensor(1, &n, INT64, x.dev)
+        if x.dev:
+            _core.backend_of(x.dev).bincount(r, x)
+        else:
+            _kernel.bincount(r, x)
         return r
     w = <Tensor?> weights
+    one_device("bincount", input, w)
     if w.nd != 1 or w.count != x.count:
         raise RuntimeError("weights should be 1-d and have the same length as input")
     dt = FLOAT if w.dt == FLOAT else DOUBLE
-    return _gather.index_add_(zeros_of((n,), dt, 0), 0, x, to_dtype(shallow(w), dt))
-
-
-ctypedef fused real:
-    float
-    double
-
-
-cdef void count_bins(const real* x, Py_ssize_t n, real* counts, Py_ssize_t bins, real low, real high) noexcept nogil:
-    cdef Py_ssize_t i, b
-    for i in range(n):
-        if x[i] >= low and x[i] <= high:
-            b = <Py_ssize_t> ((x[i] - low) * bins / (high - low))
-            counts[b if b < bins else bins - 1] += 1
+    return _gather.index_add_(zeros_of((n,), dt, x.dev), 0, x, to_dtype(shallow(w), dt))
 
 
 def histc(Tensor input not None, Py_ssize_t bins=100, min=0, max=0, *, out=None):
     """Counts of the elements in equal bins between min and max (both 0: the data's own range); NaN is not counted."""
     cdef Tensor x, r
     cdef double low = min, high = max
-    need_host("histc", input)
     if input.dt != FLOAT and input.dt != DOUBLE:
         raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[input.dt]}'")
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     if low > high:
         raise RuntimeError("torch.histc: max must be larger than min")
-    x = plain(shallow(input))
-    if low == high and x.count:
-        flat = sort(x.reshape((-1,)), 0)[0]
-        low, high = flat[0].item(), flat[x.count - 1].item()
-        if high != high:
-            low = high
+    x = shallow(input)
+    if low == high and x.count and x.dev != META:
+        low, high = x.min().item(), x.max().item()      # both NaN where there is one
     if low == high:
         low, high = low - 1, high + 1
     if not (-1e308 * 10 < low <= high < 1e308 * 10):
         raise RuntimeError(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
-    r = zeros_of((bins,), x.dt, 0)
-    if x.dt == FLOAT:
-        count_bins(<const float*> data_of(x), x.count, <float*> r.storage.ptr, bins, <float> low, <float> high)
-    else:
-        count_bins(<const double*> data_of(x), x.count, <double*> r.storage.ptr, bins, low, high)
+    r = zeros_of((bins,), x.dt, x.dev)
+    if x.count and x.dev:
+        _core.backend_of(x.dev).histc(r, x, low, high)
+    elif x.count:
+        _kernel.histc(r, x, low, high)
     return finish_out("histc", out, r)
 
 

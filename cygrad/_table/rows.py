@@ -30,10 +30,16 @@ class Row:
           `"{label}" not implemented for 'Int'`, or the text in `error`.
     da, db, dc: gradient formulas, ZERO, MISSING (error text in `missing`), or None: no gradient.
     params: (name, default) pairs, in the order in which kernels receive them.
-    grad_name: PyTorch's node; grad_name_a, grad_name_b: its node where a or b is a Python scalar.
+    grad_name: PyTorch's node; grad_name_a, grad_name_b: its node where a or b is a Python scalar;
+          grad_name_: that of the in-place form where it has another.
     aliases: further public names, each with its own forms after a "/" where these differ.
     forms: f torch.x, m Tensor.x, i Tensor.x_, I torch.x_, o out=, s torch.special.x (with out=),
-          F nn.functional.x; empty for a row that only other code calls (its name begins with "_").
+          F nn.functional.x, P there with inplace=, Q nn.functional.x_; empty for a row that only
+          other code calls (its name begins with "_").
+    signature: the arguments of the public functions where they are not the operands (input, other)
+          and then the parameters with their defaults.  None: a front writes the functions by hand.
+    refuses: (condition on the arguments, error, its text) of what the public functions refuse.
+    doc:  the public functions' docstring.
     domain: the interval, or one per operand, on which a generated test draws.
     half: False = PyTorch has no half or bfloat16 kernel.
     complexes: the formula for complex numbers, True where it is `text`, None: no complex kernel.
@@ -61,8 +67,11 @@ class Row:
     grad_name: str = ""
     grad_name_a: str = ""
     grad_name_b: str = ""
+    grad_name_: str = ""
     aliases: str = ""
     forms: str = ""
+    signature: str | None = ""
+    refuses: tuple = ()
     domain: tuple = (-3.0, 3.0)
     label: str = ""
     error: str = ""
@@ -90,6 +99,13 @@ class Row:
     @property
     def operands(self):
         return "abc"[: self.arity]
+
+    @property
+    def arguments(self):
+        """The arguments of the public functions, as a signature has them: ["input", "alpha=1.0"]."""
+        if self.signature:
+            return self.signature.split(", ")
+        return ["input", "other"][: self.arity] + [f"{name}={value!r}" for name, value in self.params]
 
     def formula(self, dtype):
         """The kernel's text for a compute dtype ("bool", "int32", "float32", ...), None if none."""
@@ -172,7 +188,7 @@ _NO_ADDCDIV = (
 _NO_CLAMP = "clamp is not supported for complex types"
 _POSITIVE = (0.1, 3.0)
 _UNIT = (-0.99, 0.99)
-_SELU = (1.0507009873554805, 1.6732632423543772)  # scale and alpha, Klambauer et al. 2017
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017
 
 # fmt: off
 ROWS = (
@@ -202,12 +218,14 @@ ROWS = (
     binary("fmod", "fmod(a,b)", "g", "-g*trunc(a/b)", bools=False, zero_division=True,
            grad_name="FmodBackward1", grad_name_b="FmodBackward0"),
     ternary("addcmul", "a+value*b*c", "g", "g*conj(c*value)", "g*conj(b*value)",
-            params=(("value", 1),), bools=False, label="addcmul_cpu_out", complexes=True),
+            params=(("value", 1),), bools=False, label="addcmul_cpu_out", complexes=True,
+            signature="input, tensor1, tensor2, *, value=1", doc="x + value * y * z."),
     ternary("addcdiv", "a+value*(b/c)", "g", "g*conj(value/c)", "-g*conj(value*b/(c*c))",
             params=(("value", 1),), ints=False, error=_NO_ADDCDIV, domain=_POSITIVE,
-            complexes=True),
+            complexes=True, signature="input, tensor1, tensor2, *, value=1",
+            doc="x + value * y / z."),
     ternary("lerp", "lerp(a,b,c)", "g*conj(1-c)", "g*conj(c)", "g*conj(b-a)", ints=False,
-            grad_name="LerpBackward1", label="lerp_kernel_tensor", complexes=True),
+            grad_name="LerpBackward1", label="lerp_kernel_tensor", complexes=True, signature=None),
     binary("_lerp_scalar", "lerp(a,b,weight)", "g*conj(1-weight)", "g*conj(weight)",
            ints=False, params=(("weight", 0.5),), grad_name="LerpBackward0",
            label="lerp_kernel_scalar", complexes=True),
@@ -238,7 +256,7 @@ ROWS = (
     unary("trunc", "trunc(a)", ZERO, "number", ints="a", bools=False, label="trunc_vml_cpu",
           aliases="fix", no_complex="trunc is not supported for complex inputs"),
     unary("round", "round(a)", ZERO, "number", ints="a", bools=False, label="round_vml_cpu",
-          aliases="special.round"),
+          aliases="special.round", signature=None),
     unary("_round_decimals", "round_decimals(a,decimals)", ZERO, "number", ints="a", bools=False,
           params=(("decimals", 0),), grad_name="RoundBackward1", label="round_vml_cpu"),
     unary("frac", "a-trunc(a)", "g", "number", ints=False),
@@ -272,7 +290,9 @@ ROWS = (
            grad_name_b="XlogyBackward2", domain=_POSITIVE),
     unary("logit", "logit(a,eps)",
           "where(eps<0,where((a<0)|(a>1),nan,g/(a*(1-a))),where((a<eps)|(a>1-eps),0,g/(a*(1-a))))",
-          params=(("eps", -1.0),), domain=(0.01, 0.99), aliases="special.logit"),
+          params=(("eps", -1.0),), domain=(0.01, 0.99), aliases="special.logit",
+          signature="input, eps=None",
+          doc="log(x / (1 - x)), of x clamped to [eps, 1 - eps] where eps is given."),
 
     # Trigonometry.
     unary("sin", "sin(a)", "g*conj(cos(a))", complexes=True),
@@ -285,7 +305,8 @@ ROWS = (
     unary("atan", "atan(a)", "g/conj(a*a+1)", aliases="arctan", complexes=True),
     unary("sinh", "sinh(a)", "g*conj(cosh(a))", complexes=True),
     unary("cosh", "cosh(a)", "g*conj(sinh(a))", complexes=True),
-    unary("tanh", "tanh(a)", "g*conj(1-y*y)", complexes=True),
+    unary("tanh", "tanh(a)", "g*conj(1-y*y)", forms="fmiIoF", complexes=True,
+          doc="The hyperbolic tangent."),
     unary("asinh", "asinh(a)", "g/conj(sqrt(a*a+1))", aliases="arcsinh", complexes=True),
     # Two roots: on half of the plane the root of their product has the other sign.
     unary("acosh", "acosh(a)", "g/conj(sqrt(a-1)*sqrt(a+1))", domain=(1.1, 3.0),
@@ -303,54 +324,65 @@ ROWS = (
     binary("atan2", "atan2(a,b)", "where(a*a+b*b==0,0,g*b/(a*a+b*b))",
            "where(a*a+b*b==0,0,-g*a/(a*a+b*b))", kind="float", aliases="arctan2"),
 
-    # Activations.  Where torch keeps them in nn.functional alone, forms is "F".
-    unary("sigmoid", "sigmoid(a)", "g*conj((1-y)*y)", aliases="special.expit", complexes=True),
-    unary("relu", "where(a<0,0,a)", "where(y<=0,0,g)", "number", bools=False, forms="fmiI",
-          error="Boolean inputs not supported for relu",
-          no_complex=_NO_CLAMP),
+    # Activations.
+    unary("sigmoid", "sigmoid(a)", "g*conj((1-y)*y)", forms="fmiIoF", aliases="special.expit",
+          complexes=True, doc="1 / (1 + exp(-x))."),
+    unary("relu", "where(a<0,0,a)", "where(y<=0,0,g)", "number", bools=False, forms="fmiIFPQ",
+          error="Boolean inputs not supported for relu", no_complex=_NO_CLAMP, doc="max(0, x)."),
     unary("leaky_relu", "where(a>0,a,a*negative_slope)", "where(a>0,g,g*negative_slope)", "number",
-          ints=False, forms="F", params=(("negative_slope", 0.01),)),
-    unary("elu", "where(a>0,a*scale,scale*alpha*expm1(a*input_scale))",
-          "where(a<=0,g*(scale*alpha*input_scale*exp(a*input_scale)),g*scale)", "number",
-          ints=False, forms="F", params=(("alpha", 1.0), ("scale", 1.0), ("input_scale", 1.0))),
-    unary("selu", "where(a>0,a*{0},{0}*{1}*expm1(a))".format(*_SELU),
-          "where(a<=0,g*({0}*{1}*exp(a)),g*{0})".format(*_SELU), "number", ints=False, forms="fI",
-          grad_name="EluBackward0", label="elu_cpu"),
-    unary("celu", "where(a>0,a,alpha*expm1(a/alpha))", "where(a<=0,g*exp(a/alpha),g)", "number",
-          ints=False, forms="fI", params=(("alpha", 1.0),), label="elu_cpu"),
+          ints=False, forms="FPQ", params=(("negative_slope", 0.01),),
+          grad_name_="LeakyReluBackward1", doc="x for x > 0, negative_slope * x otherwise."),
+    unary("elu", "where(a>0,a,alpha*expm1(a))", "where(a<=0,g*(alpha*exp(a)),g)", "number",
+          ints=False, forms="FPQ", params=(("alpha", 1.0),), grad_name_="EluBackward1",
+          doc="x for x > 0, alpha * (exp(x) - 1) otherwise."),
+    unary("selu", f"where(a>0,a*{SELU_SCALE},{SELU_SCALE}*{SELU_ALPHA}*expm1(a))",
+          f"where(a<=0,g*({SELU_SCALE}*{SELU_ALPHA}*exp(a)),g*{SELU_SCALE})", "number", ints=False, forms="fIFPQ",
+          grad_name="EluBackward0", grad_name_="EluBackward1", label="elu_cpu",
+          doc="scale * elu(x, alpha) with the constants of self-normalising networks (2017)."),
+    unary("celu", "where(a>0,a,alpha*expm1(a*(1/alpha)))", "where(a<=0,g*exp(a*(1/alpha)),g)",
+          "number", ints=False, forms="fIFPQ", params=(("alpha", 1.0),),
+          grad_name_="CeluBackward1", label="elu_cpu",
+          refuses=("alpha == 0", RuntimeError, "ZeroDivisionError: alpha cannot be 0 for CELU"),
+          doc="max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."),
     unary("gelu", "0.5*a*(1+erf(a*sqrt1_2))",
           "g*(0.5*(1+erf(a*sqrt1_2))+a*(exp(-0.5*a*a)*0.3989422804014327))", "number", ints=False,
-          forms="F", label="GeluKernelImpl"),
+          forms="F", signature=None, label="GeluKernelImpl"),
     unary("_gelu_tanh", "0.5*a*(1+tanh(0.7978845608028654*(a+0.044715*(a*a*a))))",
           "g*(0.5*(1+tanh(0.7978845608028654*(a+0.044715*(a*a*a))))"
           "+0.5*a*((0.7978845608028654*(1+0.134145*(a*a)))"
           "*(1-square(tanh(0.7978845608028654*(a+0.044715*(a*a*a)))))))",
           "number", ints=False, grad_name="GeluBackward0", label="GeluKernelImpl"),
     unary("silu", "a*sigmoid(a)", "g*conj(sigmoid(a)*(1+a*(1-sigmoid(a))))", "number", ints=False,
-          forms="F", complexes=True),
+          forms="FP", complexes=True, doc="x * sigmoid(x)."),
     unary("mish", "a*tanh(softplus(a))",
           "g*(tanh(softplus(a))+a*(sigmoid(a)*(1-square(tanh(softplus(a))))))", "number",
-          ints=False, forms="F"),
+          ints=False, forms="FP", doc="x * tanh(softplus(x))."),
     unary("softplus", "where(a*beta>threshold,a,log1p(exp(a*beta))/beta)",
           "where(a*beta>threshold,g,g*sigmoid(a*beta))", "number", ints=False, forms="F",
-          params=(("beta", 1.0), ("threshold", 20.0))),
+          params=(("beta", 1.0), ("threshold", 20.0)),
+          doc="log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold."),
     unary("logsigmoid", "where(a<0,a,0)-log1p(exp(-abs(a)))", "g*sigmoid(-a)", "number", ints=False,
-          forms="F", grad_name="LogSigmoidBackward0", label="log_sigmoid_cpu"),
+          forms="F", grad_name="LogSigmoidBackward0", label="log_sigmoid_cpu",
+          doc="log(1 / (1 + exp(-x)))."),
     unary("hardtanh", "where(a<min_val,min_val,where(a>max_val,max_val,a))",
-          "where((a<=min_val)|(a>=max_val),0,g)", "number", bools=False, forms="F",
-          params=(("min_val", -1.0), ("max_val", 1.0)),
+          "where((a<=min_val)|(a>=max_val),0,g)", "number", bools=False, forms="FPQ",
+          params=(("min_val", -1.0), ("max_val", 1.0)), no_complex=_NO_CLAMP,
           error="Bool inputs not supported for hardtanh",
-          no_complex=_NO_CLAMP),
+          refuses=("min_val > max_val", ValueError, "min_val cannot be greater than max_val"),
+          doc="x clipped to [min_val, max_val]; the gradient is zero at the ends."),
     unary("hardsigmoid", "clamp(a+3,0,6)/6", "where((a>-3)&(a<3),g/6,0)", "number", ints=False,
-          forms="F"),
+          forms="FP", doc="min(max(x + 3, 0), 6) / 6."),
     unary("hardswish", "a*clamp(a+3,0,6)/6", "where(a<=-3,0,where(a<3,g*(a/3+0.5),g))", "number",
-          ints=False, forms="F"),
+          ints=False, forms="FP", doc="x * min(max(x + 3, 0), 6) / 6."),
     unary("threshold", "where(a<=threshold,value,a)", "where(a<=threshold,0,g)", "number",
-          bools=False, forms="fI", params=(("threshold", 0.0), ("value", 0.0))),
+          bools=False, forms="fIoFPQ", params=(("threshold", 0.0), ("value", 0.0)),
+          signature="input, threshold, value", grad_name_="ThresholdBackward1",
+          doc="x where x > threshold, else ``value``."),
     unary("hardshrink", "where((a>=-lambd)&(a<=lambd),0,a)", "where((a>=-lambd)&(a<=lambd),0,g)",
-          "number", ints=False, forms="fm", params=(("lambd", 0.5),)),
+          "number", ints=False, forms="fmoF", params=(("lambd", 0.5),),
+          doc="x where \\|x\\| > lambd, else 0."),
     unary("softshrink", "where(a>lambd,a-lambd,where(a<-lambd,a+lambd,a*0))",
-          "where((a>=-lambd)&(a<=lambd),0,g)", "number", ints=False, forms="F",
+          "where((a>=-lambd)&(a<=lambd),0,g)", "number", ints=False, forms="F", signature=None,
           params=(("lambd", 0.5),), label="softshrink_check"),
     binary("_prelu", "where(a>0,a,a*b)", "where(a>0,g,g*b)", "where(a>0,0,g*a)", ints=False,
            grad_name="PreluKernelBackward0"),
@@ -430,7 +462,7 @@ ROWS = (
            ints="where(a<b,a,b)", grad_name="ClampMaxBackward1", label="clamp_max_cpu"),
     unary("nan_to_num", "where(isnan(a),value,where(a==inf,posinf,where(a==-inf,neginf,a)))",
           "where(abs(a)<inf,g,0)", "number", ints="a",
-          params=(("value", 0.0), ("posinf", 0.0), ("neginf", 0.0))),
+          params=(("value", 0.0), ("posinf", 0.0), ("neginf", 0.0)), signature=None),
     binary("copysign", "copysign(a,b)", "where(a==0,0,g*(y/a))", ZERO, kind="float",
            grad_name_b="CopysignBackward1"),
     binary("heaviside", "where(a==0,b,where(a>0,1,0))", MISSING, MISSING,
@@ -461,7 +493,7 @@ ROWS = (
     unary("digamma", "digamma(a)", "g*polygamma(1,a)", domain=_POSITIVE, forms="fmio", rare=True,
           aliases="special.digamma special.psi"),
     unary("polygamma", "polygamma(n,a)", "g*polygamma(n+1,a)", domain=_POSITIVE, params=(("n", 0),),
-          forms="fmio", aliases="special.polygamma", rare=True),
+          forms="fmio", aliases="special.polygamma", signature=None, rare=True),
     unary("i0", "i0(a)", "g*i1(a)", aliases="special.i0", rare=True),
     special("i0e", "i0e(a)", "g*(i1e(a)-sign(a)*y)"),
     special("i1", "i1(a)", "g*where(abs(a)>1e-7,i0(a)-y/a,0.5)"),

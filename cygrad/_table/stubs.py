@@ -48,6 +48,12 @@ OPERATORS = "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod 
     "rshift lt le gt ge matmul"  # fmt: skip
 
 
+def _typed(argument):
+    """An argument of a signature with its type: "alpha: Any = ..." for "alpha=1.0"."""
+    name, default, _ = argument.partition("=")
+    return name if name == "*" else f"{name}: {'Tensor' if name == 'input' else 'Any'}{' = ...' * bool(default)}"
+
+
 def stub():
     """The text of the stub."""
     methods = [f"    def __{n}__(self, other: Any) -> Tensor: ..." for n in OPERATORS.split()]
@@ -56,18 +62,19 @@ def stub():
     functions = []
     for name, (row_name, forms) in sorted(_table.aliases().items()):
         row = _table.by_name[row_name]
-        if "." in name or row.arity > 2 or row.params or row.start:
+        if "." in name or row.signature is None or row.start:
             continue
-        other = ", other: Any" if row.arity == 2 else ""
+        arguments = ", ".join(map(_typed, row.arguments))
+        others = "".join(", " + _typed(argument) for argument in row.arguments[1:])
+        out = ", out: Tensor | None = ..." if "*" in row.arguments else ", *, out: Tensor | None = ..."
         if "f" in forms:
-            out = ", *, out: Tensor | None = ..." if "o" in forms else ""
-            functions.append(f"def {name}(input: Tensor{other}{out}) -> Tensor: ...")
+            functions.append(f"def {name}({arguments}{out * ('o' in forms)}) -> Tensor: ...")
         if "m" in forms:
-            methods.append(f"    def {name}(self{other}) -> Tensor: ...")
+            methods.append(f"    def {name}(self{others}) -> Tensor: ...")
         if "i" in forms:
-            methods.append(f"    def {name}_(self{other}) -> Tensor: ...")
+            methods.append(f"    def {name}_(self{others}) -> Tensor: ...")
         if "I" in forms:
-            functions.append(f"def {name}_(input: Tensor{other}) -> Tensor: ...")
+            functions.append(f"def {name}_({arguments}) -> Tensor: ...")
     parts = [HEAD + "\n".join(methods), "", *functions, "", "def __getattr__(name: str) -> Any: ...", ""]
     return "\n".join(parts)
 

@@ -32,12 +32,7 @@ def classes(device_type, default_dtype):
                 f"{module}.GradScaler(args...)", f"torch.amp.GradScaler('{device_type}', args...)"
             )
             super().__init__(
-                device_type,
-                init_scale=init_scale,
-                growth_factor=growth_factor,
-                backoff_factor=backoff_factor,
-                growth_interval=growth_interval,
-                enabled=enabled,
+                device_type, init_scale, growth_factor, backoff_factor, growth_interval, enabled
             )
 
     return autocast, GradScaler

@@ -6,7 +6,10 @@ import warnings
 import cygrad
 from cygrad import Tensor, _dispatch
 
+from . import _lists
+
 _CASTS_DOWN_TO = (cygrad.bfloat16, cygrad.float16)
+_dispatch.set_policy(_lists.policy)
 
 
 def _kind(device_type):

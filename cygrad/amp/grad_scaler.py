@@ -22,6 +22,9 @@ def _refresh_per_optimizer_state():
     return {"stage": OptState.READY, "found_inf_per_device": {}}
 
 
+_OPTIONS = ("growth_factor", "backoff_factor", "growth_interval")  # that a state keeps
+
+
 class GradScaler:
     """Scales losses, takes the scale out of gradients, and skips steps whose gradients overflowed.
 
@@ -203,13 +206,9 @@ class GradScaler:
         """The scale, its factors and counters; empty if scaling is disabled."""
         if not self._enabled:
             return {}
-        return {
-            "scale": self.get_scale(),
-            "growth_factor": self._growth_factor,
-            "backoff_factor": self._backoff_factor,
-            "growth_interval": self._growth_interval,
-            "_growth_tracker": self._get_growth_tracker(),
-        }
+        state = {"scale": self.get_scale()}
+        state |= {name: getattr(self, f"_{name}") for name in _OPTIONS}
+        return state | {"_growth_tracker": self._get_growth_tracker()}
 
     def load_state_dict(self, state_dict):
         """Takes over a state that `state_dict` returned."""
@@ -220,9 +219,8 @@ class GradScaler:
                 "The source state dict is empty, possibly because it was saved from a disabled instance of GradScaler."
             )
         self._init_scale = state_dict["scale"]
-        self._growth_factor = state_dict["growth_factor"]
-        self._backoff_factor = state_dict["backoff_factor"]
-        self._growth_interval = state_dict["growth_interval"]
+        for name in _OPTIONS:
+            setattr(self, f"_{name}", state_dict[name])
         self._init_growth_tracker = state_dict["_growth_tracker"]
         if self._scale is not None:
             self._scale.fill_(state_dict["scale"])

@@ -1,5 +1,7 @@
 """What the profiler calls a public function: the name of PyTorch's operator, "aten::add" for torch.add and `a + b`."""
 
+from cygrad import _dispatch
+
 # Functions that PyTorch composes of operators, so that no operator has their name, or that are no operators at all.
 _NONE = frozenset(
     """asarray as_tensor from_numpy frombuffer tensor set_default_tensor_type gumbel_softmax softmin softsign tanhshrink
@@ -32,8 +34,6 @@ _CASTS = frozenset(
 
 def operator_name(public):
     """The operator's name for a public function of this full name, "torch.Tensor.add"; None for what is none."""
-    from cygrad import _dispatch
-
     space, _, name = public.removeprefix("torch.").rpartition(".")
     name = _dispatch._TOLD.get(name, name)
     if name in _NONE or space == "autograd":

@@ -8,6 +8,7 @@ passes over what lies between, and needs gradients that are differentiable thems
 from typing import NamedTuple
 
 from .._core import Tensor
+from ._grad import grad
 from .grad_mode import enable_grad
 from .graph import leads_outside
 
@@ -59,14 +60,11 @@ def make_dual(tensor, tangent, *, level=None):
         raise RuntimeError(
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
         )
-    if not (tensor.is_floating_point() or tensor.is_complex()):
-        raise ValueError(
-            f"Expected primal to be floating point or complex, but got: {tensor.dtype}"
-        )
-    if not (tangent.is_floating_point() or tangent.is_complex()):
-        raise ValueError(
-            f"Expected tangent to be floating point or complex, but got: {tangent.dtype}"
-        )
+    for name, part in (("primal", tensor), ("tangent", tangent)):
+        if not (part.is_floating_point() or part.is_complex()):
+            raise ValueError(
+                f"Expected {name} to be floating point or complex, but got: {part.dtype}"
+            )
     if tangent.shape != tensor.shape:
         raise RuntimeError(
             "Trying to set a forward gradient that has a different size than that of the original Tensor, this is "
@@ -81,8 +79,6 @@ def make_dual(tensor, tangent, *, level=None):
 
 def unpack_dual(tensor, *, level=None):
     """(primal, tangent) of a tensor; the tangent is None without a level, or if no dual of it leads to the tensor."""
-    from . import grad
-
     if not isinstance(tensor, Tensor):
         raise TypeError(
             f"_unpack_dual(): argument 'dual' (position 1) must be Tensor, not {type(tensor).__name__}"

@@ -1,6 +1,7 @@
 """Jacobians, Hessians and their products with vectors, made of repeated backward passes."""
 
 from .._core import Tensor
+from ._grad import grad
 from .grad_mode import enable_grad
 
 __all__ = ["vjp", "jvp", "jacobian", "hessian", "hvp", "vhp"]
@@ -113,8 +114,6 @@ def _vector(v, like, function, was_tuple, of):
 
 def _gradients(outputs, inputs, vectors=None, create_graph=False):
     """The vector-Jacobian product, None where an input is not reached."""
-    from . import grad
-
     vectors = (None,) * len(outputs) if vectors is None else vectors
     pairs = [
         (o, v) for o, v in zip(outputs, vectors, strict=True) if o is not None and o.requires_grad
@@ -247,7 +246,6 @@ def jacobian(
 def _rows(out, i, inputs, create_graph, strict):
     """The Jacobians of output `i` with respect to each input."""
     from .. import stack
-    from . import grad
 
     columns = [[] for _ in inputs]
     flat = out.reshape(-1)

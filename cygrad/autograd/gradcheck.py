@@ -3,6 +3,7 @@
 import warnings
 
 from .._core import Tensor
+from ._grad import grad
 from .grad_mode import enable_grad, no_grad
 
 __all__ = ["gradcheck", "gradgradcheck", "GradcheckError"]
@@ -124,7 +125,6 @@ def _analytical(output, inputs):
     passes.
     """
     from .. import stack
-    from . import grad
 
     columns = [[] for _ in inputs]
     flat_zero = output.new_zeros(output.numel())
@@ -191,8 +191,6 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, chec
 
 def _check_shapes(outputs, wanted, check_grad_dtypes):
     """Zero vectors must give zero gradients of the inputs' shapes."""
-    from . import grad
-
     grads = grad(
         outputs,
         wanted,
@@ -215,7 +213,6 @@ def _check_shapes(outputs, wanted, check_grad_dtypes):
 
 def _check_undefined(func, inputs, wanted):
     """A gradient that is not there counts as zero, of every single output and of all of them."""
-    from . import grad
     from .function import Function
 
     class Undefined(Function):
@@ -308,7 +305,6 @@ def gradcheck(
 
 def _check_batched(func, inputs):
     from .. import randn, stack
-    from . import grad
 
     wanted = _differentiable(inputs)
     for output in _outputs(func, inputs):
@@ -362,7 +358,6 @@ def gradgradcheck(
             "gradgradcheck: cygrad has no forward-mode differentiation (check_fwd_over_rev)"
         )
     from .. import randn
-    from . import grad
 
     inputs = _tuple(inputs)
     if grad_outputs is None:

@@ -30,8 +30,6 @@ __all__ = [
 _USER_SCOPE, _BACKWARD_SCOPE = 7, 1
 _PACKAGE = os.path.dirname(cygrad.__file__) + os.sep
 _users = 0  # profiles under way
-_hooks = ()
-_steps = {}  # of optimizers under way: (recorder, event)
 
 
 class _Event:
@@ -44,6 +42,8 @@ class _Event:
 
 class Recorder:
     """Writes events down, in the order in which they start."""
+
+    operator_name = staticmethod(_operator_names.operator_name)
 
     def __init__(self, record_shapes, profile_memory, with_stack, with_flops):
         self.record_shapes, self.profile_memory = record_shapes, profile_memory
@@ -146,30 +146,11 @@ def _flops(name, args, result):
     return result.numel() if name in ("aten::mul", "aten::add") else None
 
 
-def _before_step(optimizer, args, kwargs):
-    recorder = _dispatch.get_recorder()
-    if recorder is not None:
-        name = f"Optimizer.step#{type(optimizer).__name__}.step"
-        _steps[optimizer] = recorder, recorder.enter(name, (), user=True)
-
-
-def _after_step(optimizer, args, kwargs):
-    if optimizer in _steps:
-        recorder, event = _steps.pop(optimizer)
-        recorder.leave(event)
-
-
 def _start(recorder):
     """Has operators of this thread, nodes and steps of optimizers reported; returns what `_stop` takes."""
-    global _users, _hooks
+    global _users
     if _users == 0:
-        from cygrad.optim import optimizer
-
         _engine.set_recorder(_dispatch.get_recorder)
-        _hooks = (
-            optimizer.register_optimizer_step_pre_hook(_before_step),
-            optimizer.register_optimizer_step_post_hook(_after_step),
-        )
     _users += 1
     return (_dispatch.set_recorder(recorder),)
 
@@ -181,8 +162,6 @@ def _stop(started):
     _users -= 1
     if _users == 0:
         _engine.set_recorder(None)
-        for hook in _hooks:
-            hook.remove()
 
 
 class profile:
@@ -264,16 +243,8 @@ class profile:
         """The events, not summed up, as `EventList.table` prints them."""
         events = self._finished()
         events._with_shapes = self.record_shapes
-        return events.table(
-            sort_by=sort_by,
-            row_limit=row_limit,
-            max_src_column_width=max_src_column_width,
-            max_name_column_width=max_name_column_width,
-            max_shapes_column_width=max_shapes_column_width,
-            header=header,
-            top_level_events_only=top_level_events_only,
-            time_unit=time_unit,
-        )
+        return events.table(sort_by, row_limit, max_src_column_width, max_name_column_width,
+                            max_shapes_column_width, header, top_level_events_only, time_unit)  # fmt: skip
 
     def export_chrome_trace(self, path):
         """Writes the events as the JSON that chrome://tracing reads."""

@@ -3,46 +3,32 @@
 Importing this module does not need OpenCL; the first use of a device does.
 """
 
-from cygrad.cl._launch import (
-    OutOfMemoryError,
-    allocate,
-    arg_reduce,
-    copy,
-    copy_bytes,
-    data_ptr,
-    elementwise,
-    fill,
-    reduce,
-    where,
+from cygrad._devices import primitives
+from cygrad.cl import (
+    _launch,
+    conv,
+    distance,
+    gemm as _gemm,
+    index,
+    norm,
+    optim,
+    pool,
+    random as _random,
+    scan as _scan,
+    softmax as _softmax,
+    sort as _sort,
 )
-
-from .._devices import primitives
-from . import _launch
-from .conv import convolve, convolve_input, convolve_weight
-from .distance import distances, distances_gradient
-from .gemm import column_sum, dot, gemm, gemv, linear
-from .norm import batch_norm, batch_norm_gradient, normalize, normalize_gradient
-from .optim import optimizer_step
-from .pool import pool_average, pool_average_gradient, pool_max, pool_max_gradient
-from .softmax import (
-    cross_entropy,
-    cross_entropy_gradient,
-    nll,
-    nll_gradient,
-    softmax,
-    softmax_gradient,
-)
+from cygrad.cl._launch import OutOfMemoryError
 
 __all__ = [
-    "OutOfMemoryError", "allocate", "arg_reduce", "batch_norm", "batch_norm_gradient", "column_sum", "convolve",
-    "convolve_input", "convolve_weight", "copy", "copy_bytes", "cross_entropy", "cross_entropy_gradient",
-    "current_device", "data_ptr", "device_code", "device_count", "device_name", "device_properties", "distances",
-    "distances_gradient", "dot", "elementwise", "empty_cache", "fill", "gemm", "gemv", "is_available", "linear",
-    "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved", "nll", "nll_gradient",
-    "normalize", "normalize_gradient", "optimizer_step", "pool_average", "pool_average_gradient", "pool_max",
-    "pool_max_gradient", "reduce", "reset_peak_memory_stats", "set_device", "softmax", "softmax_gradient",
-    "synchronize", "where",
+    "OutOfMemoryError", "current_device", "device_code", "device_count", "device_name", "device_properties",
+    "empty_cache", "is_available", "max_memory_allocated", "max_memory_reserved", "memory_allocated",
+    "memory_reserved", "reset_peak_memory_stats", "set_device", "synchronize",
 ]  # fmt: skip
+
+# The column of the primitives: each module has those of its family, under their names.
+for _module in (_launch, conv, distance, _gemm, index, norm, optim, pool, _random, _scan, _softmax, _sort):
+    globals().update({name: getattr(_module, name) for name in primitives.NAMES if hasattr(_module, name)})
 
 _current = {"opencl": 0, "cuda": 0}
 

@@ -5,8 +5,6 @@ import functools
 import os
 import re
 
-from cygrad.cl import _launch
-
 NO_DRIVER = "no OpenCL driver: pip install pocl-binary-distribution, or install your vendor's driver"
 LIMIT = 16  # device codes: 1 + i is "opencl:i", 17 + i is "cuda:i"
 
@@ -66,9 +64,8 @@ def found():
     return (first + [d for d in devices if d not in first])[:LIMIT], len(first[:LIMIT])
 
 
-@functools.cache
-def _bind():
-    """Gives the launcher the functions of the OpenCL loader that pyopencl mapped; without them it calls pyopencl."""
+def addresses(functions):
+    """{name: address} in the OpenCL loader that pyopencl mapped; None where they are not found, or not wanted."""
     names = ["libOpenCL.so.1", "OpenCL.dll", "/System/Library/Frameworks/OpenCL.framework/OpenCL"]
     try:
         with open("/proc/self/maps") as maps:
@@ -77,30 +74,28 @@ def _bind():
     except OSError:
         pass
     if os.environ.get("CYGRAD_CL_LAUNCH") == "pyopencl":
-        return
+        return None
     for name in names:
         try:
             library = ctypes.CDLL(name)
-            _launch.bind({f: ctypes.cast(getattr(library, f), ctypes.c_void_p).value for f in _launch.FUNCTIONS})
-            return
+            return {f: ctypes.cast(getattr(library, f), ctypes.c_void_p).value for f in functions}
         except (OSError, AttributeError):
             continue
+    return None
 
 
-@functools.cache
-def open_device(index):
-    """The launcher's device for "opencl:index": its context and its in-order queue."""
-    _launch.check_fork()
+def opened(index):
+    """What the launcher's device for "opencl:index" is made of: its context, its in-order queue, its limits."""
     cl = pyopencl()
     handle = found()[0][index]
-    _bind()
     context = cl.Context([handle])
     queue = cl.CommandQueue(context, handle)
     schedule = os.environ.get("CYGRAD_CL_SCHEDULE") or ("cpu" if _kind(cl, handle) == 2 else "gpu")
     if schedule not in ("cpu", "gpu"):
         raise RuntimeError(f"CYGRAD_CL_SCHEDULE must be cpu or gpu, not {schedule!r}")
     limit = int(os.environ.get("CYGRAD_CL_MEMORY_LIMIT", 0)) or handle.global_mem_size
-    return _launch.Device(
-        index, handle, context, queue, schedule=schedule, fp64=bool(handle.double_fp_config), limit=limit,
-        max_alloc=handle.max_mem_alloc_size, units=handle.max_compute_units,
-    )  # fmt: skip
+    return {
+        "handle": handle, "context": context, "queue": queue, "schedule": schedule, "limit": limit,
+        "fp64": bool(handle.double_fp_config), "max_alloc": handle.max_mem_alloc_size,
+        "units": handle.max_compute_units,
+    }  # fmt: skip

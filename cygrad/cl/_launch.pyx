@@ -25,6 +25,7 @@ from cygrad._core cimport (
 from cygrad._ops cimport copy_into
 from cygrad._ops import empty
 from cygrad._table import rows as _table
+from cygrad.cl import _device, _program, _source
 
 import gc
 import os
@@ -82,18 +83,13 @@ class OutOfMemoryError(RuntimeError):
     """The device's memory (or the limit set on it) is used up."""
 
 
-def _after_fork():
+def _after_fork():      # of a process that had used OpenCL, whose drivers hang in a child
     global _forked
     _forked = bool(_devices)
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def forked():
-    """Whether this process was forked from one that had used OpenCL, whose drivers hang in a child."""
-    return _forked
 
 
 def check_fork():
@@ -104,7 +100,6 @@ def check_fork():
 
 cdef int failed(int code, str function) except -1:
     """Raises what an OpenCL error code says."""
-    from cygrad.cl import _device
     name = _device.pyopencl().status_code.to_string(code, "UNKNOWN ERROR %d")
     text = f"OpenCL error: {name} ({code}) in {function}"
     if code in (-4, -5, -6):        # MEM_OBJECT_ALLOCATION_FAILURE, OUT_OF_RESOURCES, OUT_OF_HOST_MEMORY
@@ -154,6 +149,9 @@ cdef class Device:
     cdef int n_staged
     cdef Py_ssize_t staged_bytes, staged_ever
     cdef int unflushed
+    cdef Buffer word                # see error_word
+    cdef bint word_asked            # whether a kernel may have written there since it was read
+    cdef long long[5] word_read
 
     def __init__(self, int index, handle, context, queue, *, str schedule, bint fp64, limit, max_alloc, int units):
         self.index, self.handle, self.context, self.queue = index, handle, context, queue
@@ -192,7 +190,6 @@ cdef class Device:
         if cl_set_arg != NULL:
             handle = cl_create(self.context_handle, 1, nbytes, NULL, &code)
             return handle if code == 0 else NULL
-        from cygrad.cl import _device
         cl = _device.pyopencl()
         try:
             buffer = cl.Buffer(self.context, cl.mem_flags.READ_WRITE, nbytes)
@@ -251,6 +248,7 @@ cdef class Device:
         cdef int code
         cdef Py_ssize_t ever = self.staged_ever
         check_fork()
+        cdef bint asked = self.read_word()
         if cl_set_arg != NULL:
             with nogil:
                 code = cl_finish(self.queue_handle)
@@ -259,6 +257,47 @@ cdef class Device:
         else:
             self.queue.finish()
         self.release_staged(ever)
+        if asked:
+            self.raise_word()
+
+    def error_word(self):
+        """Memory in which a kernel notes the first index out of range: an int, 0 until then, and from byte 8 on four
+        longs: how the operator says it, the index, the dimension, its size (see _walk.out_of_range).  Whoever waits
+        for the device next raises it."""
+        if self.word is None:
+            self.word = self.allocate(sizeof(self.word_read))
+            self.clear_word()
+        self.word_asked = True
+        return self.word
+
+    cdef int clear_word(self) except -1:
+        cdef long long[5] zeros
+        zeros[0] = zeros[1] = zeros[2] = zeros[3] = zeros[4] = 0
+        return self.write(self.word, 0, <const char*> zeros, sizeof(zeros))
+
+    cdef bint read_word(self) except -1:
+        """Queues a read of the error word, if a kernel may have written there; the caller waits, then raises."""
+        cdef int code
+        if not self.word_asked:
+            return False
+        self.word_asked = False
+        if cl_set_arg == NULL:
+            from cygrad.cl import _device
+            _device.pyopencl().enqueue_copy(self.queue, <char[:40]> <char*> self.word_read,
+                                            self.kept[<size_t> self.word.handle])
+            return True
+        code = cl_read(self.queue_handle, self.word.handle, 0, 0, sizeof(self.word_read), self.word_read, 0, NULL, NULL)
+        if code:
+            failed(code, "clEnqueueReadBuffer")
+        return True
+
+    cdef int raise_word(self) except -1:
+        if <int> self.word_read[0] == 0:
+            return 0
+        error, index, dim, size = self.word_read[1], self.word_read[2], self.word_read[3], self.word_read[4]
+        self.clear_word()
+        from cygrad import _walk
+        raise _walk.out_of_range(error, index, dim, size)
 
     cdef void release_staged(self, Py_ssize_t ever) noexcept:
         """Frees what was queued when `staged_ever` was `ever`; another thread may have queued more since."""
@@ -277,7 +316,6 @@ cdef class Device:
         cdef void* copy
         cdef int code
         if cl_set_arg == NULL:
-            from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, self.kept[<size_t> buffer.handle], <char[:nbytes]> <char*> host,
                                             dst_offset=offset)
             return 0
@@ -306,23 +344,26 @@ cdef class Device:
         cdef int code
         cdef Py_ssize_t ever = self.staged_ever
         check_fork()
+        cdef bint asked = self.read_word()
         if cl_set_arg == NULL:
-            from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, <char[:nbytes]> host, self.kept[<size_t> buffer.handle],
                                             src_offset=offset)
+            if asked:
+                self.raise_word()
             return 0
         with nogil:
             code = cl_read(self.queue_handle, buffer.handle, 1, offset, nbytes, host, 0, NULL, NULL)
         if code:
             failed(code, "clEnqueueReadBuffer")
         self.release_staged(ever)       # a blocking read on an in-order queue: what was queued before is done
+        if asked:
+            self.raise_word()
         return 0
 
     cdef int copy(self, Buffer to, Py_ssize_t to_offset, Buffer of, Py_ssize_t of_offset, Py_ssize_t nbytes) except -1:
         cdef int code
         check_fork()
         if cl_set_arg == NULL:
-            from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, self.kept[<size_t> to.handle], self.kept[<size_t> of.handle],
                                             byte_count=nbytes, src_offset=of_offset, dst_offset=to_offset)
             return 0
@@ -383,11 +424,16 @@ cdef Device device_of(int dev):
 
 
 cdef Device open_code(int dev):
-    from cygrad.cl import _device
-    while len(_devices) < 32:
-        _devices.append(None)
-    device = _device.open_device((dev - 1) % 16)
-    _devices[dev - 1] = device
+    cdef int index = (dev - 1) % 16
+    check_fork()
+    parts = _device.opened(index)
+    if not _devices:
+        found = _device.addresses(FUNCTIONS)
+        if found is not None:           # without them pyopencl is called
+            bind(found)
+        _devices.extend([None] * 32)
+    device = Device(index, **parts)
+    _devices[index] = _devices[index + 16] = device     # "opencl:i" and "cuda:i"
     return <Device> device
 
 
@@ -436,7 +482,6 @@ cdef class Kernel:
 
 
 cdef Kernel make_kernel(Device device, tuple key, str name, make):
-    from cygrad.cl import _program
     cdef Kernel k = Kernel.__new__(Kernel)
     k.kernel = _program.program(device, key, make).kernel(name)
     k.handle = <void*> <size_t> k.kernel.int_ptr
@@ -637,7 +682,6 @@ cdef int launch(Device device, Kernel k, Args* a, size_t gx, size_t gy, size_t l
 
 cdef int launch_pyopencl(Device device, Kernel k, Args* a, size_t gx, size_t gy, size_t local) except -1:
     cdef int i
-    from cygrad.cl import _device
     for i in range(a.n):
         if a.size[i]:
             k.kernel.set_arg(i, a.value[i][:a.size[i]])
@@ -830,7 +874,6 @@ cdef inline int way_of(Py_ssize_t stride) noexcept:
 
 cdef Kernel elementwise_kernel(Device device, str name, Tensor out, list operands, int compute, int rank, bint wide,
                                Space* p, unsigned long long key):
-    from cygrad.cl import _source
     cdef int k = 0
     if rank > MAX_RANK:
         raise RuntimeError(f"{name}: the operands' strides need {rank + 1} dimensions on an OpenCL device, at most "
@@ -992,7 +1035,6 @@ def reduce(str name, Tensor out not None, Tensor x not None, tuple dims, list pa
     Sums accumulate in float64 where the device has it, else blockwise in float32; integers in int64.  The order of
     the additions depends on the shape alone.
     """
-    from cygrad.cl import _source
     cdef Device device = device_of(x.dev)
     cdef Space kept, reduced
     cdef Args a
@@ -1111,7 +1153,6 @@ def arg_reduce(str name, Tensor values, Tensor indices not None, Tensor x not No
     """The place (int64, into `indices`) and, if `values` is a tensor, the value of the greatest ("argmax") or least
     ("argmin") element of x along `dim`, or of all of x in its logical order (dim None).  The first of equal ones; NaN
     counts as the greatest and the least.  Results are contiguous."""
-    from cygrad.cl import _source
     cdef Device device = device_of(x.dev)
     cdef Space kept, reduced
     cdef Args a

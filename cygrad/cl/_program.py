@@ -16,7 +16,7 @@ import tempfile
 import uuid
 import warnings
 
-from cygrad.cl import _device, _launch
+from cygrad.cl import _device
 
 MAGIC = b"cygrad-cl-1\n"
 
@@ -79,6 +79,7 @@ class Program:
         self.path = _folder() / (hashlib.sha256(repr(identity).encode()).hexdigest() + ".bin")
         self.device, self.source, self.options = device, source, options
         self.ran, self.saved_ran = set(), set()
+        self.process = os.getpid()  # drivers hang in a child that was forked
         cached = read(self.path) if _enabled(device) else None
         if cached:
             try:
@@ -126,6 +127,6 @@ def program(device, key, make):
 
 @atexit.register
 def _save():
-    for p in [] if _launch.forked() else _programs.values():
-        if p.ran - p.saved_ran:
+    for p in _programs.values():
+        if p.process == os.getpid() and p.ran - p.saved_ran:
             p.save()

@@ -7,12 +7,19 @@ import warnings
 
 from .. import _core, _standins
 from .._fronts import legacy as _legacy
+from .._operators import draws as _draws
+from ._device import backend as _backend, code_of as _code_of, index_of as _index_of
+from .streams import (
+    Event,
+    Stream,
+    StreamContext,
+    current_stream,
+    default_stream,
+    set_stream,
+    stream,
+)
 
 device_type = "cuda"
-
-
-def _backend():
-    return _core.backend("cuda")
 
 
 def is_available():
@@ -24,51 +31,39 @@ def device_count():
     return _backend().device_count("cuda")
 
 
-def _index(device):
-    if device is None:
-        return _backend().current_device("cuda")
-    if isinstance(device, int):
-        return device
-    return _core.device(device).index or 0
-
-
-def _code(device):
-    return _backend().device_code("cuda", _index(device))
-
-
 def current_device():
-    _code(None)
-    return _index(None)
+    _code_of(None)
+    return _index_of(None)
 
 
 def set_device(device):
     """Makes a device what "cuda" without an index means."""
-    _backend().set_device("cuda", _index(device))
+    _backend().set_device("cuda", _index_of(device))
 
 
 def get_device_name(device=None):
-    return _backend().device_name(_code(device))
+    return _backend().device_name(_code_of(device))
 
 
 def get_device_properties(device=None):
-    return _backend().device_properties(_code(device))
+    return _backend().device_properties(_code_of(device))
 
 
 def synchronize(device=None):
     """Waits until the device has done all it was given."""
-    _backend().synchronize(_code(device))
+    _backend().synchronize(_code_of(device))
 
 
 def memory_allocated(device=None):
-    return _backend().memory_allocated(_code(device)) if is_available() else 0
+    return _backend().memory_allocated(_code_of(device)) if is_available() else 0
 
 
 def memory_reserved(device=None):
-    return _backend().memory_reserved(_code(device)) if is_available() else 0
+    return _backend().memory_reserved(_code_of(device)) if is_available() else 0
 
 
 def max_memory_allocated(device=None):
-    return _backend().max_memory_allocated(_code(device)) if is_available() else 0
+    return _backend().max_memory_allocated(_code_of(device)) if is_available() else 0
 
 
 def empty_cache():
@@ -77,7 +72,7 @@ def empty_cache():
 
 
 def max_memory_reserved(device=None):
-    return _backend().max_memory_reserved(_code(device)) if is_available() else 0
+    return _backend().max_memory_reserved(_code_of(device)) if is_available() else 0
 
 
 def memory_cached(device=None):
@@ -99,7 +94,7 @@ def _renamed(old, new):
 
 def reset_peak_memory_stats(device=None):
     """Starts `max_memory_allocated` and `max_memory_reserved` anew."""
-    _backend().reset_peak_memory_stats(_code(device))
+    _backend().reset_peak_memory_stats(_code_of(device))
 
 
 def reset_max_memory_allocated(device=None):
@@ -115,7 +110,7 @@ def reset_max_memory_allocated(device=None):
 
 def reset_accumulated_memory_stats(device=None):
     """Nothing is accumulated."""
-    _code(device)
+    _code_of(device)
 
 
 def memory_stats(device=None):
@@ -133,7 +128,7 @@ def memory_stats(device=None):
 
 def memory_summary(device=None, abbreviated=False):
     """The figures of `memory_stats` as lines of text."""
-    _code(device)
+    _code_of(device)
     return "".join(f"{name:<32}{value:>16}\n" for name, value in memory_stats(device).items())
 
 
@@ -145,7 +140,7 @@ def mem_get_info(device=None):
 
 def get_device_capability(device=None):
     """(0, 0): an OpenCL device has no version of CUDA's."""
-    _code(device)
+    _code_of(device)
     return 0, 0
 
 
@@ -176,29 +171,59 @@ def is_current_stream_capturing():
 
 def can_device_access_peer(device, peer_device):
     """Whether a device reads another's memory: no."""
-    _code(device), _code(peer_device)
+    _code_of(device), _code_of(peer_device)
     return False
 
 
 def ipc_collect():
     """Nothing is shared between processes."""
-    _code(None)
+    _code_of(None)
+
+
+def _generator(device="cuda"):
+    """The default generator of a device."""
+    return _draws.default_for(_code_of(device))
 
 
 def manual_seed(seed):
-    """Seeds the device's generator; without a device it does nothing, as in PyTorch."""
+    """Seeds the current device's generator; without a device it does nothing, as in PyTorch."""
+    if is_available():
+        _generator().manual_seed(int(seed))
 
 
 def manual_seed_all(seed):
     """Seeds the generators of all devices; without a device it does nothing, as in PyTorch."""
+    for i in range(device_count()):
+        _generator(i).manual_seed(int(seed))
 
 
 def seed():
     """As `manual_seed`, from the operating system; without a device it does nothing."""
+    if is_available():
+        _generator().seed()
 
 
 def seed_all():
     """As `manual_seed_all`, from the operating system; without a device it does nothing."""
+    for i in range(device_count()):
+        manual_seed_all(_generator(i).seed())
+        break
+
+
+def initial_seed():
+    """The seed of the current device's generator."""
+    return _generator().initial_seed()
+
+
+def get_rng_state(device="cuda"):
+    """The state of a device's generator: 16 bytes, its seed and its offset."""
+    return _generator(device).get_state()
+
+
+def set_rng_state(new_state, device="cuda"):
+    """Sets the state of the device's generator; without a device it does nothing, as in PyTorch."""
+    if is_available():
+        _generator(device).set_state(new_state)
 
 
 def get_rng_state_all():
@@ -212,38 +237,19 @@ def set_rng_state_all(new_states):
         set_rng_state(state, i)
 
 
-def _no_generator(device):
-    _code(device)
-    raise NotImplementedError("torch.cuda: cygrad has no random numbers on OpenCL devices yet")
-
-
-def get_rng_state(device="cuda"):
-    _no_generator(device)
-
-
-def initial_seed():
-    _no_generator(None)
-
-
-def set_rng_state(new_state, device="cuda"):
-    """Sets the state of the device's generator; without a device it does nothing, as in PyTorch."""
-    if is_available():
-        _no_generator(device)
-
-
 def is_initialized():
     return is_available() and _core.backend_loaded()
 
 
 def init():
-    _code(None)
+    _code_of(None)
 
 
 class device:
     """A `with` block in which another device is the current one; None or a negative index leaves it."""
 
     def __init__(self, device):
-        self.idx = -1 if device is None else _index(device)
+        self.idx = -1 if device is None else _index_of(device)
 
     def __enter__(self):
         if self.idx >= 0:
@@ -284,16 +290,6 @@ for _name, _kind in _legacy.TYPES.items():
     globals()[_name] = _TensorType(_name, (), {"dtype": _kind.dtype, "is_cuda": True, "is_sparse": False})
 default_generators = ()
 has_half, has_magma = True, False
-
-from .streams import (  # noqa: E402
-    Event,
-    Stream,
-    StreamContext,
-    current_stream,
-    default_stream,
-    set_stream,
-    stream,
-)
 
 
 def __getattr__(name):

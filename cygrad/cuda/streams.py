@@ -2,7 +2,7 @@
 
 import time
 
-from . import _code, is_available, synchronize
+from ._device import backend, code_of
 
 __all__ = ["Event", "Stream", "StreamContext", "current_stream", "default_stream", "set_stream", "stream"]
 
@@ -11,16 +11,14 @@ class Stream:
     """The queue of a device: all streams of a device are this one. RuntimeError where there is no device."""
 
     def __init__(self, device=None, priority=0, **kwargs):
-        if not is_available():
+        if not backend().device_count("cuda"):
             raise RuntimeError("torch.cuda.Stream requires CUDA support")
-        self._device_code = _code(device)
+        self._device_code = code_of(device)
         self.stream_id = 0
 
     def synchronize(self):
         """Waits until the device has done all it was given."""
-        from ..cl import synchronize
-
-        synchronize(self._device_code)
+        backend().synchronize(self._device_code)
 
     def query(self):
         """Whether the device has done all it was given; waits for it."""
@@ -50,7 +48,7 @@ class Event:
     """A point in the work of a device. RuntimeError where there is no device."""
 
     def __init__(self, enable_timing=False, blocking=False, interprocess=False, external=False):
-        if not is_available():
+        if not backend().device_count("cuda"):
             raise RuntimeError("Tried to instantiate dummy base class Event")
         self._timing, self._time, self._stream = enable_timing, None, None
 
@@ -103,7 +101,7 @@ def stream(stream):
 
 def current_stream(device=None):
     """The queue of a device."""
-    _code(device)
+    code_of(device)
     return Stream(device)
 
 
@@ -112,4 +110,4 @@ default_stream = current_stream
 
 def set_stream(stream):
     """Does nothing: there is one queue."""
-    synchronize()
+    backend().synchronize(code_of(None))

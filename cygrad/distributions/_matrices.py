@@ -3,14 +3,32 @@
 import cygrad
 from cygrad import linalg
 
+from . import constraints
 from .utils import lazy_property
 
 
 class ByFactor:
     """The matrices of a distribution that computes with `_factor`, the lower Cholesky factor of its covariance.
 
-    They are made at their first use; `_full` gives a matrix the batch shape.
+    They are made at their first use, but for the one that is given; `_full` gives a matrix the batch shape.
     """
+
+    matrix_constraints = {
+        "covariance_matrix": constraints.positive_definite,
+        "precision_matrix": constraints.positive_definite,
+        "scale_tril": constraints.lower_cholesky,
+    }
+
+    def _given(self, error, *matrices):
+        """The name and value of the one of the matrices that is given."""
+        given = [
+            (k, x) for k, x in zip(self.matrix_constraints, matrices, strict=True) if x is not None
+        ]
+        if len(given) != 1:
+            raise error(
+                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+            )
+        return given[0]
 
     def _expand_rest(self, new, batch_shape):
         new._factor = self._factor
@@ -37,6 +55,13 @@ def factor_of_inverse(matrix):
     upper = linalg.cholesky(matrix.flip(-2, -1)).flip(-2, -1)
     eye = cygrad.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
     return linalg.solve_triangular(upper.mT, eye.expand(matrix.shape), upper=False)
+
+
+FACTORS = {  # the lower factor of the covariance by what is given
+    "covariance_matrix": linalg.cholesky,
+    "precision_matrix": factor_of_inverse,
+    "scale_tril": lambda factor: factor,
+}
 
 
 def inverse_by_factor(factor):

@@ -1,5 +1,7 @@
 """Distributions that take either probabilities or logits, and compute the other at its first use."""
 
+import operator
+
 from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
 
 
@@ -37,3 +39,16 @@ class ProbsOrLogits:
     @property
     def param_shape(self):
         return self._param.shape
+
+
+def read_from(part, *names):
+    """Properties that read these names of the attribute `part`."""
+    return [property(operator.attrgetter(f"{part}.{name}")) for name in names]
+
+
+class OfCategorical:
+    """The parameters of `_categorical`, which the distribution is made of."""
+
+    probs, logits, param_shape, _param = read_from(
+        "_categorical", "probs", "logits", "param_shape", "_param"
+    )

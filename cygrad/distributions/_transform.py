@@ -34,9 +34,10 @@ class Transform:
 
     @property
     def event_dim(self):
-        if self.domain.event_dim == self.codomain.event_dim:
-            return self.domain.event_dim
-        raise ValueError("Please use either .domain.event_dim or .codomain.event_dim")
+        before, after = self.domain.event_dim, self.codomain.event_dim
+        if before != after:
+            raise ValueError("Please use either .domain.event_dim or .codomain.event_dim")
+        return after
 
     @property
     def inv(self):
@@ -51,11 +52,13 @@ class Transform:
         raise NotImplementedError
 
     def with_cache(self, cache_size=1):
-        if self._cache_size == cache_size:
-            return self
-        if type(self).__init__ is Transform.__init__:
-            return type(self)(cache_size=cache_size)
-        raise NotImplementedError(f"{type(self)}.with_cache is not implemented")
+        return self if self._cache_size == cache_size else self._remade(cache_size)
+
+    def _remade(self, cache_size):
+        """An equal transform with a cache of this size, for `with_cache`."""
+        if type(self).__init__ is not Transform.__init__:
+            raise NotImplementedError(f"{type(self)}.with_cache is not implemented")
+        return type(self)(cache_size=cache_size)
 
     def __eq__(self, other):
         return self is other
@@ -93,7 +96,7 @@ class Transform:
         raise NotImplementedError
 
     def __repr__(self):
-        return self.__class__.__name__ + "()"
+        return f"{type(self).__name__}()"
 
     def forward_shape(self, shape):
         """The shape of t(x) for x of this shape."""
@@ -118,17 +121,9 @@ class _InverseTransform(Transform):
     def codomain(self):
         return self._inv.domain
 
-    @property
-    def bijective(self):
-        return self._inv.bijective
-
-    @property
-    def sign(self):
-        return self._inv.sign
-
-    @property
-    def inv(self):
-        return self._inv
+    bijective, sign, inv = (
+        property(operator.attrgetter(name)) for name in ("_inv.bijective", "_inv.sign", "_inv")
+    )
 
     def __getstate__(self):
         return dict(self.__dict__)
@@ -142,7 +137,7 @@ class _InverseTransform(Transform):
     __hash__ = object.__hash__
 
     def __repr__(self):
-        return f"{self.__class__.__name__}({self._inv!r})"
+        return f"{type(self).__name__}({self._inv!r})"
 
     def __call__(self, x):
         return self._inv._inv_call(x)
@@ -157,6 +152,16 @@ class _InverseTransform(Transform):
         return self._inv.forward_shape(shape)
 
 
+def cached(parts, cache_size):
+    """The parts of a transform that has a cache of this size; without one they keep what they have."""
+    return [part.with_cache(cache_size) for part in parts] if cache_size else parts
+
+
+def need_dims(found, needed):
+    if found < needed:
+        raise ValueError("Too few dimensions on input")
+
+
 def _widened(constraint, event_dim):
     """The constraint with at least that many event dimensions."""
     missing = event_dim - constraint.event_dim
@@ -167,10 +172,8 @@ class ComposeTransform(Transform):
     """The parts one after the other, the first one first."""
 
     def __init__(self, parts, cache_size=0):
-        if cache_size:
-            parts = [part.with_cache(cache_size) for part in parts]
-        super().__init__(cache_size=cache_size)
-        self.parts = parts
+        super().__init__(cache_size)
+        self.parts = cached(parts, cache_size)
 
     def __eq__(self, other):
         return isinstance(other, ComposeTransform) and self.parts == other.parts
@@ -216,8 +219,8 @@ class ComposeTransform(Transform):
             inverse._inv = weakref.ref(self)
         return inverse
 
-    def with_cache(self, cache_size=1):
-        return self if self._cache_size == cache_size else ComposeTransform(self.parts, cache_size)
+    def _remade(self, cache_size):
+        return ComposeTransform(self.parts, cache_size)
 
     def __call__(self, x):
         for part in self.parts:
@@ -239,18 +242,16 @@ class ComposeTransform(Transform):
         return functools.reduce(operator.add, terms)
 
     def forward_shape(self, shape):
-        for part in self.parts:
-            shape = part.forward_shape(shape)
-        return shape
+        return functools.reduce(lambda found, part: part.forward_shape(found), self.parts, shape)
 
     def inverse_shape(self, shape):
-        for part in reversed(self.parts):
-            shape = part.inverse_shape(shape)
-        return shape
+        return functools.reduce(
+            lambda found, part: part.inverse_shape(found), reversed(self.parts), shape
+        )
 
     def __repr__(self):
         parts = ",\n    ".join([repr(p) for p in self.parts])
-        return f"{self.__class__.__name__}(\n    {parts}\n)"
+        return f"{type(self).__name__}(\n    {parts}\n)"
 
 
 identity_transform = ComposeTransform([])
@@ -260,13 +261,14 @@ class IndependentTransform(Transform):
     """A transform whose rightmost batch dimensions count as the event's, which sums its log determinants."""
 
     def __init__(self, base_transform, reinterpreted_batch_ndims, cache_size=0):
-        super().__init__(cache_size=cache_size)
+        super().__init__(cache_size)
         self.base_transform = base_transform.with_cache(cache_size)
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
 
-    def with_cache(self, cache_size=1):
-        if self._cache_size == cache_size:
-            return self
+    bijective = property(operator.attrgetter("base_transform.bijective"))
+    sign = property(operator.attrgetter("base_transform.sign"))
+
+    def _remade(self, cache_size):
         return IndependentTransform(self.base_transform, self.reinterpreted_batch_ndims, cache_size)
 
     @constraints.dependent_property(is_discrete=False)
@@ -277,22 +279,12 @@ class IndependentTransform(Transform):
     def codomain(self):
         return constraints.independent(self.base_transform.codomain, self.reinterpreted_batch_ndims)
 
-    @property
-    def bijective(self):
-        return self.base_transform.bijective
-
-    @property
-    def sign(self):
-        return self.base_transform.sign
-
     def _call(self, x):
-        if x.dim() < self.domain.event_dim:
-            raise ValueError("Too few dimensions on input")
+        need_dims(x.dim(), self.domain.event_dim)
         return self.base_transform(x)
 
     def _inverse(self, y):
-        if y.dim() < self.codomain.event_dim:
-            raise ValueError("Too few dimensions on input")
+        need_dims(y.dim(), self.codomain.event_dim)
         return self.base_transform.inv(y)
 
     def log_abs_det_jacobian(self, x, y):
@@ -301,9 +293,7 @@ class IndependentTransform(Transform):
         )
 
     def __repr__(self):
-        return (
-            f"{self.__class__.__name__}({self.base_transform!r}, {self.reinterpreted_batch_ndims})"
-        )
+        return f"{type(self).__name__}({self.base_transform!r}, {self.reinterpreted_batch_ndims})"
 
     def forward_shape(self, shape):
         return self.base_transform.forward_shape(shape)

@@ -4,7 +4,7 @@ import cygrad
 
 from . import constraints
 from .dirichlet import Dirichlet
-from .distribution import EMPTY, Distribution
+from .distribution import EMPTY
 from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
@@ -14,10 +14,7 @@ __all__ = ["Beta"]
 class Beta(ExponentialFamily):
     """Density x^(a - 1) (1 - x)^(b - 1) / B(a, b), a = `concentration1`, b = `concentration0`: a Dirichlet of two."""
 
-    arg_constraints = {
-        "concentration1": constraints.positive,
-        "concentration0": constraints.positive,
-    }
+    arg_constraints = dict.fromkeys(("concentration1", "concentration0"), constraints.positive)
     support = constraints.unit_interval
     has_rsample = True
 
@@ -28,11 +25,8 @@ class Beta(ExponentialFamily):
         super().__init__(a.shape, validate_args=validate_args)
 
     def expand(self, batch_shape, _instance=None):
-        new = self._get_checked_instance(Beta, _instance)
-        new._dirichlet = self._dirichlet.expand(batch_shape)
-        Distribution.__init__(new, batch_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        dirichlet = self._dirichlet.expand(batch_shape)
+        return self._expanded(Beta, batch_shape, _instance, _dirichlet=dirichlet)
 
     @property
     def concentration1(self):
@@ -59,8 +53,7 @@ class Beta(ExponentialFamily):
         return self._dirichlet.rsample(sample_shape).select(-1, 0)
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         return self._dirichlet.log_prob(cygrad.stack([value, 1.0 - value], -1))
 
     def entropy(self):

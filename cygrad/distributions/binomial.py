@@ -48,8 +48,7 @@ class Binomial(ProbsOrLogits, Distribution):
             return cygrad.binomial(self.total_count.expand(shape), self.probs.expand(shape))
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         n, logits = self.total_count, self.logits
         choose = cygrad.lgamma(n + 1) - cygrad.lgamma(value + 1) - cygrad.lgamma(n - value + 1)
         normalizer = -n * logsigmoid(-logits)

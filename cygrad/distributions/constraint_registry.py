@@ -20,23 +20,19 @@ class ConstraintRegistry:
         """Adds a type of constraint, or the type of an instance; a decorator without `factory`."""
         if factory is None:
             return lambda factory: self.register(constraint, factory)
-        if isinstance(constraint, constraints.Constraint):
-            constraint = type(constraint)
-        if not isinstance(constraint, type) or not issubclass(constraint, constraints.Constraint):
+        kind = constraint if isinstance(constraint, type) else type(constraint)
+        if not issubclass(kind, constraints.Constraint):
             raise TypeError(
                 f"Expected constraint to be either a Constraint subclass or instance, but got {constraint}"
             )
-        self._registry[constraint] = factory
+        self._registry[kind] = factory
         return factory
 
     def __call__(self, constraint):
-        try:
-            factory = self._registry[type(constraint)]
-        except KeyError:
-            raise NotImplementedError(
-                f"Cannot transform {type(constraint).__name__} constraints"
-            ) from None
-        return factory(constraint)
+        kind = type(constraint)
+        if kind not in self._registry:
+            raise NotImplementedError(f"Cannot transform {kind.__name__} constraints")
+        return self._registry[kind](constraint)
 
 
 biject_to = ConstraintRegistry()

@@ -32,17 +32,17 @@ class _Dependent(Constraint):
         self._is_discrete, self._event_dim = is_discrete, event_dim
         super().__init__()
 
-    @property
-    def is_discrete(self):
-        if self._is_discrete is NotImplemented:
-            raise NotImplementedError(".is_discrete cannot be determined statically")
-        return self._is_discrete
+    def _known(name):
+        def get(self):
+            value = getattr(self, "_" + name)
+            if value is NotImplemented:
+                raise NotImplementedError(f".{name} cannot be determined statically")
+            return value
 
-    @property
-    def event_dim(self):
-        if self._event_dim is NotImplemented:
-            raise NotImplementedError(".event_dim cannot be determined statically")
-        return self._event_dim
+        return property(get)
+
+    is_discrete, event_dim = _known("is_discrete"), _known("event_dim")
+    del _known
 
     def __call__(self, *, is_discrete=NotImplemented, event_dim=NotImplemented):
         return _Dependent(
@@ -72,41 +72,8 @@ class _DependentProperty(property, _Dependent):
         return _DependentProperty(fn, is_discrete=self._is_discrete, event_dim=self._event_dim)
 
 
-class _IndependentConstraint(Constraint):
-    """The last `reinterpreted_batch_ndims` batch dimensions of a set count as part of its elements."""
-
-    def __init__(self, base_constraint, reinterpreted_batch_ndims):
-        if not isinstance(base_constraint, Constraint):
-            raise AssertionError(
-                f"base_constraint must be a Constraint, got {type(base_constraint).__name__}"
-            )
-        self.base_constraint = base_constraint
-        self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
-
-    @property
-    def is_discrete(self):
-        return self.base_constraint.is_discrete
-
-    @property
-    def event_dim(self):
-        return self.base_constraint.event_dim + self.reinterpreted_batch_ndims
-
-    def check(self, value):
-        result = self.base_constraint.check(value)
-        n = self.reinterpreted_batch_ndims
-        if result.dim() < n:
-            expected = self.base_constraint.event_dim + n
-            raise ValueError(f"Expected value.dim() >= {expected} but got {value.dim()}")
-        return result.reshape(result.shape[: result.dim() - n] + (-1,)).all(-1)
-
-    def __repr__(self):
-        return (
-            f"{type(self).__name__[1:]}({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
-        )
-
-
-class MixtureSameFamilyConstraint(Constraint):
-    """The set that every component's support contains; components lie along the last batch dimension."""
+class _OfOne(Constraint):
+    """Made of another constraint."""
 
     def __init__(self, base_constraint):
         self.base_constraint = base_constraint
@@ -119,6 +86,38 @@ class MixtureSameFamilyConstraint(Constraint):
     def event_dim(self):
         return self.base_constraint.event_dim
 
+
+class _IndependentConstraint(_OfOne):
+    """The last `reinterpreted_batch_ndims` batch dimensions of a set count as part of its elements."""
+
+    def __init__(self, base_constraint, reinterpreted_batch_ndims):
+        if not isinstance(base_constraint, Constraint):
+            raise AssertionError(
+                f"base_constraint must be a Constraint, got {type(base_constraint).__name__}"
+            )
+        super().__init__(base_constraint)
+        self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
+
+    @property
+    def event_dim(self):
+        return super().event_dim + self.reinterpreted_batch_ndims
+
+    def check(self, value):
+        result = self.base_constraint.check(value)
+        n = self.reinterpreted_batch_ndims
+        if result.dim() < n:
+            raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
+        return result.reshape(result.shape[: result.dim() - n] + (-1,)).all(-1)
+
+    def __repr__(self):
+        return (
+            f"{type(self).__name__[1:]}({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
+        )
+
+
+class MixtureSameFamilyConstraint(_OfOne):
+    """The set that every component's support contains; components lie along the last batch dimension."""
+
     def check(self, value):
         return self.base_constraint.check(value.unsqueeze(-1 - self.event_dim)).all(-1)
 
@@ -126,11 +125,19 @@ class MixtureSameFamilyConstraint(Constraint):
         return f"{type(self).__name__}({self.base_constraint!r})"
 
 
+def _is_bit(value):
+    return (value == 0) | (value == 1)
+
+
+def _is_whole(value):
+    return value % 1 == 0
+
+
 class _Boolean(Constraint):
     is_discrete = True
 
     def check(self, value):
-        return (value == 0) | (value == 1)
+        return _is_bit(value)
 
 
 class _OneHot(Constraint):
@@ -138,7 +145,7 @@ class _OneHot(Constraint):
     event_dim = 1
 
     def check(self, value):
-        return ((value == 0) | (value == 1)).all(-1) & value.sum(-1).eq(1)
+        return _is_bit(value).all(-1) & value.sum(-1).eq(1)
 
 
 class _Bounded(Constraint):
@@ -162,6 +169,11 @@ class _Lower(_Bounded):
         super().__init__(lower_bound)
 
 
+class _Both(_Bounded):
+    def __init__(self, lower_bound, upper_bound):
+        super().__init__(lower_bound, upper_bound)
+
+
 class _Upper(_Bounded):
     bounds = ("upper_bound",)
 
@@ -169,28 +181,25 @@ class _Upper(_Bounded):
         super().__init__(upper_bound)
 
 
-class _IntegerInterval(_Bounded):
+class _IntegerInterval(_Both):
     is_discrete = True
 
-    def __init__(self, lower_bound, upper_bound):
-        super().__init__(lower_bound, upper_bound)
-
     def check(self, value):
-        return (value % 1 == 0) & (self.lower_bound <= value) & (value <= self.upper_bound)
+        return _is_whole(value) & (self.lower_bound <= value) & (value <= self.upper_bound)
 
 
 class _IntegerLessThan(_Upper):
     is_discrete = True
 
     def check(self, value):
-        return (value % 1 == 0) & (value <= self.upper_bound)
+        return _is_whole(value) & (value <= self.upper_bound)
 
 
 class _IntegerGreaterThan(_Lower):
     is_discrete = True
 
     def check(self, value):
-        return (value % 1 == 0) & (value >= self.lower_bound)
+        return _is_whole(value) & (value >= self.lower_bound)
 
 
 class _Real(Constraint):
@@ -213,18 +222,12 @@ class _LessThan(_Upper):
         return value < self.upper_bound
 
 
-class _Interval(_Bounded):
-    def __init__(self, lower_bound, upper_bound):
-        super().__init__(lower_bound, upper_bound)
-
+class _Interval(_Both):
     def check(self, value):
         return (self.lower_bound <= value) & (value <= self.upper_bound)
 
 
-class _HalfOpenInterval(_Bounded):
-    def __init__(self, lower_bound, upper_bound):
-        super().__init__(lower_bound, upper_bound)
-
+class _HalfOpenInterval(_Both):
     def check(self, value):
         return (self.lower_bound <= value) & (value < self.upper_bound)
 
@@ -274,40 +277,34 @@ class _CorrCholesky(Constraint):
         return _LowerCholesky().check(value) & ((length - 1).abs() < tolerance).all(-1)
 
 
+def _is_symmetric(value):
+    return cygrad.isclose(value, value.mT, atol=1e-6).flatten(-2).all(-1)
+
+
 class _Square(Constraint):
     event_dim = 2
+    _also = ()  # tests of which each needs that all matrices passed the one before
 
     def check(self, value):
-        return cygrad.full(
-            value.shape[:-2],
-            value.shape[-2] == value.shape[-1],
-            dtype=cygrad.bool,
-            device=value.device,
-        )
+        *batch, rows, columns = value.shape
+        found = cygrad.full(batch, rows == columns, dtype=cygrad.bool, device=value.device)
+        for test in self._also:
+            if not found.all():
+                break
+            found = test(value)
+        return found
 
 
 class _Symmetric(_Square):
-    def check(self, value):
-        square = super().check(value)
-        if not square.all():
-            return square
-        return cygrad.isclose(value, value.mT, atol=1e-6).flatten(-2).all(-1)
+    _also = (_is_symmetric,)
 
 
 class _PositiveSemidefinite(_Symmetric):
-    def check(self, value):
-        symmetric = super().check(value)
-        if not symmetric.all():
-            return symmetric
-        return cygrad.linalg.eigvalsh(value).ge(0).all(-1)
+    _also = (_is_symmetric, lambda value: cygrad.linalg.eigvalsh(value).ge(0).all(-1))
 
 
 class _PositiveDefinite(_Symmetric):
-    def check(self, value):
-        symmetric = super().check(value)
-        if not symmetric.all():
-            return symmetric
-        return cygrad.linalg.cholesky_ex(value).info.eq(0)
+    _also = (_is_symmetric, lambda value: cygrad.linalg.cholesky_ex(value).info.eq(0))
 
 
 class _Sequence(Constraint):

@@ -31,8 +31,7 @@ class Dirichlet(ExponentialFamily):
         )
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         a = self.concentration
         return (
             cygrad.xlogy(a - 1.0, value).sum(-1)

@@ -68,12 +68,18 @@ class Distribution:
         """This distribution with its batch dimensions expanded to `batch_shape`."""
         if type(self) is Distribution or not self._own_parameters():
             raise NotImplementedError
-        new = self._get_checked_instance(self._expanding_class(), _instance)
+        new = self._expanded(self._expanding_class(), batch_shape, _instance)
+        self._expand_rest(new, new._batch_shape)
+        return new
+
+    def _expanded(self, cls, batch_shape, _instance, **attributes):
+        """An instance for `cls.expand`: with this batch shape, the expanded parameters, and these attributes."""
+        new = self._get_checked_instance(cls, _instance)
         batch_shape = Size(batch_shape)
         for name, event_dim in self._own_parameters():
             value = self.__dict__[name]
             new.__dict__[name] = value.expand(batch_shape + value.shape[value.dim() - event_dim :])
-        self._expand_rest(new, batch_shape)
+        new.__dict__.update(attributes)
         Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
@@ -174,6 +180,10 @@ class Distribution:
     def _extended_shape(self, sample_shape=EMPTY):
         """The shape of a sample."""
         return Size(tuple(sample_shape) + self._batch_shape + self._event_shape)
+
+    def _check_sample(self, value):
+        if self._validate_args:
+            self._validate_sample(value)
 
     def _validate_sample(self, value):
         if not isinstance(value, Tensor):

@@ -45,8 +45,7 @@ class FisherSnedecor(Distribution):
         return (above / below.clamp(min=tiny)).clamp(min=tiny)
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         a, b, ratio = self.df1 / 2, self.df2 / 2, self.df1 / self.df2
         beta = cygrad.lgamma(a) + cygrad.lgamma(b) - cygrad.lgamma(a + b)
         return (

@@ -45,8 +45,7 @@ class Gamma(ExponentialFamily):
 
     def log_prob(self, value):
         value = cygrad.as_tensor(value, dtype=self.rate.dtype, device=self.rate.device)
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         a = self.concentration
         return (
             cygrad.xlogy(a, self.rate)
@@ -56,8 +55,7 @@ class Gamma(ExponentialFamily):
         )
 
     def cdf(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         return cygrad.special.gammainc(self.concentration, self.rate * value)
 
     def entropy(self):

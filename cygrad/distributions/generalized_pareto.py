@@ -50,8 +50,7 @@ class GeneralizedPareto(Distribution):
         return cygrad.where(zero, -z, -cygrad.log1p(c * z) / c)
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         zero, c = self._shape()
         z = self._z(value)
         kernel = cygrad.where(zero, -z, -(1 / c + 1) * cygrad.log1p(c * z))
@@ -61,8 +60,7 @@ class GeneralizedPareto(Distribution):
         return cygrad.log1p(-cygrad.exp(self.log_survival_function(value)))
 
     def cdf(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         return 1 - cygrad.exp(self.log_survival_function(value))
 
     def icdf(self, value):

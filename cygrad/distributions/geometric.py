@@ -49,8 +49,7 @@ class Geometric(ProbsOrLogits, Distribution):
             return (u.log() / (-self.probs).log1p()).floor()
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         value, probs = broadcast_all(value, self.probs)
         # 0 log 0 = 0, without a gradient of its own
         failing = probs.masked_fill((probs == 1) & (value == 0), 0)

@@ -1,6 +1,5 @@
 """Batch dimensions as part of the event."""
 
-from .._core import Size
 from . import constraints
 from .distribution import EMPTY, Distribution
 from .utils import sum_rightmost
@@ -26,15 +25,11 @@ class Independent(Distribution):
         super().__init__(shape[:cut], shape[cut:], validate_args=validate_args)
 
     def expand(self, batch_shape, _instance=None):
-        new = self._get_checked_instance(Independent, _instance)
-        batch_shape = Size(batch_shape)
-        new.base_dist = self.base_dist.expand(
-            batch_shape + self.event_shape[: self.reinterpreted_batch_ndims]
+        n = self.reinterpreted_batch_ndims
+        base = self.base_dist.expand((*batch_shape, *self.event_shape[:n]))
+        return self._expanded(
+            Independent, batch_shape, _instance, base_dist=base, reinterpreted_batch_ndims=n
         )
-        new.reinterpreted_batch_ndims = self.reinterpreted_batch_ndims
-        Distribution.__init__(new, batch_shape, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
     @property
     def has_rsample(self):

@@ -137,7 +137,7 @@ def _beta(p, q):
 
 @register_kl(Binomial, Binomial)
 def _binomial(p, q):
-    if (p.total_count < q.total_count).any():
+    if p.total_count.lt(q.total_count).any():
         raise NotImplementedError(
             "KL between Binomials where q.total_count > p.total_count is not implemented"
         )
@@ -370,8 +370,10 @@ def _to_exponential(p, q):
     return p.mean * q.rate - q.rate.log()
 
 
-def _log_normalizer_of_gamma(q):
-    return q.concentration.lgamma() - q.concentration * q.rate.log()
+def _to_gamma(p, q, log_mean, mean=None):
+    log_normalizer = q.concentration.lgamma() - q.concentration * q.rate.log()
+    mean = p.mean if mean is None else mean
+    return log_normalizer - (q.concentration - 1) * log_mean + q.rate * mean
 
 
 @register_kl(Beta, ContinuousBernoulli)
@@ -379,40 +381,19 @@ def _beta_continuous_bernoulli(p, q):
     return -p.entropy() - p.mean * q.logits - cygrad.log1p(-q.probs) - q._log_norm()
 
 
-@register_kl(Beta, Pareto)
-@register_kl(ContinuousBernoulli, Pareto)
-@register_kl(Exponential, Beta)
-@register_kl(Exponential, ContinuousBernoulli)
-@register_kl(Exponential, Pareto)
-@register_kl(Exponential, Uniform)
-@register_kl(Gamma, Beta)
-@register_kl(Gamma, ContinuousBernoulli)
-@register_kl(Gamma, Pareto)
-@register_kl(Gamma, Uniform)
-@register_kl(Gumbel, Beta)
-@register_kl(Gumbel, ContinuousBernoulli)
-@register_kl(Gumbel, Exponential)
-@register_kl(Gumbel, Gamma)
-@register_kl(Gumbel, Pareto)
-@register_kl(Gumbel, Uniform)
-@register_kl(Laplace, Beta)
-@register_kl(Laplace, ContinuousBernoulli)
-@register_kl(Laplace, Exponential)
-@register_kl(Laplace, Gamma)
-@register_kl(Laplace, Pareto)
-@register_kl(Laplace, Uniform)
-@register_kl(Normal, Beta)
-@register_kl(Normal, ContinuousBernoulli)
-@register_kl(Normal, Exponential)
-@register_kl(Normal, Gamma)
-@register_kl(Normal, Pareto)
-@register_kl(Normal, Uniform)
-@register_kl(Pareto, Beta)
-@register_kl(Pareto, ContinuousBernoulli)
-@register_kl(Pareto, Uniform)
 def _infinite(p, q):
-    """p reaches beyond the support of q."""
     return _infinite_like(p.mean)
+
+
+_REAL = (Gumbel, Laplace, Normal)
+_POSITIVE = (Exponential, Gamma)
+for _q, _reach_beyond in {
+    **dict.fromkeys((Beta, ContinuousBernoulli, Uniform), (*_POSITIVE, *_REAL, Pareto)),
+    **dict.fromkeys(_POSITIVE, _REAL),
+    Pareto: (Beta, ContinuousBernoulli, *_POSITIVE, *_REAL),
+}.items():
+    for _p in _reach_beyond:
+        register_kl(_p, _q)(_infinite)
 
 
 @register_kl(Beta, Exponential)
@@ -425,12 +406,7 @@ def _any_exponential(p, q):
 @register_kl(Beta, Gamma)
 def _beta_gamma(p, q):
     log_mean = p.concentration1.digamma() - (p.concentration1 + p.concentration0).digamma()
-    return (
-        -p.entropy()
-        + _log_normalizer_of_gamma(q)
-        - (q.concentration - 1) * log_mean
-        + q.rate * p.mean
-    )
+    return -p.entropy() + _to_gamma(p, q, log_mean)
 
 
 @register_kl(Beta, Normal)
@@ -460,12 +436,7 @@ def _continuous_bernoulli_uniform(p, q):
 @register_kl(Exponential, Gamma)
 def _exponential_gamma(p, q):
     log_mean = -euler_constant - p.rate.log()
-    return (
-        -p.entropy()
-        + _log_normalizer_of_gamma(q)
-        - (q.concentration - 1) * log_mean
-        + q.rate / p.rate
-    )
+    return -p.entropy() + _to_gamma(p, q, log_mean)
 
 
 @register_kl(Exponential, Gumbel)
@@ -506,13 +477,7 @@ def _pareto_exponential(p, q):
 @register_kl(Pareto, Gamma)
 def _pareto_gamma(p, q):
     log_mean = p.scale.log() + p.alpha.reciprocal()
-    mean = p.scale * p.alpha / (p.alpha - 1)
-    kl = (
-        -p.entropy()
-        + _log_normalizer_of_gamma(q)
-        - (q.concentration - 1) * log_mean
-        + q.rate * mean
-    )
+    kl = -p.entropy() + _to_gamma(p, q, log_mean, p.scale * p.alpha / (p.alpha - 1))
     return kl.masked_fill(p.alpha <= 1, math.inf)
 
 
@@ -564,12 +529,7 @@ def _uniform_exponential(p, q):
 
 @register_kl(Uniform, Gamma)
 def _uniform_gamma(p, q):
-    kl = (
-        -p.entropy()
-        + _log_normalizer_of_gamma(q)
-        - (q.concentration - 1) * _x_log_x_mean(p)
-        + q.rate * p.mean
-    )
+    kl = -p.entropy() + _to_gamma(p, q, _x_log_x_mean(p))
     return kl.masked_fill(p.low < q.support.lower_bound, math.inf)
 
 

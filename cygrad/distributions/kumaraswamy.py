@@ -14,10 +14,7 @@ __all__ = ["Kumaraswamy"]
 class Kumaraswamy(TransformedDistribution):
     """Distribution function 1 - (1 - x^a)^b on [0, 1], a = `concentration1`, b = `concentration0`."""
 
-    arg_constraints = {
-        "concentration1": constraints.positive,
-        "concentration0": constraints.positive,
-    }
+    arg_constraints = dict.fromkeys(("concentration1", "concentration0"), constraints.positive)
     support = constraints.unit_interval
     has_rsample = True
 
@@ -25,12 +22,10 @@ class Kumaraswamy(TransformedDistribution):
         self.concentration1, self.concentration0 = broadcast_all(concentration1, concentration0)
         zeros = cygrad.zeros_like(self.concentration0)
         base = Uniform(zeros, zeros + 1, validate_args=validate_args)
-        transforms = [
-            PowerTransform(exponent=self.concentration0.reciprocal()),
-            AffineTransform(loc=1.0, scale=-1.0),
-            PowerTransform(exponent=self.concentration1.reciprocal()),
-        ]
-        super().__init__(base, transforms, validate_args=validate_args)
+        root_b, root_a = (
+            PowerTransform(c.reciprocal()) for c in (self.concentration0, self.concentration1)
+        )
+        super().__init__(base, [root_b, AffineTransform(1.0, -1.0), root_a], validate_args)
 
     def _moment(self, n):
         """b B(1 + n / a, b)"""

@@ -42,13 +42,11 @@ class Laplace(Distribution):
         return self.loc - self.scale * u.sign() * cygrad.log1p(-u.abs())
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         return -cygrad.log(2 * self.scale) - cygrad.abs(value - self.loc) / self.scale
 
     def cdf(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         z = value - self.loc
         return 0.5 - 0.5 * z.sign() * cygrad.expm1(-z.abs() / self.scale)
 

@@ -58,8 +58,7 @@ class LKJCholesky(Distribution):
             return w + diagonal.diag_embed()
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         # The densities of Theorem 5 of the paper, and the Jacobian of the Cholesky factorisation.
         diagonal = value.diagonal(dim1=-1, dim2=-2)[..., 1:]
         order = cygrad.arange(2, self.dim + 1, device=self.concentration.device)

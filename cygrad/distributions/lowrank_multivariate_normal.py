@@ -118,8 +118,7 @@ class LowRankMultivariateNormal(Distribution):
         return 2 * half_log_det(self._capacitance_tril) + self._diag.log().sum(-1)
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         n = self._event_shape[0]
         square = self._mahalanobis(value - self.loc)
         return -0.5 * (n * math.log(2 * math.pi) + self._log_det() + square)

@@ -2,7 +2,6 @@
 
 import cygrad
 
-from .._core import Size
 from ..autograd.grad_mode import no_grad
 from . import constraints
 from .categorical import Categorical
@@ -50,16 +49,15 @@ class MixtureSameFamily(Distribution):
         super().__init__(component_batch, event_shape, validate_args=validate_args)
 
     def expand(self, batch_shape, _instance=None):
-        new = self._get_checked_instance(MixtureSameFamily, _instance)
-        batch_shape = Size(batch_shape)
-        new._component_distribution = self._component_distribution.expand(
-            batch_shape + (self._num_component,)
+        n = self._num_component
+        return self._expanded(
+            MixtureSameFamily,
+            batch_shape,
+            _instance,
+            _component_distribution=self._component_distribution.expand((*batch_shape, n)),
+            _mixture_distribution=self._mixture_distribution.expand(batch_shape),
+            _num_component=n,
         )
-        new._mixture_distribution = self._mixture_distribution.expand(batch_shape)
-        new._num_component = self._num_component
-        Distribution.__init__(new, batch_shape, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
 
     @constraints.dependent_property
     def support(self):
@@ -99,8 +97,7 @@ class MixtureSameFamily(Distribution):
         return (found * self.mixture_distribution.probs).sum(-1)
 
     def log_prob(self, x):
-        if self._validate_args:
-            self._validate_sample(x)
+        self._check_sample(x)
         found = self.component_distribution.log_prob(x.unsqueeze(self._axis()))
         weights = cygrad.log_softmax(self.mixture_distribution.logits, dim=-1)
         return cygrad.logsumexp(found + weights, dim=-1)

@@ -4,6 +4,7 @@ import cygrad
 
 from ..autograd.grad_mode import no_grad
 from . import constraints
+from ._probs_logits import OfCategorical
 from .binomial import Binomial
 from .categorical import Categorical
 from .distribution import EMPTY, Distribution
@@ -11,7 +12,7 @@ from .distribution import EMPTY, Distribution
 __all__ = ["Multinomial"]
 
 
-class Multinomial(Distribution):
+class Multinomial(OfCategorical, Distribution):
     """How often each of K categories comes up in `total_count` draws."""
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
@@ -29,29 +30,18 @@ class Multinomial(Distribution):
         )
 
     def expand(self, batch_shape, _instance=None):
-        new = self._get_checked_instance(Multinomial, _instance)
-        new.total_count = self.total_count
-        new._categorical = self._categorical.expand(batch_shape)
-        new._binomial = self._binomial.expand(tuple(batch_shape) + self.event_shape)
-        Distribution.__init__(new, batch_shape, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        return self._expanded(
+            Multinomial,
+            batch_shape,
+            _instance,
+            total_count=self.total_count,
+            _categorical=self._categorical.expand(batch_shape),
+            _binomial=self._binomial.expand((*batch_shape, *self.event_shape)),
+        )
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self):
         return constraints.multinomial(self.total_count)
-
-    @property
-    def probs(self):
-        return self._categorical.probs
-
-    @property
-    def logits(self):
-        return self._categorical.logits
-
-    @property
-    def param_shape(self):
-        return self._categorical.param_shape
 
     @property
     def mean(self):
@@ -79,8 +69,7 @@ class Multinomial(Distribution):
         return n * self._categorical.entropy() - cygrad.lgamma(n + 1) + weights.sum(0).sum(-1)
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         logits, value = cygrad.broadcast_tensors(self.logits, value)
         logits = logits.masked_fill((value == 0) & (logits == -cygrad.inf), 0)  # 0 log 0 = 0
         factorials = cygrad.lgamma(value.sum(-1) + 1) - cygrad.lgamma(value + 1).sum(-1)

@@ -5,7 +5,7 @@ import math
 import cygrad
 
 from . import constraints
-from ._matrices import ByFactor, factor_of_inverse, half_log_det, mahalanobis, times
+from ._matrices import FACTORS, ByFactor, half_log_det, mahalanobis, times
 from .distribution import EMPTY, Distribution
 from .utils import standard_normal
 
@@ -18,12 +18,7 @@ class MultivariateNormal(ByFactor, Distribution):
     The factor is what computes; the other matrices are made at their first use.
     """
 
-    arg_constraints = {
-        "loc": constraints.real_vector,
-        "covariance_matrix": constraints.positive_definite,
-        "precision_matrix": constraints.positive_definite,
-        "scale_tril": constraints.lower_cholesky,
-    }
+    arg_constraints = {"loc": constraints.real_vector, **ByFactor.matrix_constraints}
     support = constraints.real_vector
     has_rsample = True
 
@@ -37,17 +32,7 @@ class MultivariateNormal(ByFactor, Distribution):
     ):
         if loc.dim() < 1:
             raise ValueError("loc must be at least one-dimensional.")
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {name: x for name, x in given.items() if x is not None}
-        if len(given) != 1:
-            raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
-            )
-        ((name, matrix),) = given.items()
+        name, matrix = self._given(ValueError, covariance_matrix, precision_matrix, scale_tril)
         if matrix.dim() < 2:
             said = "scale_tril matrix" if name == "scale_tril" else name
             raise ValueError(
@@ -57,12 +42,7 @@ class MultivariateNormal(ByFactor, Distribution):
         setattr(self, name, matrix.expand(batch_shape + matrix.shape[-2:]))
         self.loc = loc.expand(batch_shape + loc.shape[-1:])
         super().__init__(batch_shape, self.loc.shape[-1:], validate_args=validate_args)
-        if name == "scale_tril":
-            self._factor = scale_tril
-        elif name == "covariance_matrix":
-            self._factor = cygrad.linalg.cholesky(covariance_matrix)
-        else:
-            self._factor = factor_of_inverse(precision_matrix)
+        self._factor = FACTORS[name](matrix)
 
     def _full(self, matrix):
         return matrix.expand(self._batch_shape + self._event_shape + self._event_shape)
@@ -84,8 +64,7 @@ class MultivariateNormal(ByFactor, Distribution):
         return self.loc + times(self._factor, noise)
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         square = mahalanobis(self._factor, value - self.loc)
         return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + square) - half_log_det(
             self._factor

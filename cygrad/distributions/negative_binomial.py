@@ -49,8 +49,7 @@ class NegativeBinomial(ProbsOrLogits, Distribution):
             return cygrad.poisson(self._gamma.sample(sample_shape))
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         n = self.total_count
         kernel = n * logsigmoid(-self.logits) + value * logsigmoid(self.logits)
         choose = cygrad.lgamma(n + value) - cygrad.lgamma(1.0 + value) - cygrad.lgamma(n)

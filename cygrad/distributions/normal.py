@@ -51,8 +51,7 @@ class Normal(ExponentialFamily):
         return self.loc + standard_normal(shape, self.loc.dtype, self.loc.device) * self.scale
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         return (
             -((value - self.loc) ** 2) / (2 * self.variance)
             - self.scale.log()
@@ -60,8 +59,7 @@ class Normal(ExponentialFamily):
         )
 
     def cdf(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         return 0.5 * (1 + cygrad.erf((value - self.loc) * self.scale.reciprocal() / math.sqrt(2)))
 
     def icdf(self, value):

@@ -5,13 +5,14 @@ import cygrad
 from ..autograd.grad_mode import no_grad
 from ..nn.functional import one_hot
 from . import constraints
+from ._probs_logits import OfCategorical, read_from
 from .categorical import Categorical
 from .distribution import EMPTY, Distribution
 
 __all__ = ["OneHotCategorical", "OneHotCategoricalStraightThrough"]
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OfCategorical, Distribution):
     """A `Categorical` whose values are one-hot vectors of its parameters' dtype."""
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
@@ -27,27 +28,11 @@ class OneHotCategorical(Distribution):
         )
 
     def expand(self, batch_shape, _instance=None):
-        new = self._get_checked_instance(self._expanding_class(), _instance)
-        new._categorical = self._categorical.expand(batch_shape)
-        Distribution.__init__(new, batch_shape, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        categorical = self._categorical.expand(batch_shape)
+        cls = self._expanding_class()
+        return self._expanded(cls, batch_shape, _instance, _categorical=categorical)
 
-    @property
-    def _param(self):
-        return self._categorical._param
-
-    @property
-    def probs(self):
-        return self._categorical.probs
-
-    @property
-    def logits(self):
-        return self._categorical.logits
-
-    @property
-    def mean(self):
-        return self._categorical.probs
+    (mean,) = read_from("_categorical", "probs")
 
     @property
     def mode(self):
@@ -57,18 +42,13 @@ class OneHotCategorical(Distribution):
     def variance(self):
         return self._categorical.probs * (1 - self._categorical.probs)
 
-    @property
-    def param_shape(self):
-        return self._categorical.param_shape
-
     def sample(self, sample_shape=EMPTY):
         with no_grad():
             indices = self._categorical.sample(sample_shape)
             return one_hot(indices, self.event_shape[-1]).to(self.probs.dtype)
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         return self._categorical.log_prob(value.max(-1)[1])
 
     def entropy(self):

@@ -3,7 +3,7 @@
 import cygrad
 
 from . import constraints
-from ._probs_logits import ProbsOrLogits
+from ._probs_logits import ProbsOrLogits, read_from
 from .distribution import EMPTY, Distribution
 from .transformed_distribution import TransformedDistribution
 from .transforms import SigmoidTransform
@@ -36,8 +36,7 @@ class LogitRelaxedBernoulli(ProbsOrLogits, Distribution):
         return (u.log() - (-u).log1p() + probs.log() - (-probs).log1p()) / self.temperature
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         logits, value = broadcast_all(self.logits, value)
         diff = logits - value.mul(self.temperature)
         return cygrad.as_tensor(self.temperature).log() + diff - 2 * diff.exp().log1p()
@@ -54,14 +53,4 @@ class RelaxedBernoulli(TransformedDistribution):
         base = LogitRelaxedBernoulli(temperature, probs, logits)
         super().__init__(base, SigmoidTransform(), validate_args=validate_args)
 
-    @property
-    def temperature(self):
-        return self.base_dist.temperature
-
-    @property
-    def logits(self):
-        return self.base_dist.logits
-
-    @property
-    def probs(self):
-        return self.base_dist.probs
+    temperature, logits, probs = read_from("base_dist", "temperature", "logits", "probs")

@@ -5,6 +5,7 @@ import math
 import cygrad
 
 from . import constraints
+from ._probs_logits import OfCategorical, read_from
 from .categorical import Categorical
 from .distribution import EMPTY, Distribution
 from .transformed_distribution import TransformedDistribution
@@ -14,7 +15,7 @@ from .utils import broadcast_all, clamp_probs
 __all__ = ["ExpRelaxedCategorical", "RelaxedOneHotCategorical"]
 
 
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(OfCategorical, Distribution):
     """The logarithms of `RelaxedOneHotCategorical` (Maddison, Mnih and Teh 2017)."""
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
@@ -28,24 +29,13 @@ class ExpRelaxedCategorical(Distribution):
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
 
     def expand(self, batch_shape, _instance=None):
-        new = self._get_checked_instance(ExpRelaxedCategorical, _instance)
-        new.temperature = self.temperature
-        new._categorical = self._categorical.expand(batch_shape)
-        Distribution.__init__(new, batch_shape, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
-
-    @property
-    def param_shape(self):
-        return self._categorical.param_shape
-
-    @property
-    def logits(self):
-        return self._categorical.logits
-
-    @property
-    def probs(self):
-        return self._categorical.probs
+        return self._expanded(
+            ExpRelaxedCategorical,
+            batch_shape,
+            _instance,
+            temperature=self.temperature,
+            _categorical=self._categorical.expand(batch_shape),
+        )
 
     def rsample(self, sample_shape=EMPTY):
         shape = self._extended_shape(sample_shape)
@@ -54,8 +44,7 @@ class ExpRelaxedCategorical(Distribution):
         return scores - scores.logsumexp(dim=-1, keepdim=True)
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         k = self.event_shape[-1]
         logits, value = broadcast_all(self.logits, value)
         scale = math.lgamma(k) + (k - 1) * cygrad.as_tensor(self.temperature).log()
@@ -74,14 +63,4 @@ class RelaxedOneHotCategorical(TransformedDistribution):
         base = ExpRelaxedCategorical(temperature, probs, logits, validate_args=validate_args)
         super().__init__(base, ExpTransform(), validate_args=validate_args)
 
-    @property
-    def temperature(self):
-        return self.base_dist.temperature
-
-    @property
-    def logits(self):
-        return self.base_dist.logits
-
-    @property
-    def probs(self):
-        return self.base_dist.probs
+    temperature, logits, probs = read_from("base_dist", "temperature", "logits", "probs")

@@ -46,8 +46,7 @@ class StudentT(Distribution):
         return self.loc + self.scale * (x * cygrad.rsqrt(z / self.df))
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         y, df = (value - self.loc) / self.scale, self.df
         normalizer = (
             self.scale.log()

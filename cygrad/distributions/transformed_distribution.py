@@ -45,20 +45,17 @@ class TransformedDistribution(Distribution):
         super().__init__(shape[:cut], shape[cut:], validate_args=validate_args)
 
     def expand(self, batch_shape, _instance=None):
-        new = self._get_checked_instance(self._expanding_class(), _instance)
-        new.transforms = self.transforms
         shape = Size(batch_shape) + self.event_shape
         for t in reversed(self.transforms):
             shape = t.inverse_shape(shape)
-        new.base_dist = self.base_dist.expand(shape[: len(shape) - len(self.base_dist.event_shape)])
-        for name, event_dim in self._own_parameters():
-            value = self.__dict__[name]
-            new.__dict__[name] = value.expand(
-                Size(batch_shape) + value.shape[value.dim() - event_dim :]
-            )
-        Distribution.__init__(new, batch_shape, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
+        base = self.base_dist.expand(shape[: len(shape) - len(self.base_dist.event_shape)])
+        return self._expanded(
+            self._expanding_class(),
+            batch_shape,
+            _instance,
+            base_dist=base,
+            transforms=self.transforms,
+        )
 
     @constraints.dependent_property(is_discrete=False)
     def support(self):
@@ -85,8 +82,7 @@ class TransformedDistribution(Distribution):
         return self._forward(self.base_dist.rsample(sample_shape))
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         event_dim, y, correction = len(self.event_shape), value, 0.0
         for t in reversed(self.transforms):
             x = t.inv(y)

@@ -9,7 +9,14 @@ import cygrad
 from .._core import Size, Tensor
 from ..nn import functional as F
 from . import constraints
-from ._transform import ComposeTransform, IndependentTransform, Transform, identity_transform
+from ._transform import (
+    ComposeTransform,
+    IndependentTransform,
+    Transform,
+    cached,
+    identity_transform,
+    need_dims,
+)
 from .utils import broadcast_all, sum_rightmost, tril_matrix_to_vec, vec_to_tril_matrix
 
 __all__ = [
@@ -28,9 +35,9 @@ class ReshapeTransform(Transform):
 
     def __init__(self, in_shape, out_shape, cache_size=0):
         self.in_shape, self.out_shape = Size(in_shape), Size(out_shape)
+        super().__init__(cache_size)
         if self.in_shape.numel() != self.out_shape.numel():
             raise ValueError("in_shape, out_shape have different numbers of elements")
-        super().__init__(cache_size=cache_size)
 
     @constraints.dependent_property
     def domain(self):
@@ -40,9 +47,7 @@ class ReshapeTransform(Transform):
     def codomain(self):
         return constraints.independent(constraints.real, len(self.out_shape))
 
-    def with_cache(self, cache_size=1):
-        if self._cache_size == cache_size:
-            return self
+    def _remade(self, cache_size):
         return ReshapeTransform(self.in_shape, self.out_shape, cache_size)
 
     def _call(self, x):
@@ -56,9 +61,8 @@ class ReshapeTransform(Transform):
 
     @staticmethod
     def _reshaped(shape, old, new):
+        need_dims(len(shape), len(old))
         cut = len(shape) - len(old)
-        if cut < 0:
-            raise ValueError("Too few dimensions on input")
         if tuple(shape[cut:]) != tuple(old):
             raise ValueError(f"Shape mismatch: expected {shape[cut:]} but got {old}")
         return shape[:cut] + new
@@ -105,8 +109,8 @@ class PowerTransform(Transform):
         super().__init__(cache_size=cache_size)
         (self.exponent,) = broadcast_all(exponent)
 
-    def with_cache(self, cache_size=1):
-        return self if self._cache_size == cache_size else PowerTransform(self.exponent, cache_size)
+    def _remade(self, cache_size):
+        return PowerTransform(self.exponent, cache_size)
 
     @property
     def sign(self):
@@ -224,9 +228,7 @@ class AffineTransform(Transform):
     def codomain(self):
         return self._real()
 
-    def with_cache(self, cache_size=1):
-        if self._cache_size == cache_size:
-            return self
+    def _remade(self, cache_size):
         return AffineTransform(self.loc, self.scale, self.event_dim, cache_size)
 
     def __eq__(self, other):
@@ -308,8 +310,7 @@ class CorrCholeskyTransform(Transform):
         return stick + tanh
 
     def forward_shape(self, shape):
-        if len(shape) < 1:
-            raise ValueError("Too few dimensions on input")
+        need_dims(len(shape), 1)
         k = shape[-1]
         n = round((0.25 + 2 * k) ** 0.5 + 0.5)
         if n * (n - 1) // 2 != k:
@@ -317,11 +318,10 @@ class CorrCholeskyTransform(Transform):
         return shape[:-1] + (n, n)
 
     def inverse_shape(self, shape):
-        if len(shape) < 2:
-            raise ValueError("Too few dimensions on input")
-        if shape[-2] != shape[-1]:
+        need_dims(len(shape), 2)
+        rows, n = shape[-2:]
+        if rows != n:
             raise ValueError("Input is not square")
-        n = shape[-1]
         return shape[:-2] + (n * (n - 1) // 2,)
 
 
@@ -337,8 +337,7 @@ class SoftmaxTransform(_Plain):
         return y.log()
 
     def forward_shape(self, shape):
-        if len(shape) < 1:
-            raise ValueError("Too few dimensions on input")
+        need_dims(len(shape), 1)
         return shape
 
     inverse_shape = forward_shape
@@ -371,15 +370,16 @@ class StickBreakingTransform(_Plain):
         x = x - self._offset(x)
         return (F.logsigmoid(x) - x + y[..., :-1].log()).sum(-1)
 
+    @staticmethod
+    def _resized(shape, more):
+        need_dims(len(shape), 1)
+        return shape[:-1] + (shape[-1] + more,)
+
     def forward_shape(self, shape):
-        if len(shape) < 1:
-            raise ValueError("Too few dimensions on input")
-        return shape[:-1] + (shape[-1] + 1,)
+        return self._resized(shape, 1)
 
     def inverse_shape(self, shape):
-        if len(shape) < 1:
-            raise ValueError("Too few dimensions on input")
-        return shape[:-1] + (shape[-1] - 1,)
+        return self._resized(shape, -1)
 
 
 class LowerCholeskyTransform(_Plain):
@@ -387,11 +387,15 @@ class LowerCholeskyTransform(_Plain):
 
     domain, codomain = constraints.independent(constraints.real, 2), constraints.lower_cholesky
 
+    @staticmethod
+    def _on_diagonal(function, matrix):
+        return matrix.tril(-1) + function(matrix.diagonal(dim1=-2, dim2=-1)).diag_embed()
+
     def _call(self, x):
-        return x.tril(-1) + x.diagonal(dim1=-2, dim2=-1).exp().diag_embed()
+        return self._on_diagonal(cygrad.exp, x)
 
     def _inverse(self, y):
-        return y.tril(-1) + y.diagonal(dim1=-2, dim2=-1).log().diag_embed()
+        return self._on_diagonal(cygrad.log, y)
 
 
 class PositiveDefiniteTransform(_Plain):
@@ -408,18 +412,47 @@ class PositiveDefiniteTransform(_Plain):
 
 
 class _Sequence(Transform):
-    """Several transforms for parts of a value along `dim`."""
+    """Several transforms for parts of a value along `dim`.
+
+    A subclass says how many entries `dim` has (and what its message calls that), how a value is taken apart and put
+    together, and of which constraint the parts' ones make its own.
+    """
 
     def __init__(self, tseq, dim, cache_size):
         if not all(isinstance(t, Transform) for t in tseq):
             raise AssertionError("All elements of tseq must be Transform instances")
-        super().__init__(cache_size=cache_size)
-        self.transforms = [t.with_cache(cache_size) for t in tseq] if cache_size else list(tseq)
+        super().__init__(cache_size)
+        self.transforms = cached(list(tseq), cache_size)
         self.dim = dim
 
     @property
     def bijective(self):
         return all(t.bijective for t in self.transforms)
+
+    def _mapped(self, transforms, x):
+        if not -x.dim() <= self.dim < x.dim():
+            raise AssertionError(
+                f"dim {self.dim} out of range for tensor with {x.dim()} dimensions"
+            )
+        found, (name, expected) = x.shape[self.dim], self._size()
+        if found != expected:
+            raise AssertionError(f"x.size({self.dim}) = {found} must equal {name} {expected}")
+        parts = [t(p) for t, p in zip(transforms, self._parts(x), strict=True)]
+        return self._joined(parts, self.dim)
+
+    def _call(self, x):
+        return self._mapped(self.transforms, x)
+
+    def _inverse(self, y):
+        return self._mapped([t.inv for t in self.transforms], y)
+
+    @constraints.dependent_property
+    def domain(self):
+        return self._constraint([t.domain for t in self.transforms])
+
+    @constraints.dependent_property
+    def codomain(self):
+        return self._constraint([t.codomain for t in self.transforms])
 
 
 class CatTransform(_Sequence):
@@ -441,50 +474,28 @@ class CatTransform(_Sequence):
     def length(self):
         return sum(self.lengths)
 
-    def with_cache(self, cache_size=1):
-        if self._cache_size == cache_size:
-            return self
+    _joined = staticmethod(cygrad.cat)
+
+    def _remade(self, cache_size):
         return CatTransform(self.transforms, self.dim, self.lengths, cache_size)
 
-    def _mapped(self, transforms, x):
-        if not -x.dim() <= self.dim < x.dim():
-            raise AssertionError(
-                f"dim {self.dim} out of range for tensor with {x.dim()} dimensions"
-            )
-        if x.shape[self.dim] != self.length:
-            raise AssertionError(
-                f"x.size({self.dim})={x.shape[self.dim]} must equal length={self.length}"
-            )
-        parts = x.split(self.lengths, self.dim)
-        return cygrad.cat([t(p) for t, p in zip(transforms, parts, strict=True)], dim=self.dim)
+    def _size(self):
+        return "length", self.length
 
-    def _call(self, x):
-        return self._mapped(self.transforms, x)
+    def _parts(self, x):
+        return x.split(self.lengths, self.dim)
 
-    def _inverse(self, y):
-        return self._mapped([t.inv for t in self.transforms], y)
+    def _constraint(self, parts):
+        return constraints.cat(parts, self.dim, self.lengths)
 
     def log_abs_det_jacobian(self, x, y):
         pieces = []
-        for t, a, b in zip(
-            self.transforms,
-            x.split(self.lengths, self.dim),
-            y.split(self.lengths, self.dim),
-            strict=True,
-        ):
+        for t, a, b in zip(self.transforms, self._parts(x), self._parts(y), strict=True):
             found = t.log_abs_det_jacobian(a, b)
             pieces.append(sum_rightmost(found, self.event_dim - t.event_dim))
         dim = self.dim if self.dim < 0 else self.dim - x.dim()
         dim += self.event_dim
         return cygrad.cat(pieces, dim) if dim < 0 else functools.reduce(operator.add, pieces)
-
-    @constraints.dependent_property
-    def domain(self):
-        return constraints.cat([t.domain for t in self.transforms], self.dim, self.lengths)
-
-    @constraints.dependent_property
-    def codomain(self):
-        return constraints.cat([t.codomain for t in self.transforms], self.dim, self.lengths)
 
 
 class StackTransform(_Sequence):
@@ -493,41 +504,23 @@ class StackTransform(_Sequence):
     def __init__(self, tseq, dim=0, cache_size=0):
         super().__init__(tseq, dim, cache_size)
 
-    def with_cache(self, cache_size=1):
-        if self._cache_size == cache_size:
-            return self
+    _joined = staticmethod(cygrad.stack)
+
+    def _remade(self, cache_size):
         return StackTransform(self.transforms, self.dim, cache_size)
 
-    def _mapped(self, transforms, x):
-        if not -x.dim() <= self.dim < x.dim():
-            raise AssertionError(
-                f"dim {self.dim} out of range for tensor with {x.dim()} dimensions"
-            )
-        if x.shape[self.dim] != len(self.transforms):
-            raise AssertionError(
-                f"x.size({self.dim})={x.shape[self.dim]} must equal len(transforms)={len(self.transforms)}"
-            )
-        return cygrad.stack(
-            [t(p) for t, p in zip(transforms, x.unbind(self.dim), strict=True)], self.dim
-        )
+    def _size(self):
+        return "len(transforms)", len(self.transforms)
 
-    def _call(self, x):
-        return self._mapped(self.transforms, x)
+    def _parts(self, x):
+        return x.unbind(self.dim)
 
-    def _inverse(self, y):
-        return self._mapped([t.inv for t in self.transforms], y)
+    def _constraint(self, parts):
+        return constraints.stack(parts, self.dim)
 
     def log_abs_det_jacobian(self, x, y):
-        pairs = zip(self.transforms, x.unbind(self.dim), y.unbind(self.dim), strict=True)
+        pairs = zip(self.transforms, self._parts(x), self._parts(y), strict=True)
         return cygrad.stack([t.log_abs_det_jacobian(a, b) for t, a, b in pairs], dim=self.dim)
-
-    @constraints.dependent_property
-    def domain(self):
-        return constraints.stack([t.domain for t in self.transforms], self.dim)
-
-    @constraints.dependent_property
-    def codomain(self):
-        return constraints.stack([t.codomain for t in self.transforms], self.dim)
 
 
 class CumulativeDistributionTransform(Transform):
@@ -544,9 +537,7 @@ class CumulativeDistributionTransform(Transform):
     def domain(self):
         return self.distribution.support
 
-    def with_cache(self, cache_size=1):
-        if self._cache_size == cache_size:
-            return self
+    def _remade(self, cache_size):
         return CumulativeDistributionTransform(self.distribution, cache_size)
 
     def _call(self, x):

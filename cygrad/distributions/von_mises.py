@@ -24,8 +24,7 @@ class VonMises(Distribution):
         super().__init__(self.loc.shape, validate_args=validate_args)
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         k = self.concentration
         bessel = cygrad.log(cygrad.special.i0e(k)) + k
         return k * cygrad.cos(value - self.loc) - math.log(2 * math.pi) - bessel

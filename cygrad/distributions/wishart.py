@@ -7,7 +7,7 @@ import cygrad
 
 from ..autograd.grad_mode import no_grad
 from . import constraints
-from ._matrices import ByFactor, factor_of_inverse, half_log_det, inverse_by_factor
+from ._matrices import FACTORS, ByFactor, half_log_det, inverse_by_factor
 from .chi2 import Chi2
 from .distribution import EMPTY
 from .exp_family import ExponentialFamily
@@ -34,17 +34,7 @@ class Wishart(ByFactor, ExponentialFamily):
     def __init__(
         self, df, covariance_matrix=None, precision_matrix=None, scale_tril=None, validate_args=None
     ):
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {name: x for name, x in given.items() if x is not None}
-        if len(given) != 1:
-            raise AssertionError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
-            )
-        ((name, matrix),) = given.items()
+        name, matrix = self._given(AssertionError, covariance_matrix, precision_matrix, scale_tril)
         if matrix.dim() < 2:
             raise ValueError(
                 "scale_tril must be at least two-dimensional, with optional leading batch dimensions"
@@ -63,24 +53,15 @@ class Wishart(ByFactor, ExponentialFamily):
         setattr(self, name, matrix.expand(batch_shape + event_shape))
         self.df = df.expand(batch_shape)
         if (self.df < event_shape[-1]).any():
-            warnings.warn(
-                "Low df values detected. Singular samples are highly likely to occur for ndim - 1 < df < ndim.",
-                stacklevel=2,
-            )
+            said = "Singular samples are highly likely to occur for ndim - 1 < df < ndim."
+            warnings.warn(f"Low df values detected. {said}", stacklevel=2)
         super().__init__(batch_shape, event_shape, validate_args=validate_args)
-        if name == "scale_tril":
-            self._factor = scale_tril
-        elif name == "covariance_matrix":
-            self._factor = cygrad.linalg.cholesky(covariance_matrix)
-        else:
-            self._factor = factor_of_inverse(precision_matrix)
+        self._factor = FACTORS[name](matrix)
 
     @property
     def arg_constraints(self):
         return {
-            "covariance_matrix": constraints.positive_definite,
-            "precision_matrix": constraints.positive_definite,
-            "scale_tril": constraints.lower_cholesky,
+            **ByFactor.matrix_constraints,
             "df": constraints.greater_than(self._event_shape[-1] - 1),
         }
 
@@ -137,8 +118,7 @@ class Wishart(ByFactor, ExponentialFamily):
         return sample
 
     def log_prob(self, value):
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_sample(value)
         n, nu = self._event_shape[-1], self.df
         trace = (inverse_by_factor(self._factor) * value.mT).sum((-2, -1))
         log_det = 2 * half_log_det(cygrad.linalg.cholesky(value))

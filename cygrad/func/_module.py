@@ -41,7 +41,7 @@ def stack_module_state(models):
 
     if len(models) == 0:
         raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
-    if not (all(m.training for m in models) or all(not m.training for m in models)):
+    if len({m.training for m in models}) > 1:
         raise RuntimeError(
             "stack_module_state: Expected all models to have the same training/eval mode."
         )

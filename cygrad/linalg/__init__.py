@@ -1,11 +1,13 @@
 """torch.linalg: factorisations, solvers, spectra and norms of batches of matrices (..., m, n).
 
-LAPACK does the work (`_operators.lapack`), for float32, float64 and their complex dtypes; gradients are composed of tensor
-operators, and so can be differentiated again.
+LAPACK does the work (`_operators.lapack`), for float32, float64 and their complex dtypes; gradients are composed of
+tensor operators, and so can be differentiated again.
 """
 
 from .. import _dispatch
 from ._common import LinAlgError
+from ._determinants import det, slogdet
+from ._least_squares import lstsq, matrix_rank, pinv
 from ._norms import (
     cond,
     cross,
@@ -24,18 +26,15 @@ from ._norms import (
 from ._solve import (
     cholesky,
     cholesky_ex,
-    det,
     inv,
     inv_ex,
     ldl_factor,
     ldl_factor_ex,
     ldl_solve,
-    lstsq,
     lu,
     lu_factor,
     lu_factor_ex,
     lu_solve,
-    slogdet,
     solve,
     solve_ex,
     solve_triangular,
@@ -47,8 +46,6 @@ from ._spectral import (
     eigvalsh,
     householder_product,
     matrix_exp,
-    matrix_rank,
-    pinv,
     qr,
     svd,
     svdvals,

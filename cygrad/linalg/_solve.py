@@ -1,4 +1,4 @@
-"""Linear systems: LU, Cholesky, LDL, triangular and least-squares solvers, inverses and determinants."""
+"""Linear systems: LU, Cholesky, LDL, and triangular solvers, and inverses."""
 
 import cygrad
 
@@ -9,9 +9,7 @@ from ._common import (
     deliver,
     diagonal,
     eye_like,
-    finfo_eps,
     first_failure,
-    integers,
     is_inexact,
     kind,
     lapack,
@@ -21,11 +19,8 @@ from ._common import (
     need_matrices,
     need_square,
     need_tensor,
-    real_part,
     record,
     result,
-    scaled_columns,
-    swap_count,
 )
 
 # ---------------------------------------------------------------- LU
@@ -367,77 +362,6 @@ def inv(A, *, out=None):
     return deliver(out, Y)
 
 
-# ---------------------------------------------------------------- determinants
-
-
-def _cofactors(A):
-    """The cofactors of square matrices, which are the gradient of det, singular or not.
-
-    Of A = U S V^H they are det(U V^H) U diag(products of the other singular values) V^H (Stewart, On the adjugate
-    matrix, 1998).
-    """
-    from ._spectral import svd
-
-    U, S, Vh = svd(A, full_matrices=False)
-    n = S.shape[-1]
-    apart = eye_like(S.unsqueeze(-1), n).bool()
-    others = (
-        cygrad.where(apart, cygrad.ones_like(S).unsqueeze(-2), S.unsqueeze(-2)).prod(-1).to(A.dtype)
-    )
-    return det(U @ Vh)[..., None, None] * (scaled_columns(U, others) @ Vh)
-
-
-def _det_backward(node, g):
-    A, y = node.saved()
-    g = g[..., None, None]
-    if not bool((y.detach() == 0).any()):
-        return g * y.conj()[..., None, None] * inverse(A)[0].mH
-    return g * _cofactors(A).conj() if A.is_complex() else g * _cofactors(A)
-
-
-def det(A, *, out=None):
-    """The determinants of (..., n, n), by LU."""
-    need_tensor("linalg_det", A)
-    need_square("linalg.det", A)
-    need_floating("linalg.det", A)
-    need_kernel("lu_cpu", A)
-    LU, pivots, _ = lapack("getrf", A)
-    sign = 1 - 2 * (swap_count(pivots) % 2).to(A.dtype)
-    y = diagonal(LU).prod(-1) * sign
-    (y,) = record((y,), "LinalgDetBackward0", (A,), _det_backward, (A, y))
-    return deliver(out, y)
-
-
-def _slogdet_backward(node, gsign, glog):
-    A, sign = node.saved()
-    g = glog
-    if A.is_complex() and gsign is not None:
-        # sign = exp(i arg): only its turning counts
-        turn = (gsign.conj() * sign).imag
-        g = cygrad.complex(cygrad.zeros_like(turn) if g is None else g, -turn)
-    if g is None:
-        return cygrad.zeros_like(A)
-    return g[..., None, None] * inverse(A)[0].mH
-
-
-def sign_and_log(A):
-    """(sign, log |det|), recorded."""
-    LU, pivots, _ = lapack("getrf", A)
-    d = diagonal(LU)
-    swaps = (1 - 2 * (swap_count(pivots) % 2)).to(A.dtype)
-    sign = d.sgn().prod(-1) * swaps
-    logabs = d.abs().log().sum(-1)
-    return record((sign, logabs), "LinalgSlogdetBackward0", (A,), _slogdet_backward, (A, sign))
-
-
-def slogdet(A, *, out=None):
-    """The sign and the logarithm of the absolute value of the determinants of (..., n, n)."""
-    need_tensor("linalg_slogdet", A)
-    need_square("linalg.slogdet", A)
-    need_floating("linalg.slogdet", A, False)
-    return result("linalg_slogdet", sign_and_log(A), out)
-
-
 # ---------------------------------------------------------------- Cholesky
 
 
@@ -588,93 +512,3 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
         A, B = A.to(dtype), B.to(dtype)
     need_kernel("triangular_solve_cpu", A)
     return deliver(out, triangular(A, B, upper, left, unitriangular))
-
-
-# ---------------------------------------------------------------- least squares
-
-_DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
-
-
-def _lstsq_backward(node, gX, gR):
-    A, B, X = node.saved()
-    from ._spectral import pinv, pinv_gradient
-
-    P = pinv(A)
-    gA = gB = None
-    if gX is not None:
-        gA = pinv_gradient(A, P, gX @ B.mH) if node.needs(0) else None
-        gB = P.mH @ gX if node.needs(1) else None
-    if gR is not None and gR.numel():  # |A X - B|^2: what X contributes vanishes at the minimum
-        d = 2 * gR.unsqueeze(-2) * (A @ X - B)
-        gA = (d @ X.mH if gA is None else gA + d @ X.mH) if node.needs(0) else None
-        gB = (-d if gB is None else gB - d) if node.needs(1) else None
-    return gA, gB
-
-
-def _need_lstsq(A, B, driver):
-    name = "torch.linalg.lstsq"
-    need_tensor("linalg_lstsq", A)
-    need_tensor("linalg_lstsq", B, "B", 2)
-    if A.dim() < 2:
-        raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
-    if not B.dim():
-        raise RuntimeError(f"{name}: other must have at least 1 dimension.")
-    if A.dtype != B.dtype:
-        raise RuntimeError(
-            f"{name}: Expected input and other to have the same dtype, but got input's dtype {kind(A)} and other's "
-            f"dtype {kind(B)}"
-        )
-    if not is_inexact(A) or A.dtype in (cygrad.float16, cygrad.bfloat16):
-        raise RuntimeError("This function doesn't handle types other than float and double")
-    if driver is not None and driver not in _DRIVERS:
-        raise RuntimeError(f"{name}: parameter `driver` should be one of ({', '.join(_DRIVERS)})")
-    if not 0 <= A.dim() - B.dim() <= 1:
-        raise RuntimeError(
-            f"{name}: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1"
-        )
-    vector = A.dim() == B.dim() + 1
-    if A.shape[-2] != B.shape[-1 if vector else -2]:
-        raise RuntimeError(
-            f"{name}: input.size(-2) should match other.size({-1 if vector else -2})"
-        )
-    return vector
-
-
-def lstsq(A, B, rcond=None, *, driver=None):
-    """The X of least |A X - B| for A (..., m, n) and B (..., m, k) or (..., m); batches broadcast.
-
-    driver: "gelsy" (the default), "gels" (full rank), "gelsd" or "gelss".  Residuals are there for m > n and full rank,
-    not for gelsy; ranks not for gels; singular values for gelsd and gelss.
-    """
-    vector = _need_lstsq(A, B, driver)
-    driver = driver or "gelsy"
-    X, Y = broadcast_batches(A, B.unsqueeze(-1) if vector else B)
-    m, n, k = *X.shape[-2:], Y.shape[-1]
-    batch = X.shape[:-2]
-    if rcond is None:
-        rcond = finfo_eps(A) * max(m, n)
-    empty = real_part(A.detach()).new_empty(0)
-    if m and n and k:
-        whole, rank, s, info = lapack("gels", X, Y, driver, float(rcond))
-        check_info("torch.linalg.lstsq", "lstsq", info)
-        solution = whole[..., :n, :].clone()
-    else:
-        solution, rank = A.detach().new_zeros(*batch, n, k), integers(batch, A)
-        s = empty.new_zeros(*batch, min(m, n))
-    residuals = empty
-    full = driver == "gels" or bool((rank == n).all())
-    if m > n and driver != "gelsy" and full:
-        residuals = (X.detach() @ solution - Y.detach()).abs().square().sum(-2)
-    solution, residuals = record(
-        (solution, residuals), "LinalgLstsqBackward0", (X, Y), _lstsq_backward, (X, Y, solution)
-    )
-    rank = rank.long() if driver != "gels" else cygrad.empty(0, dtype=cygrad.int64, device=A.device)
-    return result(
-        "linalg_lstsq",
-        (
-            solution.squeeze(-1) if vector else solution,
-            residuals,
-            rank,
-            s if driver in ("gelsd", "gelss") else empty,
-        ),
-    )

@@ -1,15 +1,13 @@
-"""Orthogonal and spectral factorisations: QR, SVD, eigenvalues; what is made of them; and the exponential."""
+"""Orthogonal and spectral factorisations: QR, SVD, eigenvalues; and the exponential."""
 
 import cygrad
 
 from ._common import (
-    Tensor,
     by_composite,
     check_info,
     deliver,
     diagonal,
     eye_like,
-    finfo_eps,
     is_inexact,
     kind,
     lapack,
@@ -488,118 +486,6 @@ def eigvals(A, *, out=None):
     """The complex eigenvalues of (..., n, n)."""
     _need_eig("eigvals", A)
     return deliver(out, _factor_eig(A, bool(A.requires_grad and cygrad.is_grad_enabled()))[0])
-
-
-# ---------------------------------------------------------------- rank, pseudo-inverse
-
-
-def pinv_gradient(A, Y, g):
-    """Golub and Pereyra, The differentiation of pseudo-inverses and nonlinear least squares problems whose variables
-    separate (1973); the rank is taken as constant.
-    """
-    YH = Y.mH
-    left = g.mH @ Y @ YH  # (I - A Y) g^H Y Y^H
-    right = YH @ Y @ g.mH  # Y^H Y g^H (I - Y A)
-    return -(YH @ g @ YH) + left - A @ (Y @ left) + right - (right @ Y) @ A
-
-
-def _tolerance(name, x, value):
-    """A tolerance as a tensor that broadcasts over the values of each matrix, or a number."""
-    if isinstance(value, Tensor):
-        if value.is_complex():
-            raise RuntimeError(
-                f"torch.linalg.{name} tensor of complex type is not supported. Got {kind(value)}"
-            )
-        return value.to(x.dtype).unsqueeze(-1)
-    return value
-
-
-def _threshold(name, A, values, atol, rtol, largest):
-    """What a singular value must exceed to count: max(atol, rtol * largest); rtol is eps * max(m, n) by default, and 0
-    where only atol is given.
-    """
-    if rtol is None:
-        default = finfo_eps(A) * max(A.shape[-2:])
-        rtol = default if atol is None else 0.0
-        if isinstance(atol, Tensor):
-            rtol = cygrad.where(atol > 0, 0.0, default).to(values.dtype)
-        elif atol is not None and not atol > 0:
-            rtol = default
-    atol = _tolerance(f"{name}: atol", values, 0.0 if atol is None else atol)
-    rtol = _tolerance(f"{name}: rtol", values, rtol)
-    bound = rtol * largest
-    if isinstance(atol, Tensor):
-        return cygrad.maximum(atol, bound)
-    return bound.clamp(min=atol)
-
-
-def _magnitudes(A, hermitian):
-    if hermitian:
-        return eigvalsh(A.detach()).abs()
-    return singular_values(A.detach())
-
-
-def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None):
-    """How many singular values exceed max(atol, rtol * the largest)."""
-    need_tensor("linalg_matrix_rank", A, "input")
-    need_matrices("torch.linalg.matrix_rank", A, "input")
-    if isinstance(tol, bool):
-        tol, hermitian = None, tol
-    if tol is not None:  # NumPy's argument is absolute
-        atol, rtol = tol, 0.0
-    if not is_inexact(A) or kind(A) in ("Half", "BFloat16"):
-        raise RuntimeError("This function doesn't handle types other than float and double")
-    if hermitian:
-        need_square("linalg.eigh", A)
-    if not A.numel():
-        shape = A.shape[:-2]
-        return _integral(out, cygrad.zeros(shape, dtype=cygrad.int64, device=A.device))
-    s = _magnitudes(A, hermitian)
-    bound = _threshold("matrix_rank", A, s, atol, rtol, s.amax(-1, keepdim=True))
-    return _integral(out, (s > bound).sum(-1))
-
-
-def _integral(out, count):
-    """A count may be written to any dtype that holds numbers."""
-    if out is None or out.dtype == cygrad.bool:
-        return deliver(out, count)
-    return deliver(out, count.to(out.dtype))
-
-
-def _pinv_backward(node, g):
-    A, Y = node.saved()
-    return pinv_gradient(A, Y, g)
-
-
-def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
-    """The Moore-Penrose inverses of (..., m, n); singular values up to max(atol, rtol * the largest) count as zero."""
-    need_tensor("linalg_pinv", A, "input")
-    if isinstance(rcond, bool):
-        rcond, hermitian = None, rcond
-    if A.dim() < 2 or not is_inexact(A) or kind(A) in ("Half", "BFloat16"):
-        raise RuntimeError(
-            f"linalg.pinv({kind(A)}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions of float, double, "
-            "cfloat or cdouble types"
-        )
-    if rcond is not None:
-        atol, rtol = 0.0, rcond
-    m, n = A.shape[-2:]
-    if hermitian:
-        need_square("linalg.eigh", A)
-    if not A.numel():
-        return deliver(out, A.detach().new_empty(*A.shape[:-2], n, m) + 0 * A.mT)
-    with cygrad.no_grad():
-        if hermitian:
-            s, V = factor_eigh(A.detach(), "L")
-            size = s.abs()
-            bound = _threshold("pinv", A, size, atol, rtol, size.amax(-1, keepdim=True))
-            Y = scaled_columns(V, cygrad.where(size > bound, s.reciprocal(), 0.0)) @ V.mH
-        else:
-            U, s, Vh = factor_svd(A.detach(), False)
-            bound = _threshold("pinv", A, s, atol, rtol, s.narrow(-1, 0, 1))
-            Y = scaled_columns(Vh.mH, cygrad.where(s > bound, s.reciprocal(), 0.0)) @ U.mH
-    (Y,) = record((Y,), "LinalgPinvBackward0", (A,), _pinv_backward, (A, Y))
-    return deliver(out, Y)
 
 
 # ---------------------------------------------------------------- the exponential

@@ -5,13 +5,14 @@ import warnings
 
 import cygrad
 
-from . import _norms, _solve, _spectral
+from . import _determinants, _least_squares, _norms, _solve, _spectral
 from ._common import (
     broadcast_batches,
     check_info,
     deliver,
     kind,
     lapack,
+    need_floating,
     need_kernel,
     need_matrices,
     need_square,
@@ -20,7 +21,7 @@ from ._common import (
     result,
 )
 
-det, slogdet_of = _solve.det, _solve.sign_and_log
+det, slogdet_of = _determinants.det, _determinants.sign_and_log
 matrix_power, matrix_exp = _norms.matrix_power, _spectral.matrix_exp
 lu_unpack, geqrf, ormqr = _solve.lu_unpack, _spectral.geqrf, _spectral.ormqr
 orgqr = _spectral.householder_product
@@ -44,7 +45,7 @@ def slogdet(input, *, out=None):
     """As linalg.slogdet."""
     need_tensor("slogdet", input, "input")
     need_square("linalg.slogdet", input)
-    _solve.need_floating("linalg.slogdet", input, False)
+    need_floating("linalg.slogdet", input, False)
     return result("slogdet", slogdet_of(input), out)
 
 
@@ -52,7 +53,7 @@ def logdet(input):
     """The logarithms of the determinants of (..., n, n): -inf of 0, NaN of negative ones."""
     need_tensor("logdet", input, "input")
     need_square("logdet", input)
-    _solve.need_floating("logdet", input, False)
+    need_floating("logdet", input, False)
     sign, log = slogdet_of(input)
     if input.is_complex():
         return sign.log() + log
@@ -66,7 +67,7 @@ def inverse(input, *, out=None):
 
 def pinverse(input, rcond=1e-15):
     """As linalg.pinv with a relative tolerance."""
-    return _spectral.pinv(input, rcond)
+    return _least_squares.pinv(input, rcond)
 
 
 # ---------------------------------------------------------------- Cholesky
@@ -165,7 +166,7 @@ def svd(input, some=True, compute_uv=True, *, out=None):
         raise RuntimeError(
             f"linalg.svd: input should have at least 2 dimensions, but has {input.dim()} dimensions instead"
         )
-    _spectral.need_floating("linalg.svd", input)
+    need_floating("linalg.svd", input)
     need_kernel("linalg_svd_cpu", input)
     if compute_uv:
         U, S, Vh = _spectral.factor_svd(input, not some)

@@ -10,6 +10,8 @@ import math
 import cygrad as torch
 from cygrad.nn import functional as F
 
+from ._masks import is_masked_tensor
+
 
 def _dims(dim, ndim):
     """The dimensions as nonnegative numbers: all of them for None and ()."""
@@ -46,8 +48,6 @@ def _expanded(mask, like):
 
 def _parts(input, mask):
     """(the values, the mask of those that count or None)."""
-    from .maskedtensor.core import is_masked_tensor
-
     if is_masked_tensor(input):
         return input.get_data(), input.get_mask()
     input.layout  # noqa: B018  (no tensor: AttributeError)

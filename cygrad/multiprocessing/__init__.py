@@ -7,6 +7,7 @@ freed with its last user. `Tensor.share_memory_()` and `Module.share_memory()` d
 import multiprocessing
 from multiprocessing import *  # noqa: F403
 
+from .. import _shared_memory
 from . import reductions
 from .spawn import (
     ProcessContext,
@@ -44,12 +45,12 @@ def set_sharing_strategy(new_strategy):
         raise AssertionError(
             f"invalid sharing strategy '{new_strategy}', expected one of {_all_sharing_strategies}"
         )
-    reductions.strategy = new_strategy
+    _shared_memory.strategy = new_strategy
 
 
 def get_sharing_strategy():
     """How memory is shared: "file_descriptor" or "file_system"."""
-    return reductions.strategy
+    return _shared_memory.strategy
 
 
 def get_all_sharing_strategies():

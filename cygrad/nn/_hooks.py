@@ -98,26 +98,30 @@ def register_module_full_backward_pre_hook(hook):
     return add_hook(GLOBAL.backward_pre, hook)
 
 
+def backward_kind(before, full, where):
+    """``full``, unless hooks of the other kind are there ``before`` (None: no hooks)."""
+    if before is (not full):
+        raise RuntimeError(
+            f"Cannot use both regular backward hooks and full backward hooks {where}. Please use "
+            "only one of them."
+        )
+    return full
+
+
+def _add_global_backward_hook(hook, full):
+    before = GLOBAL.backward_is_full
+    GLOBAL.backward_is_full = backward_kind(before, full, "as a global Module hook")
+    return add_hook(GLOBAL.backward, hook)
+
+
 def register_module_full_backward_hook(hook):
     """Run ``hook(module, grad_input, grad_output)`` after the backward of every module."""
-    if GLOBAL.backward_is_full is False:
-        raise RuntimeError(
-            "Cannot use both regular backward hooks and full backward hooks as a "
-            "global Module hook. Please use only one of them."
-        )
-    GLOBAL.backward_is_full = True
-    return add_hook(GLOBAL.backward, hook)
+    return _add_global_backward_hook(hook, full=True)
 
 
 def register_module_backward_hook(hook):
     """The deprecated form of `register_module_full_backward_hook`."""
-    if GLOBAL.backward_is_full is True:
-        raise RuntimeError(
-            "Cannot use both regular backward hooks and full backward hooks as a "
-            "global Module hook. Please use only one of them."
-        )
-    GLOBAL.backward_is_full = False
-    return add_hook(GLOBAL.backward, hook)
+    return _add_global_backward_hook(hook, full=False)
 
 
 def register_module_parameter_registration_hook(hook):

@@ -14,8 +14,15 @@ import cygrad
 from cygrad import Tensor
 
 from ._convert import parse_to
-from ._hooks import GLOBAL, BackwardHook, add_hook, attach_regular_hooks, registered
-from .parameter import Buffer, Parameter, is_lazy
+from ._hooks import (
+    GLOBAL,
+    BackwardHook,
+    add_hook,
+    attach_regular_hooks,
+    backward_kind,
+    registered,
+)
+from .parameter import Buffer, Parameter, clear_grad, is_lazy
 
 _EXTRA_STATE_KEY = "_extra_state"
 _BUG = (
@@ -217,23 +224,18 @@ class Module:
         """Run ``hook(module, grad_output)`` before the gradients of the module are computed."""
         return add_hook(self._backward_pre_hooks, hook, prepend)
 
-    def _set_backward_kind(self, full):
-        if self._is_full_backward_hook is (not full):
-            raise RuntimeError(
-                "Cannot use both regular backward hooks and full backward hooks on a "
-                "single Module. Please use only one of them."
-            )
-        self._is_full_backward_hook = full
+    def _add_backward_hook(self, hook, full, prepend=False):
+        before = self._is_full_backward_hook
+        self._is_full_backward_hook = backward_kind(before, full, "on a single Module")
+        return add_hook(self._backward_hooks, hook, prepend)
 
     def register_full_backward_hook(self, hook, prepend=False):
         """Run ``hook(module, grad_input, grad_output)`` when both gradients are known."""
-        self._set_backward_kind(full=True)
-        return add_hook(self._backward_hooks, hook, prepend)
+        return self._add_backward_hook(hook, True, prepend)
 
     def register_backward_hook(self, hook):
         """The deprecated form of `register_full_backward_hook`."""
-        self._set_backward_kind(full=False)
-        return add_hook(self._backward_hooks, hook)
+        return self._add_backward_hook(hook, False)
 
     def _get_backward_hooks(self):
         """(full hooks, regular hooks) of this module, the global ones first."""
@@ -539,17 +541,7 @@ class Module:
     def zero_grad(self, set_to_none=True):
         """Drop the gradients of all parameters, or fill them with zeros."""
         for param in self.parameters():
-            grad = param.grad
-            if grad is None:
-                continue
-            if set_to_none:
-                param.grad = None
-                continue
-            if grad.grad_fn is not None:
-                grad.detach_()
-            else:
-                grad.requires_grad_(False)
-            grad.zero_()
+            clear_grad(param, set_to_none)
 
     # ---------------------------------------------------------------- conversion
 
@@ -586,21 +578,20 @@ class Module:
         ``dtype`` must be one of those (TypeError).
         """
         device, dtype, non_blocking, memory_format = parse_to(*args, **kwargs)
-        if dtype is not None:
-            if not (dtype.is_floating_point or dtype.is_complex):
-                raise TypeError(
-                    "nn.Module.to only accepts floating point or complex "
-                    f"dtypes, but got desired dtype={dtype}"
-                )
-            if dtype.is_complex:
-                warnings.warn(
-                    "Complex modules are a new feature under active development whose design may "
-                    "change, and some modules might not work as expected when using complex "
-                    "tensors as parameters or buffers. Please file an issue at "
-                    "https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml "
-                    "if a complex module does not work as expected.",
-                    stacklevel=2,
-                )
+        if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
+            raise TypeError(
+                "nn.Module.to only accepts floating point or complex dtypes, but got desired "
+                f"dtype={dtype}"
+            )
+        if dtype is not None and dtype.is_complex:
+            warnings.warn(
+                "Complex modules are a new feature under active development whose design may "
+                "change, and some modules might not work as expected when using complex tensors "
+                "as parameters or buffers. Please file an issue at "
+                "https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml "
+                "if a complex module does not work as expected.",
+                stacklevel=2,
+            )
 
         def convert(t):
             to_dtype = dtype if t.is_floating_point() or t.is_complex() else None

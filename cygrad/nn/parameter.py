@@ -160,6 +160,19 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
         return result
 
 
+def clear_grad(param, set_to_none):
+    """Drop the gradient of a parameter, or fill it with zeros."""
+    grad = param.grad
+    if set_to_none:
+        param.grad = None
+    elif grad is not None:
+        if grad.grad_fn is not None:
+            grad.detach_()
+        else:
+            grad.requires_grad_(False)
+        grad.zero_()
+
+
 def is_lazy(param):
     """Whether ``param`` still waits for its shape."""
     return isinstance(param, UninitializedTensorMixin)

@@ -2,7 +2,7 @@
 
 import cygrad
 
-from .optimizer import _DenseOptimizer, _new_step
+from .optimizer import _check, _check_lr, _DenseOptimizer, _new_step
 
 __all__ = ["Adafactor"]
 
@@ -30,20 +30,15 @@ class Adafactor(_DenseOptimizer):
         foreach=None,
         maximize=False,
     ):
-        if isinstance(lr, cygrad.Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
-        if not 0.0 <= lr:
-            raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
-        if not 0.0 >= beta2_decay:
-            raise ValueError(f"beta2_decay should be <= 0 but is: {beta2_decay}")
-        if eps[0] is not None and not 0.0 <= eps[0]:
-            raise ValueError(f"epsilon1 should be >= 0 but is: {eps[0]}")
-        if not 0.0 <= eps[1]:
-            raise ValueError(f"epsilon2 should be >= 0 but is: {eps[1]}")
-        if not 1.0 <= d:
-            raise ValueError(f"Clipping threshold d should be >= 1 but is: {d}")
-        if not 0.0 <= weight_decay:
-            raise ValueError(f"weight_decay should be >= 0 but is: {weight_decay}")
+        _check_lr(lr, "Learning rate should be >= 0 but is:")
+        eps1, eps2 = eps
+        _check(
+            (beta2_decay <= 0.0, f"beta2_decay should be <= 0 but is: {beta2_decay}"),
+            (eps1 is None or eps1 >= 0.0, f"epsilon1 should be >= 0 but is: {eps1}"),
+            (eps2 >= 0.0, f"epsilon2 should be >= 0 but is: {eps2}"),
+            (d >= 1.0, f"Clipping threshold d should be >= 1 but is: {d}"),
+            (weight_decay >= 0.0, f"weight_decay should be >= 0 but is: {weight_decay}"),
+        )
         defaults = {
             "lr": lr,
             "beta2_decay": beta2_decay,

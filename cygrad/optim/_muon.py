@@ -2,7 +2,7 @@
 
 import cygrad
 
-from .optimizer import Optimizer, _evaluate
+from .optimizer import Optimizer, _check, _check_lr, _evaluate
 
 __all__ = ["Muon"]
 
@@ -30,16 +30,13 @@ class Muon(Optimizer):
         ns_steps=5,
         adjust_lr_fn=None,
     ):
-        if isinstance(lr, cygrad.Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
-        if not 0.0 <= lr:
-            raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
-        if not 0.0 <= momentum:
-            raise ValueError(f"momentum should be >= 0 but is: {momentum}")
-        if not 0.0 <= weight_decay:
-            raise ValueError(f"weight decay should be >= 0 but is: {weight_decay}")
-        if adjust_lr_fn not in _ADJUST_LR:
-            raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
+        _check_lr(lr, "Learning rate should be >= 0 but is:")
+        known = adjust_lr_fn in _ADJUST_LR
+        _check(
+            (momentum >= 0.0, f"momentum should be >= 0 but is: {momentum}"),
+            (weight_decay >= 0.0, f"weight decay should be >= 0 but is: {weight_decay}"),
+            (known, f"Adjust learning rate function {adjust_lr_fn} is not supported"),
+        )
         defaults = {
             "lr": lr,
             "weight_decay": weight_decay,

@@ -50,11 +50,10 @@ class Adam(Optimizer):
         fused=None,
         decoupled_weight_decay=False,
     ):
-        if isinstance(lr, cygrad.Tensor):
-            if foreach and not capturable:
-                raise ValueError(
-                    "lr as a Tensor is not supported for capturable=False and foreach=True"
-                )
+        captures = "is not supported for capturable=False and foreach=True"
+        by_value = foreach and not capturable  # which reads lr and betas as numbers
+        if by_value and isinstance(lr, cygrad.Tensor):
+            raise ValueError(f"lr as a Tensor {captures}")
         _check_lr(lr)
         _check_eps(eps)
         _check_betas(betas)
@@ -63,10 +62,8 @@ class Adam(Optimizer):
         if any(tensors):
             if not all(tensors):
                 raise ValueError("betas must be either both floats or both Tensors")
-            if foreach and not capturable:
-                raise ValueError(
-                    "betas[0] as a Tensor is not supported for capturable=False and foreach=True"
-                )
+            if by_value:
+                raise ValueError(f"betas[0] as a Tensor {captures}")
             for i, beta in enumerate(betas):
                 if beta.numel() != 1:
                     raise ValueError(f"Tensor betas[{i}] must be 1-element")

@@ -75,6 +75,18 @@ def _per_group(name: str, value, optimizer: Optimizer) -> list:
     return list(value)
 
 
+def _saved(function) -> dict | None:
+    """What is saved of a function of the user's: the attributes of an object that is called."""
+    if function is None or isinstance(function, types.FunctionType):
+        return None
+    return function.__dict__.copy()
+
+
+def _warn_epoch(epoch) -> None:
+    if epoch is not None:
+        warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=3)
+
+
 def _check_optimizer(optimizer) -> None:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
@@ -119,11 +131,21 @@ class LRScheduler:
 
     def state_dict(self) -> dict:
         """Everything but the optimizer, as a dict."""
-        return {k: v for k, v in self.__dict__.items() if k != "optimizer"}
+        return self._state()
+
+    def _state(self, **replaced) -> dict:
+        """The attributes, of which some are saved as something else."""
+        own = self.__dict__.items()
+        return {k: v for k, v in own if k != "optimizer" and k not in replaced} | replaced
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Take over what `state_dict()` returned."""
         self.__dict__.update(state_dict)
+
+    def _load_but(self, name: str, state_dict: dict):
+        """Take over all but one item of a state, which is returned."""
+        self.__dict__.update({k: v for k, v in state_dict.items() if k != name})
+        return state_dict[name]
 
     def get_last_lr(self) -> list:
         """The rates of the last step, one per parameter group."""
@@ -138,8 +160,7 @@ class LRScheduler:
         if self._step_count == 1:
             self._check_order()
         self._step_count += 1
-        if epoch is not None:
-            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=2)
+        _warn_epoch(epoch)
         self._update_lr(epoch)
 
     def _check_order(self) -> None:
@@ -162,15 +183,18 @@ class LRScheduler:
             )
 
     def _update_lr(self, epoch: int | None = None) -> None:
+        if epoch is None:
+            self.last_epoch += 1
+            self._apply(self.get_lr)
+        else:
+            self.last_epoch = epoch
+            self._apply(getattr(self, "_get_closed_form_lr", self.get_lr))
+
+    def _apply(self, rates) -> None:
+        """Set the learning rates to what the method `rates` gives."""
         self._get_lr_called_within_step = True
         try:
-            if epoch is None:
-                self.last_epoch += 1
-                values = self.get_lr()
-            else:
-                self.last_epoch = epoch
-                closed_form = getattr(self, "_get_closed_form_lr", self.get_lr)
-                values = closed_form()
+            values = rates()
         finally:
             self._get_lr_called_within_step = False
         for group, lr in zip(self.optimizer.param_groups, values):
@@ -224,17 +248,10 @@ class _FunctionLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict:
-        state = {k: v for k, v in super().state_dict().items() if k != "lr_lambdas"}
-        state["lr_lambdas"] = [
-            None if isinstance(f, types.FunctionType) else f.__dict__.copy()
-            for f in self.lr_lambdas
-        ]
-        return state
+        return self._state(lr_lambdas=[_saved(f) for f in self.lr_lambdas])
 
     def load_state_dict(self, state_dict: dict) -> None:
-        lambdas = state_dict["lr_lambdas"]
-        self.__dict__.update({k: v for k, v in state_dict.items() if k != "lr_lambdas"})
-        for f, saved in zip(self.lr_lambdas, lambdas):
+        for f, saved in zip(self.lr_lambdas, self._load_but("lr_lambdas", state_dict)):
             if saved is not None:
                 f.__dict__.update(saved)
 
@@ -324,8 +341,7 @@ class LinearLR(_ScaleLR):
             )
         if end_factor > 1.0 or end_factor < 0:
             raise ValueError("Ending multiplicative factor expected to be between 0 and 1.")
-        self.start_factor = start_factor
-        self.end_factor = end_factor
+        self.start_factor, self.end_factor = start_factor, end_factor
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
@@ -414,8 +430,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     (https://arxiv.org/abs/1608.03983). `step` takes fractional epochs."""
 
     def __init__(self, optimizer, T_0, T_mult=1, eta_min=0.0, last_epoch=-1):
-        if T_0 <= 0 or not isinstance(T_0, int):
-            raise ValueError(f"Expected positive integer T_0, but got {T_0}")
+        _check_positive_integer("T_0", T_0)
         if T_mult < 1 or not isinstance(T_mult, int):
             raise ValueError(f"Expected integer T_mult >= 1, but got {T_mult}")
         if not isinstance(eta_min, (float, int)):
@@ -457,14 +472,18 @@ class CosineAnnealingWarmRestarts(LRScheduler):
                 self.T_cur = epoch - self.T_0 * (self.T_mult**n - 1) / (self.T_mult - 1)
                 self.T_i = self.T_0 * self.T_mult**n
         self.last_epoch = math.floor(epoch)
-        self._get_lr_called_within_step = True
-        try:
-            values = self.get_lr()
-        finally:
-            self._get_lr_called_within_step = False
-        for group, lr in zip(self.optimizer.param_groups, values):
-            _set(group, "lr", lr)
-        self._last_lr = self._present()
+        self._apply(self.get_lr)
+
+
+def _check_member(name: str, i: int, scheduler) -> None:
+    if not hasattr(scheduler, "optimizer"):
+        raise TypeError(f"{name} at index {i} should have `optimizer` as its attribute.")
+    if isinstance(scheduler, ReduceLROnPlateau):
+        raise ValueError(
+            f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional "
+            f"kwargs to be specified when calling `step`, but got one at index {i} in the given "
+            "schedulers sequence."
+        )
 
 
 def _check_same_optimizer(name: str, schedulers, optimizer) -> None:
@@ -481,13 +500,10 @@ class _Combined(LRScheduler):
     """A scheduler made of others, whose states it saves with its own."""
 
     def state_dict(self):
-        state = {k: v for k, v in super().state_dict().items() if k != "_schedulers"}
-        state["_schedulers"] = [scheduler.state_dict() for scheduler in self._schedulers]
-        return state
+        return self._state(_schedulers=[scheduler.state_dict() for scheduler in self._schedulers])
 
     def load_state_dict(self, state_dict):
-        self.__dict__.update({k: v for k, v in state_dict.items() if k != "_schedulers"})
-        for scheduler, saved in zip(self._schedulers, state_dict["_schedulers"]):
+        for scheduler, saved in zip(self._schedulers, self._load_but("_schedulers", state_dict)):
             scheduler.load_state_dict(saved)
 
 
@@ -498,16 +514,7 @@ class SequentialLR(_Combined):
         if len(schedulers) < 1:
             raise ValueError("SequentialLR expects at least one scheduler, but got no scheduler.")
         for i, scheduler in enumerate(schedulers):
-            if not hasattr(scheduler, "optimizer"):
-                raise TypeError(
-                    f"SequentialLR at index {i} should have `optimizer` as its attribute."
-                )
-            if isinstance(scheduler, ReduceLROnPlateau):
-                raise ValueError(
-                    "SequentialLR does not support `ReduceLROnPlateau` scheduler as it requires "
-                    "additional kwargs to be specified when calling `step`, but got one at index "
-                    f"{i} in the given schedulers sequence."
-                )
+            _check_member("SequentialLR", i, scheduler)
             _check_same_optimizer("SequentialLR", schedulers[: i + 1], optimizer)
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
@@ -515,8 +522,7 @@ class SequentialLR(_Combined):
                 f"the number of milestone points, but got number of schedulers {len(schedulers)} "
                 f"and the number of milestones to be equal to {len(milestones)}"
             )
-        self._schedulers = schedulers
-        self._milestones = milestones
+        self._schedulers, self._milestones = schedulers, milestones
         self.last_epoch = last_epoch + 1
         self.optimizer = optimizer
         # Every scheduler has done its first step when it was made; only the first one's counts.
@@ -558,16 +564,7 @@ class ChainedScheduler(_Combined):
             )
         optimizer = optimizer or schedulers[0].optimizer
         for i, scheduler in enumerate(schedulers):
-            if not hasattr(scheduler, "optimizer"):
-                raise TypeError(
-                    f"ChainedScheduler at index {i} should have `optimizer` as its attribute."
-                )
-            if isinstance(scheduler, ReduceLROnPlateau):
-                raise ValueError(
-                    "ChainedScheduler does not support `ReduceLROnPlateau` scheduler as it "
-                    "requires additional kwargs to be specified when calling `step`, but got one "
-                    f"at index {i} in the given schedulers sequence."
-                )
+            _check_member("ChainedScheduler", i, scheduler)
         _check_same_optimizer("ChainedScheduler", schedulers, optimizer)
         self._schedulers = schedulers
         self.optimizer = optimizer
@@ -605,17 +602,12 @@ class ReduceLROnPlateau(LRScheduler):
         self.factor = factor
         _check_optimizer(optimizer)
         self.optimizer = optimizer
-        if isinstance(min_lr, (list, tuple)):
-            n = len(optimizer.param_groups)
-            if len(min_lr) != n:
-                raise ValueError(f"expected {n} min_lrs, got {len(min_lr)}")
-            self.default_min_lr = None
-            self.min_lrs = list(min_lr)
-        else:
-            self.default_min_lr = min_lr
-            self.min_lrs = [min_lr] * len(optimizer.param_groups)
-        self.patience = patience
-        self.cooldown = cooldown
+        n, each = len(optimizer.param_groups), isinstance(min_lr, (list, tuple))
+        if each and len(min_lr) != n:
+            raise ValueError(f"expected {n} min_lrs, got {len(min_lr)}")
+        self.default_min_lr = None if each else min_lr
+        self.min_lrs = list(min_lr) if each else [min_lr] * n
+        self.patience, self.cooldown = patience, cooldown
         self.eps = eps
         self.last_epoch = 0
         self._last_lr = self._present()
@@ -637,11 +629,8 @@ class ReduceLROnPlateau(LRScheduler):
     def step(self, metrics, epoch=None):
         """Take the metric of the epoch, and reduce the rates where it has stayed bad too long."""
         current = float(metrics)
-        if epoch is None:
-            epoch = self.last_epoch + 1
-        else:
-            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=2)
-        self.last_epoch = epoch
+        _warn_epoch(epoch)
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(current, self.best):
             self.best = current
             self.num_bad_epochs = 0
@@ -685,23 +674,34 @@ class ReduceLROnPlateau(LRScheduler):
         return sign * value > sign * best + self.threshold
 
 
-def _momentum_setter(optimizer: Optimizer):
-    """Whether the optimizer's momentum is beta1, and how to set it in a group."""
-    if not ("momentum" in optimizer.defaults or "betas" in optimizer.defaults):
-        raise ValueError(
-            "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
-        )
-    return "betas" in optimizer.defaults
+class _MomentumLR(LRScheduler):
+    """A scheduler that may move the momentum, or beta1, as well."""
+
+    def _begin_momentum(self, base_momentum, max_momentum, last_epoch: int):
+        """The lowest and the highest momenta of all groups, of which these begin with the highest."""
+        optimizer = self.optimizer
+        if not ("momentum" in optimizer.defaults or "betas" in optimizer.defaults):
+            raise ValueError(
+                "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
+            )
+        self.use_beta1 = "betas" in optimizer.defaults
+        lows = _per_group("base_momentum", base_momentum, optimizer)
+        highs = _per_group("max_momentum", max_momentum, optimizer)
+        if last_epoch == -1:
+            for low, high, group in zip(lows, highs, optimizer.param_groups):
+                self._set_momentum(group, high)
+                group["max_momentum"] = high
+                group["base_momentum"] = low
+        return lows, highs
+
+    def _set_momentum(self, group: dict, momentum) -> None:
+        if self.use_beta1:
+            group["betas"] = (momentum, *group["betas"][1:])
+        else:
+            group["momentum"] = momentum
 
 
-def _set_momentum(group: dict, momentum, use_beta1: bool) -> None:
-    if use_beta1:
-        group["betas"] = (momentum, *group["betas"][1:])
-    else:
-        group["momentum"] = momentum
-
-
-class CyclicLR(LRScheduler):
+class CyclicLR(_MomentumLR):
     """The rate up and down between base_lr and max_lr (https://arxiv.org/abs/1506.01186).
 
     mode: "triangular", "triangular2" (half the height each cycle), "exp_range" (times
@@ -747,16 +747,9 @@ class CyclicLR(LRScheduler):
             self.scale_mode = "iterations" if mode == "exp_range" else "cycle"
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self.use_beta1 = _momentum_setter(optimizer)
-            self.base_momentums = _per_group("base_momentum", base_momentum, optimizer)
-            self.max_momentums = _per_group("max_momentum", max_momentum, optimizer)
-            if last_epoch == -1:
-                for high, low, group in zip(
-                    self.max_momentums, self.base_momentums, optimizer.param_groups
-                ):
-                    _set_momentum(group, high, self.use_beta1)
-                    group["max_momentum"] = high
-                    group["base_momentum"] = low
+            self.base_momentums, self.max_momentums = self._begin_momentum(
+                base_momentum, max_momentum, last_epoch
+            )
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 
@@ -779,30 +772,21 @@ class CyclicLR(LRScheduler):
             for low, high, group in zip(
                 self.base_momentums, self.max_momentums, self.optimizer.param_groups
             ):
-                _set_momentum(group, high - (high - low) * share * scale, self.use_beta1)
+                self._set_momentum(group, high - (high - low) * share * scale)
         return [
             base + (top - base) * share * scale for base, top in zip(self.base_lrs, self.max_lrs)
         ]
 
     def state_dict(self):
-        state = {k: v for k, v in super().state_dict().items() if k != "_scale_fn_custom"}
-        custom = self._scale_fn_custom
-        state["_scale_fn_custom"] = (
-            None
-            if custom is None or isinstance(custom, types.FunctionType)
-            else custom.__dict__.copy()
-        )
-        return state
+        return self._state(_scale_fn_custom=_saved(self._scale_fn_custom))
 
     def load_state_dict(self, state_dict):
-        state_dict = dict(state_dict)
-        custom = state_dict.pop("_scale_fn_custom")
-        super().load_state_dict(state_dict)
+        custom = self._load_but("_scale_fn_custom", state_dict)
         if custom is not None:
             self._scale_fn_custom.__dict__.update(custom)
 
 
-class OneCycleLR(LRScheduler):
+class OneCycleLR(_MomentumLR):
     """One cycle: up to max_lr, then down far below the start (https://arxiv.org/abs/1708.07120).
 
     The start is max_lr / div_factor, the end start / final_div_factor. pct_start: the share of
@@ -869,14 +853,7 @@ class OneCycleLR(LRScheduler):
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self.use_beta1 = _momentum_setter(optimizer)
-            highs = _per_group("max_momentum", max_momentum, optimizer)
-            lows = _per_group("base_momentum", base_momentum, optimizer)
-            if last_epoch == -1:
-                for high, low, group in zip(highs, lows, optimizer.param_groups):
-                    _set_momentum(group, high, self.use_beta1)
-                    group["max_momentum"] = high
-                    group["base_momentum"] = low
+            self._begin_momentum(base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)
 
     def _anneal(self, start, end, share):
@@ -907,7 +884,7 @@ class OneCycleLR(LRScheduler):
                 momentum = self._anneal(
                     group[phase["start_momentum"]], group[phase["end_momentum"]], share
                 )
-                _set_momentum(group, momentum, self.use_beta1)
+                self._set_momentum(group, momentum)
         return lrs
 
 

@@ -8,6 +8,9 @@ from itertools import chain
 from typing import Any
 
 import cygrad
+from cygrad import _dispatch
+from cygrad.nn._hooks import add_hook
+from cygrad.nn.parameter import clear_grad
 
 try:
     from cygrad._operators.optim import dense as _compiled
@@ -37,21 +40,26 @@ class _RequiredParameter:
 required = _RequiredParameter()
 
 
-def _add_hook(hooks: OrderedDict, hook, prepend: bool = False):
-    """Put `hook` into `hooks` and return the handle whose `remove()` takes it out."""
-    from cygrad.nn._hooks import add_hook
-
-    return add_hook(hooks, hook, prepend)
-
-
 def register_optimizer_step_pre_hook(hook):
     """Call `hook(optimizer, args, kwargs)` before `step` of every optimizer; returns a handle."""
-    return _add_hook(_global_pre_hooks, hook)
+    return add_hook(_global_pre_hooks, hook)
 
 
 def register_optimizer_step_post_hook(hook):
     """Call `hook(optimizer, args, kwargs)` after `step` of every optimizer; returns a handle."""
-    return _add_hook(_global_post_hooks, hook)
+    return add_hook(_global_post_hooks, hook)
+
+
+def _recorded(step, optimizer, args, kwargs):
+    """The result of `step`, which is an event where the thread is profiled."""
+    recorder = _dispatch.get_recorder()
+    if recorder is None:
+        return step(*args, **kwargs)
+    event = recorder.enter(f"Optimizer.step#{type(optimizer).__name__}.step", (), user=True)
+    try:
+        return step(*args, **kwargs)
+    finally:
+        recorder.leave(event)
 
 
 def _with_hooks(step):
@@ -64,9 +72,9 @@ def _with_hooks(step):
             pre, post = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
         except AttributeError:  # made without Optimizer.__init__, to wrap another optimizer
             return step(self, *args, **kwargs)
-        if not (pre or post or _global_pre_hooks or _global_post_hooks):
-            return step(self, *args, **kwargs)
         args = (self, *args)
+        if not (pre or post or _global_pre_hooks or _global_post_hooks):
+            return _recorded(step, self, args, kwargs)
         for hook in chain(_global_pre_hooks.values(), pre.values()):
             result = hook(self, args, kwargs)
             if result is not None:
@@ -76,7 +84,7 @@ def _with_hooks(step):
                         f"but got {result}."
                     )
                 args, kwargs = result
-        out = step(*args, **kwargs)
+        out = _recorded(step, self, args, kwargs)
         for hook in chain(post.values(), _global_post_hooks.values()):
             hook(self, args, kwargs)
         return out
@@ -127,23 +135,16 @@ class Optimizer:
 
     def _make_hooks(self) -> None:
         self._opt_called = False
-        self._optimizer_step_pre_hooks = OrderedDict()
-        self._optimizer_step_post_hooks = OrderedDict()
-        self._optimizer_state_dict_pre_hooks = OrderedDict()
-        self._optimizer_state_dict_post_hooks = OrderedDict()
-        self._optimizer_load_state_dict_pre_hooks = OrderedDict()
-        self._optimizer_load_state_dict_post_hooks = OrderedDict()
+        for moment in ("step", "state_dict", "load_state_dict"):
+            for side in ("pre", "post"):
+                setattr(self, f"_optimizer_{moment}_{side}_hooks", OrderedDict())
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            "defaults": self.defaults,
-            "state": self.state,
-            "param_groups": self.param_groups,
-        }
+        return {name: getattr(self, name) for name in ("defaults", "state", "param_groups")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if "_optimizer_step_pre_hooks" not in self.__dict__:
+        vars(self).update(state)
+        if not hasattr(self, "_optimizer_step_pre_hooks"):
             self._make_hooks()
         # Options that an older state did not have yet.
         for group in self.param_groups:
@@ -163,27 +164,27 @@ class Optimizer:
 
         Returns a handle with `remove()`.
         """
-        return _add_hook(self._optimizer_step_pre_hooks, hook)
+        return add_hook(self._optimizer_step_pre_hooks, hook)
 
     def register_step_post_hook(self, hook):
         """Call `hook(optimizer, args, kwargs)` after each step; returns a handle."""
-        return _add_hook(self._optimizer_step_post_hooks, hook)
+        return add_hook(self._optimizer_step_post_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook, prepend: bool = False):
         """Call `hook(optimizer)` before `state_dict` is made; returns a handle."""
-        return _add_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
     def register_state_dict_post_hook(self, hook, prepend: bool = False):
         """Call `hook(optimizer, state_dict)`, which may return another one; returns a handle."""
-        return _add_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook, prepend: bool = False):
         """Call `hook(optimizer, state_dict)`, which may return another one, before loading."""
-        return _add_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook, prepend: bool = False):
         """Call `hook(optimizer)` after a state was loaded; returns a handle."""
-        return _add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+        return add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
     def state_dict(self) -> dict[str, Any]:
         """The state as {"state": {number of parameter: dict}, "param_groups": list of dicts}.
@@ -204,11 +205,15 @@ class Optimizer:
             (number[id(k)] if isinstance(k, cygrad.Tensor) else k): v for k, v in self.state.items()
         }
         result = {"state": state, "param_groups": groups}
-        for hook in self._optimizer_state_dict_post_hooks.values():
-            replaced = hook(self, result)
+        return self._through(self._optimizer_state_dict_post_hooks, result)
+
+    def _through(self, hooks, state_dict):
+        """The state as the hooks, each of which may return another one, leave it."""
+        for hook in hooks.values():
+            replaced = hook(self, state_dict)
             if replaced is not None:
-                result = replaced
-        return result
+                state_dict = replaced
+        return state_dict
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over options and state from `state_dict`, as `state_dict()` made it.
@@ -216,23 +221,18 @@ class Optimizer:
         State tensors are moved to the device and, if floating, the dtype of their parameter;
         "step" keeps its own.
         """
-        state_dict = state_dict.copy()
-        for hook in self._optimizer_load_state_dict_pre_hooks.values():
-            replaced = hook(self, state_dict)
-            if replaced is not None:
-                state_dict = replaced
-
+        state_dict = self._through(self._optimizer_load_state_dict_pre_hooks, state_dict.copy())
         groups = self.param_groups
         saved_groups = deepcopy(state_dict["param_groups"])
         if len(groups) != len(saved_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
-        if any(len(g["params"]) != len(s["params"]) for g, s in zip(groups, saved_groups)):
-            raise ValueError(
-                "loaded state dict contains a parameter group "
-                "that doesn't match the size of optimizer's group"
-            )
         by_number = {}
         for group, saved in zip(groups, saved_groups):
+            if len(group["params"]) != len(saved["params"]):
+                raise ValueError(
+                    "loaded state dict contains a parameter group that doesn't match the size of "
+                    "optimizer's group"
+                )
             by_number.update(zip(saved["params"], group["params"]))
             saved["params"] = group["params"]
             if "param_names" in group:
@@ -253,14 +253,7 @@ class Optimizer:
         """Drop the gradients of all parameters, or fill them with zeros."""
         for group in self.param_groups:
             for p in group["params"]:
-                if set_to_none:
-                    p.grad = None
-                elif p.grad is not None:
-                    if p.grad.grad_fn is not None:
-                        p.grad.detach_()
-                    else:
-                        p.grad.requires_grad_(False)
-                    p.grad.zero_()
+                clear_grad(p, set_to_none)
 
     def step(self, closure=None):
         """Do one step of optimization; `closure` evaluates the model again and returns the loss."""
@@ -301,12 +294,11 @@ class Optimizer:
             if not differentiable and not (p.is_leaf or p.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
         for name, default in self.defaults.items():
-            if default is required and name not in param_group:
+            if param_group.setdefault(name, default) is required:
                 raise ValueError(
                     "parameter group didn't specify a value of required optimization "
                     f"parameter {name}"
                 )
-            param_group.setdefault(name, default)
 
         if len(params) != len({id(p) for p in params}):
             warnings.warn(
@@ -368,37 +360,38 @@ def _step_to_tensor(optimizer: Optimizer) -> None:
                 state["step"] = counter.fill_(float(step))
 
 
-def _check_lr(lr) -> None:
-    if isinstance(lr, cygrad.Tensor) and lr.numel() != 1:
-        raise ValueError("Tensor lr must be 1-element")
-    if not 0.0 <= lr:
-        raise ValueError(f"Invalid learning rate: {lr}")
+def _check(*options: tuple[bool, str]) -> None:
+    """Raise the message of the first that does not hold."""
+    for holds, message in options:
+        if not holds:
+            raise ValueError(message)
+
+
+def _check_lr(lr, message: str = "Invalid learning rate:") -> None:
+    one = not isinstance(lr, cygrad.Tensor) or lr.numel() == 1
+    _check((one, "Tensor lr must be 1-element"))
+    _check((lr >= 0.0, f"{message} {lr}"))
 
 
 def _check_eps(eps) -> None:
-    if not 0.0 <= eps:
-        raise ValueError(f"Invalid epsilon value: {eps}")
+    _check((eps >= 0.0, f"Invalid epsilon value: {eps}"))
 
 
 def _check_betas(betas) -> None:
     for i in range(2):
-        if not 0.0 <= betas[i] < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {i}: {betas[i]}")
+        _check((0.0 <= betas[i] < 1.0, f"Invalid beta parameter at index {i}: {betas[i]}"))
 
 
 def _check_not_negative(**options) -> None:
-    for name, value in options.items():
-        if not 0.0 <= value:
-            raise ValueError(f"Invalid {name} value: {value}")
+    _check(*[(value >= 0.0, f"Invalid {name} value: {value}") for name, value in options.items()])
 
 
 def _check_flags(foreach, fused, differentiable) -> None:
     """`foreach` and `fused` ask for a way of computing; here there is one, so they only clash."""
-    if fused:
-        if differentiable:
-            raise RuntimeError("`fused` does not support `differentiable`")
-        if foreach:
-            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+    if fused and differentiable:
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if fused and foreach:
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
 
 def _check_capturable(params, what: str, devices=_CAPTURABLE_DEVICES) -> None:

@@ -2,7 +2,7 @@
 
 import cygrad
 
-from .optimizer import _check_lr, _DenseOptimizer, _new_step
+from .optimizer import _check, _check_lr, _DenseOptimizer, _new_step
 
 __all__ = ["Rprop"]
 
@@ -29,8 +29,8 @@ class Rprop(_DenseOptimizer):
         differentiable=False,
     ):
         _check_lr(lr)
-        if not 0.0 < etas[0] < 1.0 < etas[1]:
-            raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
+        smaller, larger = etas
+        _check((0.0 < smaller < 1.0 < larger, f"Invalid eta values: {smaller}, {larger}"))
         defaults = {
             "lr": lr,
             "etas": etas,

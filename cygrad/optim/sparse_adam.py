@@ -2,7 +2,7 @@
 
 import cygrad
 
-from .optimizer import Optimizer, _check_betas, _evaluate
+from .optimizer import Optimizer, _check, _check_betas, _check_lr, _evaluate
 
 __all__ = ["SparseAdam"]
 
@@ -11,12 +11,11 @@ class SparseAdam(Optimizer):
     """Adam whose moments and parameters change only where a sparse gradient has values."""
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, maximize=False):
-        if isinstance(lr, cygrad.Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
-        if not 0.0 < lr:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not 0.0 < eps:
-            raise ValueError(f"Invalid epsilon value: {eps}")
+        _check_lr(lr)
+        _check(  # where the others take 0 as well
+            (lr > 0.0, f"Invalid learning rate: {lr}"),
+            (eps > 0.0, f"Invalid epsilon value: {eps}"),
+        )
         _check_betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
         for what, test in (("Sparse", _is_sparse), ("Complex", cygrad.is_complex)):

@@ -8,6 +8,7 @@ import cygrad
 from cygrad.nn import Module
 
 from .lr_scheduler import LRScheduler, _per_group
+from .optimizer import _check
 
 __all__ = [
     "SWALR",
@@ -21,10 +22,8 @@ __all__ = [
 
 
 def _check_decay(decay) -> None:
-    if decay < 0.0 or decay > 1.0:
-        raise ValueError(
-            f"Invalid decay value {decay} provided. Please provide a value in [0,1] range."
-        )
+    range_ = "Please provide a value in [0,1] range."
+    _check((not (decay < 0.0 or decay > 1.0), f"Invalid decay value {decay} provided. {range_}"))
 
 
 def get_ema_avg_fn(decay=0.999):

@@ -46,7 +46,7 @@ def schedule(*, wait, warmup, active, repeat=0, skip_first=0, skip_first_wait=0)
     After `skip_first` steps, cycles of `wait` idle steps, `warmup` steps whose events are dropped and `active` steps
     that are recorded; `repeat` cycles, or no end of them. With `skip_first_wait` the first cycle does not wait.
     """
-    if wait < 0 or warmup < 0 or active <= 0 or repeat < 0 or skip_first < 0:
+    if min(wait, warmup, active - 1, repeat, skip_first) < 0:
         raise AssertionError(
             f"Invalid profiler schedule arguments. Got wait={wait} (need >= 0), warmup={warmup} (need >= 0), "
             f"active={active} (need > 0), repeat={repeat} (need >= 0), skip_first={skip_first} (need >= 0)."
@@ -56,23 +56,21 @@ def schedule(*, wait, warmup, active, repeat=0, skip_first=0, skip_first_wait=0)
             "Profiler won't be using warmup, this can skew profiler results", stacklevel=2
         )
 
+    cycle = wait + warmup + active
+    ends = {
+        ProfilerAction.NONE: wait,
+        ProfilerAction.WARMUP: wait + warmup,
+        ProfilerAction.RECORD: cycle - 1,
+        ProfilerAction.RECORD_AND_SAVE: cycle,
+    }
+
     def action(step):
         if step < 0:
             raise AssertionError(f"Step must be non-negative. Got {step}.")
-        if step < skip_first:
+        place = step - skip_first + (wait if skip_first_wait else 0)
+        if step < skip_first or (repeat and place >= repeat * cycle):
             return ProfilerAction.NONE
-        step -= skip_first
-        if skip_first_wait:
-            step += wait
-        cycle = wait + warmup + active
-        if repeat and step >= repeat * cycle:
-            return ProfilerAction.NONE
-        step %= cycle
-        if step < wait:
-            return ProfilerAction.NONE
-        if step < wait + warmup:
-            return ProfilerAction.WARMUP
-        return ProfilerAction.RECORD if step < cycle - 1 else ProfilerAction.RECORD_AND_SAVE
+        return next(found for found, end in ends.items() if place % cycle < end)
 
     return action
 

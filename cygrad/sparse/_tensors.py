@@ -8,7 +8,9 @@ done with a sparse tensor is done with them, by operators that differentiate any
 
 import cygrad
 from cygrad import _core, _dispatch
+from cygrad._fronts.legacy import type_name
 from cygrad._tensor_str import _contents, _has_default_dtype, _with_suffixes
+from cygrad._utils import _rebuild_sparse_tensor
 
 Tensor = cygrad.Tensor
 _ABOUT = frozenset(  # what is asked of the tensor itself, whatever holds its elements
@@ -280,8 +282,6 @@ class SparseTensor(Tensor):
         return SparseCsrTensor._of(crow, c._i[1], c._v, self.shape)
 
     def __reduce_ex__(self, protocol):
-        from cygrad._utils import _rebuild_sparse_tensor
-
         args = (self._i, self._v, self.shape, self._ordered)
         return _rebuild_sparse_tensor, (self.layout, args)
 
@@ -630,8 +630,6 @@ class SparseCsrTensor(SparseTensor):
         return self
 
     def __reduce_ex__(self, protocol):
-        from cygrad._utils import _rebuild_sparse_tensor
-
         return _rebuild_sparse_tensor, (self.layout, (self._crow, self._col, self._v, self.shape))
 
     def _parts(self):
@@ -642,8 +640,6 @@ class SparseCsrTensor(SparseTensor):
 
 
 def _type(t):
-    from cygrad._fronts.legacy import type_name
-
     return type_name(t).rpartition(".")[2]
 
 

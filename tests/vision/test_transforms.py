@@ -127,10 +127,7 @@ if __name__ == "__main__":
 import cygrad  # noqa: E402
 import cygrad.vision.transforms.v2 as v2  # noqa: E402
 from cygrad import vision  # noqa: E402
-from cygrad.vision import (
-    transforms as v1,  # noqa: E402
-    tv_tensors,  # noqa: E402
-)
+from cygrad.vision import transforms as v1, tv_tensors  # noqa: E402
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -8,9 +8,11 @@ import textwrap
 import warnings
 
 import cygrad as torch
-from cygrad import Tensor, _core, _dispatch
+from cygrad import Tensor, _dispatch
+from cygrad.autograd import _operator_names
 
 from .. import _ops
+from .._masks import WithMask, is_masked_tensor, mask_of
 
 _PROTOTYPE = (
     "The PyTorch API of MaskedTensors is in prototype stage and will change in the near future. Please open a Github "
@@ -57,15 +59,6 @@ _REDUCTIONS = frozenset("sum mean prod amax amin argmax argmin var std all".spli
 _KEYWORD_ONLY = {"out", "alpha", "decimals", "rounding_mode", "dtype"}
 
 
-def is_masked_tensor(obj, /):
-    """Whether the object is a MaskedTensor."""
-    return isinstance(obj, MaskedTensor)
-
-
-def _mask_of(x):
-    return x.__dict__["_masked_mask"]
-
-
 def _masks_match(a, b):
     return a is b or a.shape == b.shape and bool((a == b).all())
 
@@ -87,13 +80,13 @@ def _unary(func, args, kwargs):
         )
     if not is_masked_tensor(args[0]) or any(isinstance(x, Tensor) for x in args[1:]):
         raise TypeError("MaskedTensor unary ops do not support additional Tensor arguments")
-    return func(*args, **kwargs), _mask_of(args[0])
+    return func(*args, **kwargs), mask_of(args[0])
 
 
 def _binary(func, args, kwargs):
     if _KEYWORD_ONLY & kwargs.keys():
         raise ValueError("len(kwargs) must equal 0")
-    masks = [_mask_of(x) for x in (*args, *kwargs.values()) if is_masked_tensor(x)]
+    masks = [mask_of(x) for x in (*args, *kwargs.values()) if is_masked_tensor(x)]
     if not all(_masks_match(masks[0], m) for m in masks[1:]):
         raise ValueError(
             "Input masks must match. If you need support for this, please open an issue on Github."
@@ -105,7 +98,7 @@ def _binary(func, args, kwargs):
 
 
 def _reduced(name, x, dim=None, *args, **kwargs):
-    mask = _mask_of(x)
+    mask = mask_of(x)
     data = x.as_subclass(Tensor)
     names = ("unbiased", "keepdim") if name in ("var", "std") else ("keepdim",)
     kwargs.update(zip(names, args, strict=False))
@@ -121,13 +114,13 @@ def _reduced(name, x, dim=None, *args, **kwargs):
 
 
 def _softmax(name, x, dim=None, _stacklevel=3, dtype=None):
-    return getattr(_ops, name)(x, dim, dtype=dtype), _mask_of(x)
+    return getattr(_ops, name)(x, dim, dtype=dtype), mask_of(x)
 
 
 def _where(condition, input=None, other=None):
     if is_masked_tensor(condition) or input is None or other is None:
         raise _unsupported(torch.where)
-    masks = [_mask_of(x) if is_masked_tensor(x) else torch.tensor(True) for x in (input, other)]
+    masks = [mask_of(x) if is_masked_tensor(x) else torch.tensor(True) for x in (input, other)]
     result = torch.where(condition, input, other)
     return result, torch.broadcast_to(torch.where(condition, *masks), result.shape)
 
@@ -135,18 +128,16 @@ def _where(condition, input=None, other=None):
 def _joined(func, tensors, *args, **kwargs):
     if not all(is_masked_tensor(x) for x in tensors):
         raise TypeError("mask must have dtype bool.")
-    return func(tensors, *args, **kwargs), func([_mask_of(x) for x in tensors], *args, **kwargs)
+    return func(tensors, *args, **kwargs), func([mask_of(x) for x in tensors], *args, **kwargs)
 
 
 def _item(func, x):
-    if x.numel() == 1 and not _mask_of(x).item():
+    if x.numel() == 1 and not mask_of(x).item():
         raise ValueError("__torch_dispatch__, aten._local_scalar_dense: expected a mask tensor")
     return func(x)
 
 
 def _unsupported(func):
-    from cygrad.autograd import _operator_names
-
     name = _operator_names.operator_name(_dispatch.public_name(func)) or func.__name__
     name = name.removeprefix("aten::")
     warnings.warn(
@@ -162,10 +153,6 @@ def _unsupported(func):
         f"NotImplemented:\n\n  - tensor subclass {MaskedTensor!r}\n\nFor more information, try re-running with "
         "TORCH_LOGS=not_implemented"
     )
-
-
-def _same(node, g):
-    return g
 
 
 def _copied(data, mask):
@@ -194,7 +181,7 @@ def _copied(data, mask):
     return _wrapped(data.clone(), mask.clone())
 
 
-class MaskedTensor(Tensor):
+class MaskedTensor(WithMask):
     """A copy of `data` of which the elements count where the boolean `mask` of the same shape is True."""
 
     def __new__(cls, data, mask, requires_grad=False):
@@ -238,9 +225,9 @@ class MaskedTensor(Tensor):
         if name == "grad" and func.__name__ == "grad":
             return _gradients(func, args, kwargs), None
         if name in _CASTS:
-            return func(*args, **kwargs), _mask_of(x)
+            return func(*args, **kwargs), mask_of(x)
         if name in _BOTH and is_masked_tensor(x):
-            return func(*args, **kwargs), func(_mask_of(x), *args[1:], **kwargs)
+            return func(*args, **kwargs), func(mask_of(x), *args[1:], **kwargs)
         if name in ("item", "__bool__", "__float__", "__int__", "__index__"):
             return _item(func, x), None
         if name in ("cat", "stack", "concat", "concatenate"):
@@ -248,7 +235,7 @@ class MaskedTensor(Tensor):
         if name == "where":
             return _where(*args, **kwargs)
         if name == "copy" and func.__name__ == "copy_":
-            return func(*args, **kwargs), _mask_of(x)
+            return func(*args, **kwargs), mask_of(x)
         if name == "type" and len(args) == 1 and not kwargs:
             return func(x), None
         if name == "tolist":
@@ -256,20 +243,6 @@ class MaskedTensor(Tensor):
         if name in ("numpy", "__array__"):
             raise RuntimeError(".numpy() is not supported for tensor subclasses.")
         return None
-
-    def get_data(self):
-        """The elements, masked out or not, as a tensor that differentiates."""
-        with _dispatch.DisableTorchFunctionSubclass():
-            data = self.detach()
-            return (
-                _core.record(data, "GetDataBackward", (self,), _same)
-                if self.requires_grad
-                else data
-            )
-
-    def get_mask(self):
-        """The boolean mask: True for elements that count."""
-        return _mask_of(self)
 
     def to_tensor(self, value):
         """A tensor with `value` for masked-out elements."""
@@ -288,7 +261,7 @@ class MaskedTensor(Tensor):
                 "at the moment."
             )
         with _dispatch.DisableTorchFunctionSubclass():
-            copy = _wrapped(self.detach().clone(), _mask_of(self).clone())
+            copy = _wrapped(self.detach().clone(), mask_of(self).clone())
             memo[id(self)] = copy.requires_grad_(self.requires_grad)
         return copy
 
@@ -313,7 +286,7 @@ def _gradients(func, args, kwargs):
     inputs = (inputs,) if isinstance(inputs, Tensor) else inputs
     grads = func(*args, **kwargs)
     return tuple(
-        _wrapped(g, _mask_of(x)) if is_masked_tensor(x) and g is not None else g
+        _wrapped(g, mask_of(x)) if is_masked_tensor(x) and g is not None else g
         for x, g in zip(inputs, grads, strict=True)
     )
 

@@ -1,52 +1,31 @@
 """Functions of neural networks under PyTorch's names: ``import cygrad.nn.functional as F``.
 
-Arguments are checked here with PyTorch's messages. The functions that training spends its time
-in are compiled (`cygrad._fronts.nn`); the rest are composites of public tensor functions, which work on
-every device and differentiate twice by themselves.
+Arguments are checked here with PyTorch's messages. Activations that are rows of the table come
+whole from `cygrad._fronts.from_rows`. What training spends its time in is compiled and called by
+its name in `cygrad._fronts.nn`; the rest is composed of public tensor functions, which work on every
+device and differentiate twice by themselves.
 """
 
 # ruff: noqa: F401
 
 from cygrad import _dispatch
+from cygrad._fronts.from_rows import FUNCTIONAL as _rows
 
 from .activation import (
     _get_softmax_dim,
-    celu,
-    celu_,
-    elu,
-    elu_,
     gelu,
     glu,
     gumbel_softmax,
-    hardshrink,
-    hardsigmoid,
-    hardswish,
-    hardtanh,
-    hardtanh_,
-    leaky_relu,
-    leaky_relu_,
     log_softmax,
-    logsigmoid,
-    mish,
     prelu,
-    relu,
     relu6,
-    relu_,
     rrelu,
     rrelu_,
-    selu,
-    selu_,
-    sigmoid,
-    silu,
     softmax,
     softmin,
-    softplus,
     softshrink,
     softsign,
-    tanh,
     tanhshrink,
-    threshold,
-    threshold_,
 )
 from .attention import (
     _canonical_mask,
@@ -155,4 +134,5 @@ from .vision import (
     upsample_nearest,
 )
 
+globals().update(_rows)
 _dispatch.publish(globals())

@@ -1,35 +1,20 @@
-"""What the parts of nn.functional share: arguments, names in messages, kernels that may exist."""
+"""What the parts of nn.functional share: arguments, names in messages, reductions."""
 
 import functools
 import warnings
 
 import cygrad
 from cygrad import Tensor, _core
-from cygrad._fronts import nn as _nn
-
-_SCALAR_NAMES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
-    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
-    "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
-}
-_C_NAMES = {
-    "Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16",
-    "Long": "long", "Int": "int", "Short": "short", "Char": "signed char",
-    "Byte": "unsigned char", "Bool": "bool", "ComplexFloat": "c10::complex<float>",
-    "ComplexDouble": "c10::complex<double>",
-}
 
 
 def scalar_name(dtype):
     """A dtype as messages name it: ``Float`` for ``torch.float32``."""
-    name = str(dtype).rpartition(".")[2]
-    return _SCALAR_NAMES.get(name, name)
+    return _core.SCALAR_TYPE_NAMES[dtype.code]
 
 
 def c_name(dtype):
     """A dtype as C++ names it: ``c10::Half`` for ``torch.float16``."""
-    name = scalar_name(dtype)
-    return _C_NAMES.get(name, name)
+    return _core.C_TYPE_NAMES[dtype.code]
 
 
 def require_floating(input, kernel):
@@ -38,25 +23,6 @@ def require_floating(input, kernel):
         raise NotImplementedError(
             f"\"{kernel}\" not implemented for '{scalar_name(input.dtype)}'"
         )
-
-
-def fused(composite):
-    """``composite``, or the compiled function of the same name where `cygrad._fronts.nn` has one.
-
-    It takes the same positional arguments. The composite stays reachable as ``__wrapped__``: it
-    is the oracle in the tests.
-    """
-    compiled = getattr(_nn, composite.__name__.lstrip("_"), None)
-    if compiled is None:
-        return composite
-
-    def function(*args):
-        return compiled(*args)
-
-    function.__name__ = composite.__name__
-    function.__doc__ = composite.__doc__
-    function.__wrapped__ = composite
-    return function
 
 
 def one_step(name, inputs=2):
@@ -74,14 +40,6 @@ def one_step(name, inputs=2):
         return function
 
     return decorate
-
-
-def in_place(input, function, *args):
-    """Write ``function(input, *args)`` into ``input``.
-
-    The function sees a copy, so that what it saves for the backward pass stays as it was.
-    """
-    return input.copy_(function(input.clone(), *args))
 
 
 def ints(value, count):

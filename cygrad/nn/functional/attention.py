@@ -5,7 +5,7 @@ import warnings
 
 import cygrad
 
-from ._common import c_name, fused, is_tensor
+from ._common import c_name, is_tensor
 from .activation import softmax
 from .dropout import dropout
 from .padding import pad
@@ -36,7 +36,6 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     return _scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale)
 
 
-@fused
 def _scaled_dot_product_attention(query, key, value, attn_mask, dropout_p, is_causal, scale):
     scores = (query * scale).matmul(key.transpose(-2, -1))
     if is_causal:
@@ -64,7 +63,7 @@ def _check_sdpa(query, key, value, attn_mask):
     if not query.dtype == key.dtype == value.dtype:
         raise RuntimeError(
             "Expected query, key, and value to have the same dtype, but got query.dtype: "
-            f"{_c(query)} key.dtype: {_c(key)} and value.dtype: {_c(value)} instead."
+            f"{c_name(query.dtype)} key.dtype: {c_name(key.dtype)} and value.dtype: {c_name(value.dtype)} instead."
         )
     if query.dim() < 2 or key.dim() < 2 or value.dim() < 2:
         raise RuntimeError(
@@ -76,13 +75,8 @@ def _check_sdpa(query, key, value, attn_mask):
     if attn_mask.dtype not in (cygrad.bool, cygrad.float32, query.dtype):
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-            f"attn_mask.dtype: {_c(attn_mask)} and  query.dtype: {_c(query)} instead."
+            f"attn_mask.dtype: {c_name(attn_mask.dtype)} and  query.dtype: {c_name(query.dtype)} instead."
         )
-
-
-def _c(tensor):
-    name = c_name(tensor.dtype)
-    return "long int" if name == "long" else name
 
 
 def _canonical_mask(mask, mask_name, other_type, other_name, target_type, check_other=True):

@@ -4,8 +4,7 @@ import math
 import warnings
 
 from cygrad._fronts import nn as _nn
-
-from .activation import _SELU_ALPHA, _SELU_SCALE
+from cygrad._table.rows import SELU_ALPHA, SELU_SCALE
 
 
 def _check_p(p):
@@ -44,7 +43,7 @@ def _alpha(input, shape, p, training, inplace):
         return input
     if p == 1:
         return input.mul_(0) if inplace else input * 0
-    saturation = _SELU_ALPHA * _SELU_SCALE
+    saturation = SELU_ALPHA * SELU_SCALE
     a = 1 / math.sqrt((saturation * saturation * p + 1) * (1 - p))
     keep = input.new_empty(shape).bernoulli_(1 - p)
     shift = (keep - 1).mul_(saturation * a).add_(saturation * a * p)

@@ -1,4 +1,7 @@
-"""Loss functions. Targets are checked here; the hot ones are compiled, the rest composites."""
+"""Loss functions: arguments and targets are checked here.
+
+The hot ones are compiled (`_nn`), some are rows of the table before their reduction, the rest is composed.
+"""
 
 import functools
 import math
@@ -8,7 +11,6 @@ import cygrad
 from cygrad._fronts import nn as _nn
 
 from ._common import (
-    fused,
     is_tensor,
     one_step,
     pick_reduction,
@@ -18,8 +20,13 @@ from ._common import (
     scalar_name,
     shape_text,
 )
-from .activation import log_softmax, logsigmoid
 from .distance import pairwise_distance
+
+_logsigmoid, _softplus = _nn.FUNCTIONAL["logsigmoid"], _nn.FUNCTIONAL["softplus"]
+_smooth_l1, _huber, _binary_cross_entropy, _binary_cross_entropy_with_logits = map(
+    _nn.row_function,
+    ("_smooth_l1_loss", "_huber_loss", "_binary_cross_entropy", "_binary_cross_entropy_with_logits"),
+)
 
 
 def _broadcast(input, target):
@@ -69,7 +76,6 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     return _nn.mse_loss(input, target, code)
 
 
-@fused
 def _l1(input, target):
     return (input - target).abs()
 
@@ -78,12 +84,6 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
     """\\|x - y\\|, reduced."""
     reduction = pick_reduction(size_average, reduce, reduction)
     return _elementwise(_l1, input, target, reduction, weight, None)
-
-
-@fused
-def _smooth_l1(input, target, beta):
-    d = (input - target).abs()
-    return cygrad.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta)
 
 
 @one_step("SmoothL1LossBackward0")
@@ -96,12 +96,6 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
         return _elementwise(_l1, input, target, reduction, None, None)
     return _elementwise(lambda x, y: _smooth_l1(x, y, beta), input, target, reduction, None,
                         "smooth_l1_cpu")
-
-
-@fused
-def _huber(input, target, delta):
-    d = (input - target).abs()
-    return cygrad.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta))
 
 
 @one_step("HuberLossBackward0")
@@ -194,64 +188,13 @@ def _soft_cross_entropy(input, target, weight, ignore_index, code, label_smoothi
             f"cross_entropy: weight tensor should be defined either for all {channels} classes or "
             f"no classes but got weight tensor of shape: {shape_text(weight)}"
         )
-    if label_smoothing > 0:
-        target = target * (1 - label_smoothing) + label_smoothing / channels
-    loss = log_softmax(input, axis) * target
-    if weight is not None:
-        shape = [1] * input.dim()
-        shape[axis] = channels
-        loss = loss * weight.reshape(shape)
-    if code == 0:
-        return -loss.sum(axis)
-    total = -loss.sum()
-    return total if code == 2 else total / (input.numel() // channels if channels else 1)
-
-
-class _BinaryCrossEntropy:
-    """Holds the custom node; made at first use, when the package is complete."""
-
-    function = None
-
-    @classmethod
-    def apply(cls, input, target):
-        if cls.function is None:
-            cls.function = cls._make()
-        return cls.function.apply(input, target)
-
-    @staticmethod
-    def _make():
-        class BinaryCrossEntropy(cygrad.autograd.Function):
-            # The logarithms are cut at -100 and the gradient keeps its size next to 0 and 1,
-            # which no composite of logarithms gives.
-            @staticmethod
-            def forward(ctx, input, target):
-                ctx.save_for_backward(input, target)
-                return (target - 1) * cygrad.log1p(-input).clamp_min(-100) - target * (
-                    cygrad.log(input).clamp_min(-100)
-                )
-
-            @staticmethod
-            def backward(ctx, grad):
-                input, target = ctx.saved_tensors
-                grad_input = grad_target = None
-                if ctx.needs_input_grad[0]:
-                    grad_input = grad * (input - target) / ((1 - input) * input).clamp_min(1e-12)
-                if ctx.needs_input_grad[1]:
-                    grad_target = grad * (cygrad.log1p(-input) - cygrad.log(input))
-                return grad_input, grad_target
-
-        return BinaryCrossEntropy
+    return _nn.cross_entropy(input, target, weight, ignore_index, code, label_smoothing)
 
 
 def _require_probabilities(values, name):
     low, high = cygrad.aminmax(values.detach())
     if not (low >= 0 and high <= 1):  # NaN fails too
         raise RuntimeError(f"all elements of {name} should be between 0 and 1")
-
-
-@fused
-def _binary_cross_entropy(input, target):
-    return _BinaryCrossEntropy.apply(input, target)
 
 
 @one_step("BinaryCrossEntropyBackward0")
@@ -278,13 +221,6 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
-@fused
-def _binary_cross_entropy_with_logits(input, target, pos_weight):
-    loss = (1 - target) * input
-    scale = 1 if pos_weight is None else (pos_weight - 1) * target + 1
-    return loss - scale * logsigmoid(input)
-
-
 @one_step("BinaryCrossEntropyWithLogitsBackward0")
 def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None,
                                      reduction="mean", pos_weight=None):
@@ -300,11 +236,14 @@ def binary_cross_entropy_with_logits(input, target, weight=None, size_average=No
             f"result type {scalar_name(input.dtype)} can't be cast to the desired output type "
             f"{scalar_name(target.dtype)}"
         )
-    loss = _binary_cross_entropy_with_logits(input, target, pos_weight)
+    if pos_weight is None:
+        loss = _binary_cross_entropy_with_logits(input, target)
+    else:  # the formula of PyTorch's documentation
+        scale = (pos_weight - 1) * target + 1
+        loss = (1 - target) * input - scale * _logsigmoid(input)
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
-@fused
 def _kl_div(input, target, log_target):
     if log_target:
         return target.exp() * (target - input)
@@ -430,7 +369,7 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
     """Mean over classes of -(y logsigmoid(x) + (1 - y) logsigmoid(-x))."""
     reduction = pick_reduction(size_average, reduce, reduction)
     reduction_code(reduction)
-    loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
+    loss = -(target * _logsigmoid(input) + (1 - target) * _logsigmoid(-input))
     if weight is not None:
         loss = loss * weight
     return reduced(loss.mean(-1), reduction)
@@ -493,15 +432,6 @@ def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, s
                         size_average=None, reduce=None, reduction="mean"):
     """max(0, d(a, p) - d(a, n) + margin) with the p-norm distance."""
     reduction = pick_reduction(size_average, reduce, reduction)
-    reduction_code(reduction)
-    if margin <= 0:
-        raise ValueError(f"margin must be greater than 0, got {margin}")
-    if not anchor.dim() == positive.dim() == negative.dim():
-        raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of "
-            f"dimensions, but got: anchor {anchor.dim()}D, positive {positive.dim()}D, and "
-            f"negative {negative.dim()}D inputs"
-        )
     return triplet_margin_with_distance_loss(
         anchor, positive, negative, margin=margin, swap=swap, reduction=reduction,
         distance_function=lambda a, b: pairwise_distance(a, b, p, eps),

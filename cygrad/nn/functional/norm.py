@@ -5,7 +5,7 @@ import math
 import cygrad
 from cygrad._fronts import nn as _nn
 
-from ._common import fused, shape_text
+from ._common import shape_text
 from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
 
@@ -110,7 +110,6 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     return _nn.layer_norm(input, tuple(normalized_shape), weight, bias, eps)
 
 
-@fused
 def _rms_norm(input, normalized_shape, weight, eps):
     dims = tuple(range(-len(normalized_shape), 0))
     # Half precision is too narrow for the sum of squares.

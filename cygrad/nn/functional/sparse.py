@@ -59,7 +59,8 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
             stacklevel=2,
         )
         weight, input = input, weight
-    if per_sample_weights is not None and input.size() != per_sample_weights.size():
+    weighted = per_sample_weights is not None
+    if weighted and input.shape != per_sample_weights.shape:
         raise ValueError(
             f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, "
             f"then it must have the same shape as the input ({input.shape})"
@@ -74,8 +75,6 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
             )
         counts = cygrad.full((input.size(0),), input.size(1), device=input.device)
         input = input.reshape(-1)
-        if per_sample_weights is not None:
-            per_sample_weights = per_sample_weights.reshape(-1)
     elif input.dim() == 1:
         counts = _bag_counts(input, offsets, include_last_offset)
     else:
@@ -88,11 +87,10 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
         raise ValueError("max mode does not support scaling the gradient by the frequency")
     if mode == "max" and sparse:
         raise ValueError("max mode does not support sparse weights")
-    if per_sample_weights is not None and mode != "sum":
+    if weighted and mode != "sum":
         raise NotImplementedError(
-            "embedding_bag: per_sample_weights was not None. "
-            "per_sample_weights is only supported for mode='sum' "
-            f"(got mode='{mode}'). Please open a feature request on GitHub."
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
+            f"for mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
         )
     if max_norm is not None:
         _renorm_(weight, input, max_norm, norm_type)
@@ -100,8 +98,8 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
     bags = counts.numel()
     bag = cygrad.repeat_interleave(cygrad.arange(bags, device=input.device), counts)
     rows = _nn.embedding(weight, input, -1, scale_grad_by_freq, sparse)
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.unsqueeze(1)
+    if weighted:
+        rows = rows * per_sample_weights.reshape(-1, 1)
     if padding_idx is not None:
         text = "padding_idx must be within the number of embeddings"
         keep = (input != _wrapped_padding_idx(padding_idx, weight, text)).nonzero().squeeze(1)

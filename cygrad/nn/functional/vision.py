@@ -174,22 +174,20 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     Modes: nearest, nearest-exact, area, linear (3-d), bilinear and bicubic (4-d), trilinear
     (5-d), lanczos (4-d, antialias). ``antialias`` widens the filter when it shrinks.
     """
-    if mode in ("nearest", "area", "nearest-exact"):
-        if align_corners is not None:
-            raise ValueError(
-                "align_corners option can only be set with the "
-                "interpolating modes: linear | bilinear | bicubic | trilinear"
-            )
-    elif align_corners is None:
-        align_corners = False
+    unaligned = mode in ("nearest", "area", "nearest-exact")
+    if unaligned and align_corners is not None:
+        raise ValueError(
+            "align_corners option can only be set with the interpolating modes: linear | bilinear "
+            "| bicubic | trilinear"
+        )
+    align_corners = bool(align_corners)
     sizes, scales = _interpolate_sizes(input, size, scale_factor, recompute_scale_factor)
     if antialias and not (mode in _FILTERS and input.ndim == 4):
         raise ValueError(
             "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires "
             "a 4-D tensor as input"
         )
-    known = mode in _LINEAR or mode in ("nearest", "area", "nearest-exact")
-    if input.dim() not in (3, 4, 5) or not known:
+    if input.dim() not in (3, 4, 5) or not (unaligned or mode in _LINEAR):
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for "
             "the modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | area | "

@@ -1,9 +1,11 @@
 """Activation modules and multi-head attention."""
 
+import inspect
 import warnings
 
 import cygrad
 from cygrad import Tensor
+from cygrad._fronts.from_rows import define
 
 from .. import functional as F, init
 from ..module import Module
@@ -12,82 +14,69 @@ from .linear import NonDynamicallyQuantizableLinear
 from .utils import OwnInit
 
 
-class _InPlace(OwnInit, Module):
-    """An activation with no argument but ``inplace``."""
+class _Activation(Module):
+    """A module that is one function: `class ELU(_Activation, of=F.elu)`.
 
-    __constants__ = ["inplace"]
+    Its constructor takes what the function takes but the input, and keeps it in attributes of these names.
+    """
 
-    def __init__(self, inplace=False):
-        super().__init__()
-        self.inplace = inplace
+    _arguments = ()
 
-    def forward(self, input):
-        return self._function(input, self.inplace)
+    def __init_subclass__(cls, of=None, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if of is None:  # a user's class, which inherits all
+            return
+        _, *parameters = inspect.signature(of).parameters.values()
+        names = cls._arguments = [parameter.name for parameter in parameters]
+        values = "".join(f", self.{name}" for name in names)
+        made = [define("forward", ["self", "input"], [f"return F.{of.__name__}(input{values})"], F=F)]
+        if names:
+            cls.__constants__ = cls.__dict__.get("__constants__", names)
+            lines = ["super(cls, self).__init__()", *(f"self.{name} = {name}" for name in names)]
+            made.append(define("__init__", ["self", *map(str, parameters)], lines, cls=cls))
+        for method in made:
+            method.__qualname__, method.__module__ = f"{cls.__name__}.{method.__name__}", cls.__module__
+            setattr(cls, method.__name__, method)
 
     def extra_repr(self):
-        return "inplace=True" if self.inplace else ""
+        shown = [f"{name}={getattr(self, name)}" for name in self._arguments if name != "inplace"]
+        if getattr(self, "inplace", False):
+            shown.append("inplace=True")
+        return ", ".join(shown)
 
 
-class ReLU(_InPlace):
+class ReLU(_Activation, of=F.relu):
     """max(0, x)."""
 
-    def forward(self, input):
-        return F.relu(input, self.inplace)
 
-
-class SELU(_InPlace):
+class SELU(_Activation, of=F.selu):
     """The scaled exponential linear unit of self-normalising networks."""
 
-    _function = staticmethod(F.selu)
 
-
-class SiLU(_InPlace):
+class SiLU(_Activation, of=F.silu):
     """x * sigmoid(x)."""
 
-    _function = staticmethod(F.silu)
 
-
-class Mish(_InPlace):
+class Mish(_Activation, of=F.mish):
     """x * tanh(softplus(x))."""
 
-    _function = staticmethod(F.mish)
 
-
-class Hardsigmoid(_InPlace):
+class Hardsigmoid(_Activation, of=F.hardsigmoid):
     """min(max(x + 3, 0), 6) / 6."""
 
-    _function = staticmethod(F.hardsigmoid)
-
     def extra_repr(self):
         return ""
 
 
-class Hardswish(_InPlace):
+class Hardswish(_Activation, of=F.hardswish):
     """x * min(max(x + 3, 0), 6) / 6."""
 
-    _function = staticmethod(F.hardswish)
-
     def extra_repr(self):
         return ""
 
 
-class Threshold(Module):
+class Threshold(_Activation, of=F.threshold):
     """x where x > threshold, else ``value``."""
-
-    __constants__ = ["threshold", "value", "inplace"]
-
-    def __init__(self, threshold, value, inplace=False):
-        super().__init__()
-        self.threshold = threshold
-        self.value = value
-        self.inplace = inplace
-
-    def forward(self, input):
-        return F.threshold(input, self.threshold, self.value, self.inplace)
-
-    def extra_repr(self):
-        tail = ", inplace=True" if self.inplace else ""
-        return f"threshold={self.threshold}, value={self.value}{tail}"
 
 
 class RReLU(Module):
@@ -130,13 +119,10 @@ class Hardtanh(Module):
                 stacklevel=2,
             )
             max_val = max_value
-        self.min_val = min_val
-        self.max_val = max_val
+        if max_val <= min_val:
+            raise AssertionError(f"max_val ({max_val}) must be greater than min_val ({min_val})")
+        self.min_val, self.max_val = min_val, max_val
         self.inplace = inplace
-        if self.max_val <= self.min_val:
-            raise AssertionError(
-                f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})"
-            )
 
     def forward(self, input):
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
@@ -156,57 +142,18 @@ class ReLU6(Hardtanh):
         return "inplace=True" if self.inplace else ""
 
 
-class ELU(Module):
+class ELU(_Activation, of=F.elu):
     """x for x > 0, alpha * (exp(x) - 1) otherwise."""
 
-    __constants__ = ["alpha", "inplace"]
-    _function = staticmethod(F.elu)
 
-    def __init__(self, alpha=1.0, inplace=False):
-        super().__init__()
-        self.alpha = alpha
-        self.inplace = inplace
-
-    def forward(self, input):
-        return self._function(input, self.alpha, self.inplace)
-
-    def extra_repr(self):
-        tail = ", inplace=True" if self.inplace else ""
-        return f"alpha={self.alpha}{tail}"
-
-
-class CELU(Module):
+class CELU(_Activation, of=F.celu):
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
 
-    __constants__ = ["alpha", "inplace"]
 
-    def __init__(self, alpha=1.0, inplace=False):
-        super().__init__()
-        self.alpha = alpha
-        self.inplace = inplace
-
-    def forward(self, input):
-        return F.celu(input, self.alpha, self.inplace)
-
-    extra_repr = ELU.extra_repr
-
-
-class LeakyReLU(Module):
+class LeakyReLU(_Activation, of=F.leaky_relu):
     """x for x > 0, negative_slope * x otherwise."""
 
     __constants__ = ["inplace", "negative_slope"]
-
-    def __init__(self, negative_slope=0.01, inplace=False):
-        super().__init__()
-        self.negative_slope = negative_slope
-        self.inplace = inplace
-
-    def forward(self, input):
-        return F.leaky_relu(input, self.negative_slope, self.inplace)
-
-    def extra_repr(self):
-        tail = ", inplace=True" if self.inplace else ""
-        return f"negative_slope={self.negative_slope}{tail}"
 
 
 class Sigmoid(Module):
@@ -223,41 +170,20 @@ class Tanh(Module):
         return input.tanh()
 
 
-class LogSigmoid(Module):
+class LogSigmoid(_Activation, of=F.logsigmoid):
     """log(sigmoid(x))."""
 
-    def forward(self, input):
-        return F.logsigmoid(input)
 
-
-class Softsign(Module):
+class Softsign(_Activation, of=F.softsign):
     """x / (1 + \\|x\\|)."""
 
-    def forward(self, input):
-        return F.softsign(input)
 
-
-class Tanhshrink(Module):
+class Tanhshrink(_Activation, of=F.tanhshrink):
     """x - tanh(x)."""
 
-    def forward(self, input):
-        return F.tanhshrink(input)
 
-
-class GLU(Module):
+class GLU(_Activation, of=F.glu):
     """a * sigmoid(b) for the two halves of the input."""
-
-    __constants__ = ["dim"]
-
-    def __init__(self, dim=-1):
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, input):
-        return F.glu(input, self.dim)
-
-    def extra_repr(self):
-        return f"dim={self.dim}"
 
 
 class GELU(Module):
@@ -276,53 +202,21 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
-class Hardshrink(Module):
+class Hardshrink(_Activation, of=F.hardshrink):
     """x where \\|x\\| > lambd, else 0."""
-
-    __constants__ = ["lambd"]
-
-    def __init__(self, lambd=0.5):
-        super().__init__()
-        self.lambd = lambd
-
-    def forward(self, input):
-        return F.hardshrink(input, self.lambd)
 
     def extra_repr(self):
         return f"{self.lambd}"
 
 
-class Softshrink(Module):
+class Softshrink(_Activation, of=F.softshrink):
     """x moved towards zero by lambd."""
 
-    __constants__ = ["lambd"]
-
-    def __init__(self, lambd=0.5):
-        super().__init__()
-        self.lambd = lambd
-
-    def forward(self, input):
-        return F.softshrink(input, self.lambd)
-
-    def extra_repr(self):
-        return str(self.lambd)
+    extra_repr = Hardshrink.extra_repr
 
 
-class Softplus(Module):
+class Softplus(_Activation, of=F.softplus):
     """log(1 + exp(beta * x)) / beta."""
-
-    __constants__ = ["beta", "threshold"]
-
-    def __init__(self, beta=1.0, threshold=20.0):
-        super().__init__()
-        self.beta = beta
-        self.threshold = threshold
-
-    def forward(self, input):
-        return F.softplus(input, self.beta, self.threshold)
-
-    def extra_repr(self):
-        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class PReLU(Module):
@@ -393,10 +287,9 @@ class Softmax2d(Module):
     """Softmax over the channels of (N, C, H, W) or (C, H, W)."""
 
     def forward(self, input):
-        if input.dim() not in (3, 4):
-            raise ValueError(
-                f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead"
-            )
+        n = input.dim()
+        if n not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {n}D instead")
         return F.softmax(input, -3, _stacklevel=5)
 
 

@@ -2,10 +2,11 @@
 
 import cygrad
 
-from .. import functional as F, init
+from .. import functional as F
 from ..module import Module
-from ..parameter import Parameter, UninitializedBuffer, UninitializedParameter
+from ..parameter import UninitializedBuffer, UninitializedParameter
 from .lazy import LazyModuleMixin
+from .normalization import make_affine, reset_affine
 
 
 class _NormBase(Module):
@@ -23,11 +24,7 @@ class _NormBase(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            if wanted:
-                setattr(self, name, Parameter(cygrad.empty(num_features, **made)))
-            else:
-                self.register_parameter(name, None)
+        make_affine(self, num_features, **made, weight=affine, bias=affine and bias)
         if track_running_stats:
             self.register_buffer("running_mean", cygrad.zeros(num_features, **made))
             self.register_buffer("running_var", cygrad.ones(num_features, **made))
@@ -49,10 +46,7 @@ class _NormBase(Module):
     def reset_parameters(self):
         """Reset the statistics; weight 1, bias 0."""
         self.reset_running_stats()
-        if self.affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
+        reset_affine(self)
 
     def _check_input_dim(self, input):
         raise NotImplementedError

@@ -33,12 +33,9 @@ class Sequential(Module):
 
     def __init__(self, *args):
         super().__init__()
-        if len(args) == 1 and isinstance(args[0], OrderedDict):
-            for key, module in args[0].items():
-                self.add_module(key, module)
-        else:
-            for i, module in enumerate(args):
-                self.add_module(str(i), module)
+        named = len(args) == 1 and isinstance(args[0], OrderedDict)
+        for key, module in args[0].items() if named else enumerate(args):
+            self.add_module(key if named else str(key), module)
 
     def _key(self, index):
         return list(self._modules)[_wrapped(index, len(self))]
@@ -68,39 +65,36 @@ class Sequential(Module):
     def __iter__(self):
         return iter(self._modules.values())
 
-    def __add__(self, other):
+    @staticmethod
+    def _modules_of(other):
         if not isinstance(other, Sequential):
             raise ValueError(
                 f"add operator supports only objects of Sequential class, but {type(other)} "
                 "is given."
             )
-        return Sequential(*self, *other)
+        return list(other)
+
+    def __add__(self, other):
+        return Sequential(*self, *self._modules_of(other))
 
     def __iadd__(self, other):
-        if not isinstance(other, Sequential):
-            raise ValueError(
-                f"add operator supports only objects of Sequential class, but {type(other)} "
-                "is given."
-            )
-        return self.extend(list(other))
+        return self.extend(self._modules_of(other))
 
-    def _check_factor(self, other):
+    def _checked_factor(self, other):
+        kind = type(self)
         if not isinstance(other, int):
-            raise TypeError(
-                f"unsupported operand type(s) for *: {type(self)} and {type(other)}"
-            )
+            raise TypeError(f"unsupported operand type(s) for *: {kind} and {type(other)}")
         if other <= 0:
-            raise ValueError(f"Non-positive multiplication factor {other} for {type(self)}")
+            raise ValueError(f"Non-positive multiplication factor {other} for {kind}")
+        return other
 
     def __mul__(self, other):
-        self._check_factor(other)
-        return Sequential(*list(self) * other)
+        return Sequential(*list(self) * self._checked_factor(other))
 
     __rmul__ = __mul__
 
     def __imul__(self, other):
-        self._check_factor(other)
-        return self.extend(list(self) * (other - 1))
+        return self.extend(list(self) * (self._checked_factor(other) - 1))
 
     def __dir__(self):
         return [key for key in super().__dir__() if not key.isdigit()]

@@ -2,13 +2,17 @@
 
 import math
 
-import cygrad
-
 from .. import functional as F, init
 from ..module import Module
-from ..parameter import Parameter, UninitializedParameter
+from ..parameter import UninitializedParameter
 from .lazy import LazyModuleMixin
-from .utils import OwnInit, _ntuple, _reverse_repeat_tuple
+from .utils import (
+    OwnInit,
+    _ntuple,
+    _reverse_repeat_tuple,
+    draw_by_fan_in,
+    make_weight_and_bias,
+)
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -59,25 +63,19 @@ class _ConvNd(Module):
             self._reversed_padding_repeated_twice = amounts
         else:
             self._reversed_padding_repeated_twice = _reverse_repeat_tuple(padding, 2)
-        made = {"device": device, "dtype": dtype}
         pair = (in_channels, out_channels // groups)
         if not transposed:
             pair = (out_channels, in_channels // groups)
-        self.weight = Parameter(cygrad.empty((*pair, *kernel_size), **made))
-        if bias:
-            self.bias = Parameter(cygrad.empty(out_channels, **made))
-        else:
-            self.register_parameter("bias", None)
+        shape = (*pair, *kernel_size)
+        make_weight_and_bias(self, shape, out_channels, bias, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self):
         """Draw weight and bias anew, from U(-k, k) with k = 1 / sqrt(fan in)."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
-            if fan_in != 0:
-                bound = 1 / math.sqrt(fan_in)
-                init.uniform_(self.bias, -bound, bound)
+        fan_in = math.prod(self.weight.shape[1:])
+        if fan_in:
+            draw_by_fan_in(self.bias, fan_in)
 
     def extra_repr(self):
         parts = [

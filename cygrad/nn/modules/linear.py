@@ -6,8 +6,14 @@ import cygrad
 
 from .. import functional as F, init
 from ..module import Module
-from ..parameter import Parameter, UninitializedParameter
+from ..parameter import UninitializedParameter
 from .lazy import LazyModuleMixin
+from .utils import draw_by_fan_in, make_weight_and_bias
+
+
+def _said(module):
+    sizes = [f"{name}={getattr(module, name)}" for name in module.__constants__]
+    return ", ".join([*sizes, f"bias={module.bias is not None}"])
 
 
 class Identity(Module):
@@ -29,30 +35,20 @@ class Linear(Module):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        made = {"device": device, "dtype": dtype}
-        self.weight = Parameter(cygrad.empty((out_features, in_features), **made))
-        if bias:
-            self.bias = Parameter(cygrad.empty(out_features, **made))
-        else:
-            self.register_parameter("bias", None)
+        shape = (out_features, in_features)
+        make_weight_and_bias(self, shape, out_features, bias, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self):
         """Draw weight and bias anew."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
-            bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
-            init.uniform_(self.bias, -bound, bound)
+        draw_by_fan_in(self.bias, math.prod(self.weight.shape[1:]))
 
     def forward(self, input):
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self):
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, "
-            f"bias={self.bias is not None}"
-        )
+        return _said(self)
 
 
 class NonDynamicallyQuantizableLinear(Linear):
@@ -68,33 +64,24 @@ class Bilinear(Module):
                  dtype=None):
         super().__init__()
         if in1_features <= 0:
-            raise ValueError(f"in1_features must be > 0, but got {in1_features}")
+            raise ValueError(f"in1_features must be > 0, but got ({in1_features=})")
         self.in1_features = in1_features
         self.in2_features = in2_features
         self.out_features = out_features
-        made = {"device": device, "dtype": dtype}
-        self.weight = Parameter(cygrad.empty((out_features, in1_features, in2_features), **made))
-        if bias:
-            self.bias = Parameter(cygrad.empty(out_features, **made))
-        else:
-            self.register_parameter("bias", None)
+        shape = (out_features, in1_features, in2_features)
+        make_weight_and_bias(self, shape, out_features, bias, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self):
         """Draw weight and bias anew."""
-        bound = 1 / math.sqrt(self.weight.size(1))
-        init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            init.uniform_(self.bias, -bound, bound)
+        for tensor in (self.weight, self.bias):
+            draw_by_fan_in(tensor, self.weight.size(1))
 
     def forward(self, input1, input2):
         return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self):
-        return (
-            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
-            f"out_features={self.out_features}, bias={self.bias is not None}"
-        )
+        return _said(self)
 
 
 class LazyLinear(LazyModuleMixin, Linear):

@@ -265,6 +265,12 @@ class MultiMarginLoss(_WeightedLoss):
                                    weight=self.weight, reduction=self.reduction)
 
 
+def _checked_margin(name, margin):
+    if margin <= 0:
+        raise ValueError(f"{name}: expected margin to be greater than 0, got {margin} instead")
+    return margin
+
+
 class TripletMarginLoss(_Loss):
     """max(0, d(a, p) - d(a, n) + margin)."""
 
@@ -273,11 +279,7 @@ class TripletMarginLoss(_Loss):
     def __init__(self, margin=1.0, p=2.0, eps=1e-6, swap=False, size_average=None, reduce=None,
                  reduction="mean"):
         super().__init__(size_average, reduce, reduction)
-        if margin <= 0:
-            raise ValueError(
-                f"TripletMarginLoss: expected margin to be greater than 0, got {margin} instead"
-            )
-        self.margin = margin
+        self.margin = _checked_margin("TripletMarginLoss", margin)
         self.p = p
         self.eps = eps
         self.swap = swap
@@ -296,11 +298,7 @@ class TripletMarginWithDistanceLoss(_Loss):
 
     def __init__(self, *, distance_function=None, margin=1.0, swap=False, reduction="mean"):
         super().__init__(reduction=reduction)
-        if margin <= 0:
-            raise ValueError(
-                "TripletMarginWithDistanceLoss: expected margin to be greater than 0, got "
-                f"{margin} instead"
-            )
+        margin = _checked_margin("TripletMarginWithDistanceLoss", margin)
         self.distance_function = (
             PairwiseDistance() if distance_function is None else distance_function
         )

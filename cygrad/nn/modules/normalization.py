@@ -9,6 +9,21 @@ from ..module import Module
 from ..parameter import Parameter
 
 
+def make_affine(module, shape, device, dtype, **wanted):
+    """Gives a module the parameters of this shape that are wanted, of "weight" and "bias"; None for the others."""
+    for name, there in wanted.items():
+        made = Parameter(cygrad.empty(shape, device=device, dtype=dtype)) if there else None
+        module.register_parameter(name, made)
+
+
+def reset_affine(module):
+    """Weight 1, bias 0, where there are."""
+    if module.weight is not None:
+        init.ones_(module.weight)
+        if getattr(module, "bias", None) is not None:
+            init.zeros_(module.bias)
+
+
 class LocalResponseNorm(Module):
     """x / (k + alpha * mean of x^2 over neighbouring channels)^beta."""
 
@@ -72,23 +87,16 @@ class LayerNorm(Module):
     def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, device=None,
                  dtype=None):
         super().__init__()
-        made = {"device": device, "dtype": dtype}
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            if wanted:
-                setattr(self, name, Parameter(cygrad.empty(self.normalized_shape, **made)))
-            else:
-                self.register_parameter(name, None)
+        wanted = {"weight": elementwise_affine, "bias": elementwise_affine and bias}
+        make_affine(self, self.normalized_shape, device, dtype, **wanted)
         self.reset_parameters()
 
     def reset_parameters(self):
         """Weight 1, bias 0."""
-        if self.elementwise_affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
+        reset_affine(self)
 
     def forward(self, input):
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -112,24 +120,16 @@ class GroupNorm(Module):
             raise ValueError(
                 f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"
             )
-        made = {"device": device, "dtype": dtype}
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            if wanted:
-                setattr(self, name, Parameter(cygrad.empty(num_channels, **made)))
-            else:
-                self.register_parameter(name, None)
+        make_affine(self, num_channels, device, dtype, weight=affine, bias=affine and bias)
         self.reset_parameters()
 
     def reset_parameters(self):
         """Weight 1, bias 0."""
-        if self.affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
+        reset_affine(self)
 
     def forward(self, input):
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
@@ -152,18 +152,12 @@ class RMSNorm(Module):
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        if elementwise_affine:
-            self.weight = Parameter(
-                cygrad.empty(self.normalized_shape, device=device, dtype=dtype)
-            )
-        else:
-            self.register_parameter("weight", None)
+        make_affine(self, self.normalized_shape, device, dtype, weight=elementwise_affine)
         self.reset_parameters()
 
     def reset_parameters(self):
         """Weight 1."""
-        if self.elementwise_affine:
-            init.ones_(self.weight)
+        reset_affine(self)
 
     def forward(self, x):
         return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)

@@ -1,7 +1,13 @@
 """Small helpers of modules: tuples from scalars, prefixes of state dictionaries."""
 
+import math
 from collections.abc import Iterable
 from types import FunctionType
+
+import cygrad
+
+from .. import init
+from ..parameter import Parameter
 
 
 class OwnInit:
@@ -19,6 +25,20 @@ class OwnInit:
             own.__kwdefaults__ = shared.__kwdefaults__
             own.__qualname__ = f"{cls.__name__}.__init__"
             cls.__init__ = own
+
+
+def make_weight_and_bias(module, shape, count, bias, device, dtype):
+    """Give the module a weight of this shape and ``count`` biases (None without), not drawn yet."""
+    module.weight = Parameter(cygrad.empty(shape, device=device, dtype=dtype))
+    made = Parameter(cygrad.empty(count, device=device, dtype=dtype)) if bias else None
+    module.register_parameter("bias", made)
+
+
+def draw_by_fan_in(tensor, fan_in):
+    """Draw a parameter, if there is one, from U(-k, k) with k = 1 / sqrt(fan_in)."""
+    if tensor is not None:
+        bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
+        init.uniform_(tensor, -bound, bound)
 
 
 def _ntuple(n, name="parse"):

@@ -4,9 +4,16 @@ import cygrad
 
 from .. import functional as F
 from ..module import Module
-from ..modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from . import parametrize
+from .spectral_norm import as_matrix, check_iterations, output_dim
 from .weight_norm import norm_except_dim
+
+
+def _tensor_of(module, name):
+    tensor = getattr(module, name, None)
+    if not isinstance(tensor, cygrad.Tensor):
+        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+    return tensor
 
 
 class _WeightNorm(Module):
@@ -49,11 +56,7 @@ class _SpectralNorm(Module):
                 f"Dimension out of range (expected to be in range of [-{count}, {count - 1}] but "
                 f"got {dim})"
             )
-        if n_power_iterations <= 0:
-            raise ValueError(
-                "Expected n_power_iterations to be positive, but "
-                f"got n_power_iterations={n_power_iterations}"
-            )
+        check_iterations(n_power_iterations)
         self.dim = dim if dim >= 0 else dim + count
         self.eps = eps
         if count > 1:
@@ -67,10 +70,7 @@ class _SpectralNorm(Module):
             self._power_method(matrix, 15)
 
     def _reshape_weight_to_matrix(self, weight):
-        if self.dim != 0:
-            others = [d for d in range(weight.dim()) if d != self.dim]
-            weight = weight.permute(self.dim, *others)
-        return weight.flatten(1)
+        return as_matrix(weight, self.dim)
 
     def _power_method(self, matrix, iterations):
         with cygrad.no_grad():
@@ -94,14 +94,8 @@ class _SpectralNorm(Module):
 
 def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=None):
     """Parametrise a weight so that its spectral norm is 1."""
-    weight = getattr(module, name, None)
-    if not isinstance(weight, cygrad.Tensor):
-        raise ValueError(
-            f"Module '{module}' has no parameter or buffer with name '{name}'"
-        )
-    if dim is None:
-        transposed = (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)
-        dim = 1 if isinstance(module, transposed) else 0
+    weight = _tensor_of(module, name)
+    dim = output_dim(module) if dim is None else dim
     with cygrad.no_grad():
         norm = _SpectralNorm(weight, n_power_iterations, dim, eps)
     return parametrize.register_parametrization(module, name, norm)
@@ -158,10 +152,8 @@ class _Orthogonal(Module):
 
     def right_inverse(self, Q):
         if Q.shape != self.shape:
-            raise ValueError(
-                f"Expected a matrix or batch of matrices of shape {self.shape}. "
-                f"Got a tensor of shape {Q.shape}."
-            )
+            expected = f"Expected a matrix or batch of matrices of shape {self.shape}."
+            raise ValueError(f"{expected} Got a tensor of shape {Q.shape}.")
         transposed = Q.size(-2) < Q.size(-1)
         if transposed:
             Q = Q.mT
@@ -205,11 +197,7 @@ def _make_orthogonal(A):
 
 def orthogonal(module, name="weight", orthogonal_map=None, *, use_trivialization=True):
     """Parametrise a matrix to be orthogonal, by matrix_exp, cayley or householder."""
-    weight = getattr(module, name, None)
-    if not isinstance(weight, cygrad.Tensor):
-        raise ValueError(
-            f"Module '{module}' has no parameter or buffer with name '{name}'"
-        )
+    weight = _tensor_of(module, name)
     if weight.ndim < 2:
         raise ValueError(
             f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions."
@@ -218,9 +206,7 @@ def orthogonal(module, name="weight", orthogonal_map=None, *, use_trivialization
         square = weight.size(-2) == weight.size(-1)
         orthogonal_map = "matrix_exp" if square or weight.is_complex() else "householder"
     if orthogonal_map not in _MAPS:
-        raise ValueError(
-            'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". '
-            f"Got: {orthogonal_map}"
-        )
+        known = ", ".join([f'"{name}"' for name in _MAPS])
+        raise ValueError(f"orthogonal_map has to be one of {known}. Got: {orthogonal_map}")
     orth = _Orthogonal(weight, orthogonal_map, use_trivialization=use_trivialization)
     return parametrize.register_parametrization(module, name, orth, unsafe=True)

@@ -6,7 +6,7 @@ property; the tensors that are learnt live in ``module.parametrizations[name]``.
 
 import copy
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import cygrad
 from cygrad import Tensor
@@ -38,7 +38,13 @@ def _register_original(module, name, tensor):
         module.register_buffer(name, tensor)
 
 
+_INVERSE = "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got"
+
+
 def _check_same(after, shape, dtype):
+    """That a parametrisation gave a tensor of this shape and dtype."""
+    if not isinstance(after, Tensor):
+        raise ValueError(f"A parametrization must return a tensor. Got {type(after).__name__}.")
     if after.dtype != dtype:
         raise ValueError(
             "Registering a parametrization may not change the dtype of the tensor, unless "
@@ -62,49 +68,48 @@ class ParametrizationList(ModuleList):
         super().__init__(modules)
         self.unsafe = unsafe
         shape, dtype = original.shape, original.dtype
+        new = self._inverted(original)
+        self.is_tensor = isinstance(new, Tensor)
+        if self.is_tensor:
+            self.ntensors = 1
+            self._keep(original, new)
+        elif isinstance(new, Sequence):
+            self.ntensors = len(new)
+            self._split(original, new)
+        else:
+            raise ValueError(f"{_INVERSE} {type(new).__name__}")
+        if not self.unsafe:
+            _check_same(self(), shape, dtype)
+
+    def _inverted(self, value):
+        """What the originals have to be; modules that cannot tell take the value as it is."""
         with cygrad.no_grad():
-            new = original
             for module in reversed(self):
                 if hasattr(module, "right_inverse"):
-                    try:
-                        new = module.right_inverse(new)
-                    except NotImplementedError:
-                        pass
-        if not isinstance(new, (Tensor, Sequence)):
+                    with suppress(NotImplementedError):
+                        value = module.right_inverse(value)
+        return value
+
+    def _keep(self, original, new):
+        if original.dtype != new.dtype:
             raise ValueError(
-                "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "
-                f"Got {type(new).__name__}"
+                "When `right_inverse` outputs one tensor, it may not change the dtype.\n"
+                f"original.dtype: {original.dtype}\nright_inverse(original).dtype: {new.dtype}"
             )
-        self.is_tensor = isinstance(new, Tensor)
-        self.ntensors = 1 if self.is_tensor else len(new)
-        if self.is_tensor:
-            if original.dtype != new.dtype:
-                raise ValueError(
-                    "When `right_inverse` outputs one tensor, it may not change the dtype.\n"
-                    f"original.dtype: {original.dtype}\nright_inverse(original).dtype: {new.dtype}"
-                )
+        if new is not original:
             # The same tensor object stays, so that an optimizer that holds it goes on.
             with cygrad.no_grad():
-                original.data = new.data if new is not original else original.data
-            _register_original(self, "original", original)
-        else:
-            for i, tensor in enumerate(new):
-                if not isinstance(tensor, Tensor):
-                    raise ValueError(
-                        "'right_inverse' must return a Tensor or a Sequence of tensors (list, "
-                        f"tuple...). Got element {i} of the sequence with type "
-                        f"{type(tensor).__name__}."
-                    )
-                if isinstance(original, Parameter):
-                    tensor = Parameter(tensor.detach(), original.requires_grad)
-                _register_original(self, f"original{i}", tensor)
-        if not self.unsafe:
-            value = self()
-            if not isinstance(value, Tensor):
-                raise ValueError(
-                    f"A parametrization must return a tensor. Got {type(value).__name__}."
-                )
-            _check_same(value, shape, dtype)
+                original.data = new.data
+        _register_original(self, "original", original)
+
+    def _split(self, original, tensors):
+        for i, tensor in enumerate(tensors):
+            if not isinstance(tensor, Tensor):
+                kind = type(tensor).__name__
+                raise ValueError(f"{_INVERSE} element {i} of the sequence with type {kind}.")
+            if isinstance(original, Parameter):
+                tensor = Parameter(tensor.detach(), original.requires_grad)
+            _register_original(self, f"original{i}", tensor)
 
     @property
     def _originals(self):
@@ -195,18 +200,23 @@ def register_parametrization(module, tensor_name, parametrization, *, unsafe=Fal
         chain = module.parametrizations[tensor_name]
         if not unsafe:
             before = getattr(module, tensor_name)
-            after = parametrization(before)
-            if not isinstance(after, Tensor):
-                raise ValueError(
-                    f"A parametrization must return a tensor. Got {type(after).__name__}."
-                )
-            _check_same(after, before.shape, before.dtype)
+            _check_same(parametrization(before), before.shape, before.dtype)
             if hasattr(parametrization, "right_inverse"):
                 back = parametrization.right_inverse(before)
                 if not isinstance(back, Tensor):
                     raise ValueError(
-                        f"parametrization.right_inverse must return a tensor. Got: {type(back)}"
+                        "parametrization.right_inverse must return a tensor. Got: "
+                        f"{type(back).__name__}"
                     )
+                for kept in ("dtype", "shape"):
+                    was, found = getattr(before, kept), getattr(back, kept)
+                    if was != found:
+                        raise ValueError(
+                            "The tensor returned by parametrization.right_inverse must have the "
+                            f"same {kept} as module.{tensor_name}, unless the `unsafe` flag is "
+                            f"enabled.\nmodule.{tensor_name}.{kept}: {was}\n"
+                            f"returned {kept}: {found}"
+                        )
         chain.append(parametrization)
         chain.unsafe |= unsafe
     elif tensor_name in module._buffers or tensor_name in module._parameters:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import cygrad
 
+from ._weight_hook import take_hook
+
 
 class BasePruningMethod(ABC):
     """A way to compute masks, which is also the hook that applies one.
@@ -370,14 +372,14 @@ def global_unstructured(parameters, pruning_method, importance_scores=None, **kw
 
 def remove(module, name):
     """Make a pruned parameter an ordinary one; the zeros stay."""
-    for key, hook in module._forward_pre_hooks.items():
-        if isinstance(hook, BasePruningMethod) and hook._tensor_name == name:
-            hook.remove(module)
-            del module._forward_pre_hooks[key]
-            return module
-    raise ValueError(
-        f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed"
+    hook = take_hook(
+        module, lambda hook: isinstance(hook, BasePruningMethod) and hook._tensor_name == name
     )
+    if hook is None:
+        what = f"Parameter '{name}' of module {module}"
+        raise ValueError(f"{what} has to be pruned before pruning can be removed")
+    hook.remove(module)
+    return module
 
 
 def is_pruned(module):

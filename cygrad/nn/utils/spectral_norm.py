@@ -4,20 +4,36 @@ import cygrad
 
 from .. import functional as F
 from ..modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
-from ..parameter import Parameter
+from ._weight_hook import WeightHook
 
 
-class SpectralNorm:
+def check_iterations(n_power_iterations):
+    if n_power_iterations <= 0:
+        raise ValueError(
+            f"Expected n_power_iterations to be positive, but got {n_power_iterations=}"
+        )
+
+
+def as_matrix(weight, dim):
+    """The weight as (dim, rest)."""
+    rows = weight.movedim(dim, 0)
+    return rows.reshape(rows.size(0), -1)
+
+
+def output_dim(module):
+    """The dimension of a module's weight that its outputs go by."""
+    return int(isinstance(module, (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)))
+
+
+class SpectralNorm(WeightHook):
     """The hook that divides a weight by its largest singular value, by power iteration."""
 
     _version = 1
+    _title = "spectral_norm"
+    _parts = ("_u", "_v", "_orig")
 
     def __init__(self, name="weight", n_power_iterations=1, dim=0, eps=1e-12):
-        if n_power_iterations <= 0:
-            raise ValueError(
-                "Expected n_power_iterations to be positive, but "
-                f"got n_power_iterations={n_power_iterations}"
-            )
+        check_iterations(n_power_iterations)
         self.name = name
         self.n_power_iterations = n_power_iterations
         self.dim = dim
@@ -25,10 +41,7 @@ class SpectralNorm:
 
     def reshape_weight_to_matrix(self, weight):
         """The weight as (dim, rest)."""
-        if self.dim != 0:
-            others = [d for d in range(weight.dim()) if d != self.dim]
-            weight = weight.permute(self.dim, *others)
-        return weight.reshape(weight.size(0), -1)
+        return as_matrix(weight, self.dim)
 
     def compute_weight(self, module, do_power_iteration):
         """The normalised weight; the vectors move on in place if asked."""
@@ -48,10 +61,7 @@ class SpectralNorm:
         """Put an ordinary parameter back."""
         with cygrad.no_grad():
             weight = self.compute_weight(module, do_power_iteration=False)
-        delattr(module, self.name)
-        for end in ("_u", "_v", "_orig"):
-            delattr(module, self.name + end)
-        module.register_parameter(self.name, Parameter(weight.detach()))
+        self._restore(module, weight)
 
     def __call__(self, module, inputs):
         setattr(module, self.name, self.compute_weight(module, module.training))
@@ -59,17 +69,11 @@ class SpectralNorm:
     @staticmethod
     def apply(module, name, n_power_iterations, dim, eps):
         """Replace the parameter ``name`` by its original and two vectors."""
-        for hook in module._forward_pre_hooks.values():
-            if isinstance(hook, SpectralNorm) and hook.name == name:
-                raise RuntimeError(
-                    f"Cannot register two spectral_norm hooks on the same parameter {name}"
-                )
         hook = SpectralNorm(name, n_power_iterations, dim, eps)
+        hook._check_alone(module)
         weight = module._parameters[name]
         if weight is None:
-            raise ValueError(
-                f"`SpectralNorm` cannot be applied as parameter `{name}` is None"
-            )
+            raise ValueError(f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
         with cygrad.no_grad():
             h, w = hook.reshape_weight_to_matrix(weight).size()
             u = F.normalize(weight.new_empty(h).normal_(0, 1), dim=0, eps=eps)
@@ -86,18 +90,11 @@ class SpectralNorm:
 
 def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=None):
     """Divide a parameter by its spectral norm in every forward."""
-    if dim is None:
-        transposed = (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)
-        dim = 1 if isinstance(module, transposed) else 0
+    dim = output_dim(module) if dim is None else dim
     SpectralNorm.apply(module, name, n_power_iterations, dim, eps)
     return module
 
 
 def remove_spectral_norm(module, name="weight"):
     """Undo `spectral_norm`."""
-    for key, hook in module._forward_pre_hooks.items():
-        if isinstance(hook, SpectralNorm) and hook.name == name:
-            hook.remove(module)
-            del module._forward_pre_hooks[key]
-            return module
-    raise ValueError(f"spectral_norm of '{name}' not found in {module}")
+    return SpectralNorm._remove_from(module, name)

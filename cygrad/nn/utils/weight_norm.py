@@ -3,6 +3,7 @@
 import warnings
 
 from ..parameter import Parameter
+from ._weight_hook import WeightHook
 
 
 def norm_except_dim(v, dim):
@@ -17,8 +18,11 @@ def norm_except_dim(v, dim):
     return norm.reshape(shape)
 
 
-class WeightNorm:
+class WeightNorm(WeightHook):
     """The hook that computes weight = g v / ||v|| before each forward."""
+
+    _title = "weight_norm"
+    _parts = ("_g", "_v")
 
     def __init__(self, name, dim):
         self.name = name
@@ -32,12 +36,8 @@ class WeightNorm:
     @staticmethod
     def apply(module, name, dim):
         """Replace the parameter ``name`` by g and v."""
-        for hook in module._forward_pre_hooks.values():
-            if isinstance(hook, WeightNorm) and hook.name == name:
-                raise RuntimeError(
-                    f"Cannot register two weight_norm hooks on the same parameter {name}"
-                )
         hook = WeightNorm(name, dim)
+        hook._check_alone(module)
         weight = getattr(module, name)
         del module._parameters[name]
         module.register_parameter(name + "_g", Parameter(norm_except_dim(weight, hook.dim).data))
@@ -48,11 +48,7 @@ class WeightNorm:
 
     def remove(self, module):
         """Put an ordinary parameter back."""
-        weight = self.compute_weight(module)
-        delattr(module, self.name)
-        del module._parameters[self.name + "_g"]
-        del module._parameters[self.name + "_v"]
-        setattr(module, self.name, Parameter(weight.data))
+        self._restore(module, self.compute_weight(module))
 
     def __call__(self, module, inputs):
         setattr(module, self.name, self.compute_weight(module))
@@ -72,9 +68,4 @@ def weight_norm(module, name="weight", dim=0):
 
 def remove_weight_norm(module, name="weight"):
     """Undo `weight_norm`."""
-    for key, hook in module._forward_pre_hooks.items():
-        if isinstance(hook, WeightNorm) and hook.name == name:
-            hook.remove(module)
-            del module._forward_pre_hooks[key]
-            return module
-    raise ValueError(f"weight_norm of '{name}' not found in {module}")
+    return WeightNorm._remove_from(module, name)

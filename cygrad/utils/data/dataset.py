@@ -46,11 +46,18 @@ class IterableDataset(Dataset[_T_co], Iterable[_T_co]):
         return ChainDataset([self, other])
 
 
+def _samples(dataset: Dataset[_T_co], indices: list) -> list[_T_co]:
+    """The samples of a batch, at once where the dataset can do that."""
+    if callable(getattr(dataset, "__getitems__", None)):
+        return dataset.__getitems__(indices)
+    return [dataset[i] for i in indices]
+
+
 class TensorDataset(Dataset):
     """Samples are the tuples of the rows of `tensors`, which have the same size(0)."""
 
     def __init__(self, *tensors) -> None:
-        if any(tensors[0].size(0) != tensor.size(0) for tensor in tensors):
+        if len({tensor.size(0) for tensor in tensors}) > 1:
             raise AssertionError("Size mismatch between tensors")
         self.tensors = tensors
 
@@ -94,15 +101,12 @@ class StackDataset(Dataset):
     def __getitems__(self, indices: list) -> list:
         columns = []
         for member in self._members():
-            if callable(getattr(member, "__getitems__", None)):
-                items = member.__getitems__(indices)
-                if len(items) != len(indices):
-                    raise ValueError(
-                        "Nested dataset's output size mismatch. "
-                        f"Expected {len(indices)}, got {len(items)}"
-                    )
-            else:
-                items = [member[i] for i in indices]
+            items = _samples(member, indices)
+            if len(items) != len(indices):
+                raise ValueError(
+                    "Nested dataset's output size mismatch. "
+                    f"Expected {len(indices)}, got {len(items)}"
+                )
             columns.append(items)
         return [self._sample(items) for items in zip(*columns)]
 
@@ -178,15 +182,11 @@ class Subset(Dataset[_T_co]):
         self.indices = indices
 
     def __getitem__(self, idx):
-        if isinstance(idx, list):
-            return self.dataset[[self.indices[i] for i in idx]]
-        return self.dataset[self.indices[idx]]
+        several = isinstance(idx, list)
+        return self.dataset[[self.indices[i] for i in idx] if several else self.indices[idx]]
 
     def __getitems__(self, indices: list[int]) -> list[_T_co]:
-        chosen = [self.indices[i] for i in indices]
-        if callable(getattr(self.dataset, "__getitems__", None)):
-            return self.dataset.__getitems__(chosen)
-        return [self.dataset[i] for i in chosen]
+        return _samples(self.dataset, [self.indices[i] for i in indices])
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -37,20 +37,16 @@ class DistributedSampler(Sampler[int]):
             num_replicas = _distributed().get_world_size()
         if rank is None:
             rank = _distributed().get_rank()
-        if rank >= num_replicas or rank < 0:
-            raise ValueError(
-                f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]"
-            )
+        if not 0 <= rank < num_replicas:
+            said = f"rank should be in the interval [0, {num_replicas - 1}]"
+            raise ValueError(f"Invalid rank {rank}, {said}")
         self.dataset = dataset
         self.num_replicas = num_replicas
         self.rank = rank
         self.epoch = 0
         self.drop_last = drop_last
-        n = len(dataset)
-        if drop_last and n % num_replicas != 0:
-            self.num_samples = math.ceil((n - num_replicas) / num_replicas)
-        else:
-            self.num_samples = math.ceil(n / num_replicas)
+        each = len(dataset) / num_replicas
+        self.num_samples = math.floor(each) if drop_last else math.ceil(each)
         self.total_size = self.num_samples * num_replicas
         self.shuffle = shuffle
         self.seed = seed

@@ -26,8 +26,14 @@ def _draw_seed(generator=None) -> int:
     return int(cygrad.empty((), dtype=cygrad.int64).random_(generator=generator).item())
 
 
-def _is_count(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _check_count(name: str, value) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise ValueError(f"{name} should be a positive integer value, but got {name}={value}")
+
+
+def _check_bool(name: str, value, error: type[Exception] = ValueError) -> None:
+    if not isinstance(value, bool):
+        raise error(f"{name} should be a boolean value, but got {name}={value}")
 
 
 class Sampler(Generic[_T_co]):
@@ -64,15 +70,8 @@ class RandomSampler(Sampler[int]):
         self.replacement = replacement
         self._num_samples = num_samples
         self.generator = generator
-        if not isinstance(replacement, bool):
-            raise TypeError(
-                f"replacement should be a boolean value, but got replacement={replacement}"
-            )
-        if not _is_count(self.num_samples):
-            raise ValueError(
-                "num_samples should be a positive integer value, "
-                f"but got num_samples={self.num_samples}"
-            )
+        _check_bool("replacement", replacement, TypeError)
+        _check_count("num_samples", self.num_samples)
 
     @property
     def num_samples(self) -> int:
@@ -109,8 +108,8 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self):
-        for i in cygrad.randperm(len(self.indices), generator=self.generator).tolist():
-            yield self.indices[i]
+        order = cygrad.randperm(len(self.indices), generator=self.generator).tolist()
+        yield from map(self.indices.__getitem__, order)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -126,14 +125,8 @@ class WeightedRandomSampler(Sampler[int]):
         replacement: bool = True,
         generator=None,
     ) -> None:
-        if not _is_count(num_samples):
-            raise ValueError(
-                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
-            )
-        if not isinstance(replacement, bool):
-            raise ValueError(
-                f"replacement should be a boolean value, but got replacement={replacement}"
-            )
+        _check_count("num_samples", num_samples)
+        _check_bool("replacement", replacement)
         weights = cygrad.as_tensor(weights, dtype=cygrad.double)
         if weights.dim() != 1:
             raise ValueError(
@@ -161,12 +154,8 @@ class BatchSampler(Sampler[list[int]]):
     def __init__(
         self, sampler: Sampler[int] | Iterable[int], batch_size: int, drop_last: bool
     ) -> None:
-        if not _is_count(batch_size):
-            raise ValueError(
-                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
-            )
-        if not isinstance(drop_last, bool):
-            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
+        _check_count("batch_size", batch_size)
+        _check_bool("drop_last", drop_last)
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last

@@ -1,6 +1,7 @@
 """Helpers that several models share."""
 
 from collections import OrderedDict
+from functools import partial
 
 from cygrad import nn
 
@@ -11,19 +12,22 @@ def _make_divisible(v, divisor, min_value=None):
     return rounded + divisor if rounded < 0.9 * v else rounded
 
 
-def init_convolutions(model, linear):
-    """The start of the mobile networks: Kaiming for convolutions, ``linear(weight)`` for linear weights, biases 0."""
+by_outputs = partial(nn.init.kaiming_normal_, mode="fan_out")
+_KINDS = {"conv": nn.Conv2d, "linear": nn.Linear, "norm": (nn.BatchNorm2d, nn.GroupNorm)}
+
+
+def init_layers(model, zero_biases=True, **draws):
+    """Start the layers of a model: ``conv(weight)`` and ``linear(weight)`` draw, norms become the identity.
+
+    Biases of the drawn kinds become 0; a kind that is not given stays as it is.
+    """
+    draws["norm"] = nn.init.ones_
     for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)):
-            nn.init.ones_(module.weight)
-            nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Linear):
-            linear(module.weight)
-            nn.init.zeros_(module.bias)
+        for kind, draw in draws.items():
+            if isinstance(module, _KINDS[kind]):
+                draw(module.weight)
+                if module.bias is not None and (zero_biases or kind == "norm"):
+                    nn.init.zeros_(module.bias)
 
 
 class IntermediateLayerGetter(nn.ModuleDict):

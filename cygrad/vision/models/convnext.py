@@ -9,6 +9,7 @@ from cygrad.nn import functional as F
 from ..ops import Permute, StochasticDepth
 from ..ops.misc import Conv2dNormActivation
 from ._api import builder, weights_enum
+from ._utils import init_layers
 
 
 class LayerNorm2d(nn.LayerNorm):
@@ -105,11 +106,8 @@ class ConvNeXt(nn.Module):
         self.classifier = nn.Sequential(
             norm_layer(last), nn.Flatten(1), nn.Linear(last, num_classes)
         )
-        for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        draw = partial(nn.init.trunc_normal_, std=0.02)
+        init_layers(self, conv=draw, linear=draw)
 
     def forward(self, x):
         return self.classifier(self.avgpool(self.features(x)))

@@ -9,6 +9,7 @@ from cygrad.nn import functional as F
 from cygrad.utils.checkpoint import checkpoint
 
 from ._api import builder, weights_enum
+from ._utils import init_layers
 
 
 class _DenseLayer(nn.Module):
@@ -123,14 +124,8 @@ class DenseNet(nn.Module):
                 channels //= 2
         self.features.add_module("norm5", nn.BatchNorm2d(channels))
         self.classifier = nn.Linear(channels, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight)
-            elif isinstance(module, nn.BatchNorm2d):
-                nn.init.constant_(module.weight, 1)
-                nn.init.constant_(module.bias, 0)
-            elif isinstance(module, nn.Linear):
-                nn.init.constant_(module.bias, 0)
+        init_layers(self, conv=nn.init.kaiming_normal_)
+        nn.init.zeros_(self.classifier.bias)
 
     def forward(self, x):
         out = F.relu(self.features(x), inplace=True)

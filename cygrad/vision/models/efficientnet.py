@@ -10,7 +10,7 @@ from cygrad import nn
 from ..ops import StochasticDepth
 from ..ops.misc import Conv2dNormActivation, SqueezeExcitation
 from ._api import builder, weights_enum
-from ._utils import _make_divisible, init_convolutions
+from ._utils import _make_divisible, by_outputs, init_layers
 
 
 class MBConvConfig:
@@ -185,49 +185,27 @@ class EfficientNet(nn.Module):
         self.classifier = nn.Sequential(
             nn.Dropout(p=dropout, inplace=True), nn.Linear(last_out, num_classes)
         )
-        init_convolutions(self, _uniform_by_outputs)
+        init_layers(self, conv=by_outputs, linear=_uniform_by_outputs)
 
     def forward(self, x):
         return self.classifier(cygrad.flatten(self.avgpool(self.features(x)), 1))
 
 
-# Expansion, kernel, stride, input and output channels, blocks.
-_B = [
-    (1, 3, 1, 32, 16, 1),
-    (6, 3, 2, 16, 24, 2),
-    (6, 5, 2, 24, 40, 2),
-    (6, 3, 2, 40, 80, 3),
-    (6, 5, 1, 80, 112, 3),
-    (6, 5, 2, 112, 192, 4),
-    (6, 3, 1, 192, 320, 1),
-]
+def _rows(shapes, channels, layers):
+    """Of each stage expansion, kernel, stride, input and output channels, and blocks."""
+    return [(*shapes[i], *channels[i : i + 2], n) for i, n in enumerate(layers)]
+
+
+_B = _rows(
+    [(1, 3, 1), (6, 3, 2), (6, 5, 2), (6, 3, 2), (6, 5, 1), (6, 5, 2), (6, 3, 1)],
+    (32, 16, 24, 40, 80, 112, 192, 320),
+    (1, 2, 2, 3, 3, 4, 1),
+)
 # Of the second version the first three stages are fused.
-_V2_S = [
-    (1, 3, 1, 24, 24, 2),
-    (4, 3, 2, 24, 48, 4),
-    (4, 3, 2, 48, 64, 4),
-    (4, 3, 2, 64, 128, 6),
-    (6, 3, 1, 128, 160, 9),
-    (6, 3, 2, 160, 256, 15),
-]
-_V2_M = [
-    (1, 3, 1, 24, 24, 3),
-    (4, 3, 2, 24, 48, 5),
-    (4, 3, 2, 48, 80, 5),
-    (4, 3, 2, 80, 160, 7),
-    (6, 3, 1, 160, 176, 14),
-    (6, 3, 2, 176, 304, 18),
-    (6, 3, 1, 304, 512, 5),
-]
-_V2_L = [
-    (1, 3, 1, 32, 32, 4),
-    (4, 3, 2, 32, 64, 7),
-    (4, 3, 2, 64, 96, 7),
-    (4, 3, 2, 96, 192, 10),
-    (6, 3, 1, 192, 224, 19),
-    (6, 3, 2, 224, 384, 25),
-    (6, 3, 1, 384, 640, 7),
-]
+_V2 = [(1, 3, 1), (4, 3, 2), (4, 3, 2), (4, 3, 2), (6, 3, 1), (6, 3, 2), (6, 3, 1)]
+_V2_S = _rows(_V2, (24, 24, 48, 64, 128, 160, 256), (2, 4, 4, 6, 9, 15))
+_V2_M = _rows(_V2, (24, 24, 48, 80, 160, 176, 304, 512), (3, 5, 5, 7, 14, 18, 5))
+_V2_L = _rows(_V2, (32, 32, 64, 96, 192, 224, 384, 640), (4, 7, 7, 10, 19, 25, 7))
 
 
 def _first(name, enum, width_mult, depth_mult, dropout, norm_layer=None):

@@ -2,12 +2,14 @@
 
 import warnings
 from collections import namedtuple
+from functools import partial
 
 import cygrad
 from cygrad import nn
 from cygrad.nn import functional as F
 
 from ._api import builder, fit_classes, load, weights_enum
+from ._utils import init_layers
 
 GoogLeNetOutputs = namedtuple("GoogLeNetOutputs", ["logits", "aux_logits2", "aux_logits1"])
 _GoogLeNetOutputs = GoogLeNetOutputs
@@ -130,12 +132,8 @@ class GoogLeNet(nn.Module):
         self.dropout = nn.Dropout(p=dropout)
         self.fc = nn.Linear(1024, num_classes)
         if init_weights:
-            for module in self.modules():
-                if isinstance(module, (nn.Conv2d, nn.Linear)):
-                    nn.init.trunc_normal_(module.weight, mean=0.0, std=0.01, a=-2, b=2)
-                elif isinstance(module, nn.BatchNorm2d):
-                    nn.init.constant_(module.weight, 1)
-                    nn.init.constant_(module.bias, 0)
+            draw = partial(nn.init.trunc_normal_, std=0.01)
+            init_layers(self, conv=draw, linear=draw, zero_biases=False)
 
     def forward(self, x):
         if self.transform_input:
@@ -165,15 +163,24 @@ def _fit(weights, kwargs):
     fit_classes(weights, kwargs)
 
 
-def _load(model, weights, progress):
-    if model.aux_logits:
-        return load(model, weights, progress)
-    state = weights.get_state_dict(progress=progress, check_hash=True)
-    model.load_state_dict({k: v for k, v in state.items() if not k.startswith(("aux1.", "aux2."))})
-    return model
+def load_or_skip(*aux):
+    """Loads a model without the heads of these prefixes, unless it has them."""
+
+    def load_into(model, weights, progress):
+        if model.aux_logits:
+            return load(model, weights, progress)
+        state = weights.get_state_dict(progress=progress, check_hash=True)
+        model.load_state_dict({k: v for k, v in state.items() if not k.startswith(aux)})
+        return model
+
+    return load_into
 
 
 GoogLeNet_Weights = weights_enum("GoogLeNet", __name__)
 googlenet = builder(
-    "googlenet", GoogLeNet_Weights, lambda **kw: GoogLeNet(**kw), fit=_fit, load=_load
+    "googlenet",
+    GoogLeNet_Weights,
+    lambda **kw: GoogLeNet(**kw),
+    fit=_fit,
+    load=load_or_skip("aux1.", "aux2."),
 )

@@ -7,8 +7,9 @@ import cygrad
 from cygrad import nn
 from cygrad.nn import functional as F
 
-from ._api import builder, fit_classes, load, weights_enum
-from .googlenet import INIT_WARNING, BasicConv2d, from_half_to_imagenet
+from ._api import builder, fit_classes, weights_enum
+from ._utils import init_layers
+from .googlenet import INIT_WARNING, BasicConv2d, from_half_to_imagenet, load_or_skip
 
 InceptionOutputs = namedtuple("InceptionOutputs", ["logits", "aux_logits"])
 _InceptionOutputs = InceptionOutputs
@@ -224,13 +225,12 @@ class Inception3(nn.Module):
         self.dropout = nn.Dropout(p=dropout)
         self.fc = nn.Linear(2048, num_classes)
         if init_weights:
-            for module in self.modules():
-                if isinstance(module, (nn.Conv2d, nn.Linear)):
-                    std = getattr(module, "stddev", 0.1)
-                    nn.init.trunc_normal_(module.weight, mean=0.0, std=std, a=-2, b=2)
-                elif isinstance(module, nn.BatchNorm2d):
-                    nn.init.constant_(module.weight, 1)
-                    nn.init.constant_(module.bias, 0)
+            stds = {id(m.weight): m.stddev for m in self.modules() if hasattr(m, "stddev")}
+
+            def draw(weight):
+                nn.init.trunc_normal_(weight, std=stds.get(id(weight), 0.1))
+
+            init_layers(self, conv=draw, linear=draw, zero_biases=False)
 
     def forward(self, x):
         if self.transform_input:
@@ -253,15 +253,11 @@ def _fit(weights, kwargs):
     fit_classes(weights, kwargs)
 
 
-def _load(model, weights, progress):
-    if model.aux_logits:
-        return load(model, weights, progress)
-    state = weights.get_state_dict(progress=progress, check_hash=True)
-    model.load_state_dict({k: v for k, v in state.items() if not k.startswith("AuxLogits.")})
-    return model
-
-
 Inception_V3_Weights = weights_enum("Inception_V3", __name__)
 inception_v3 = builder(
-    "inception_v3", Inception_V3_Weights, lambda **kw: Inception3(**kw), fit=_fit, load=_load
+    "inception_v3",
+    Inception_V3_Weights,
+    lambda **kw: Inception3(**kw),
+    fit=_fit,
+    load=load_or_skip("AuxLogits."),
 )

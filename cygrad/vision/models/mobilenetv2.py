@@ -7,7 +7,7 @@ from cygrad import nn
 
 from ..ops.misc import Conv2dNormActivation
 from ._api import builder, weights_enum
-from ._utils import _make_divisible, init_convolutions
+from ._utils import _make_divisible, by_outputs, init_layers
 
 
 class InvertedResidual(nn.Module):
@@ -92,7 +92,7 @@ class MobileNetV2(nn.Module):
         self.classifier = nn.Sequential(
             nn.Dropout(p=dropout), nn.Linear(self.last_channel, num_classes)
         )
-        init_convolutions(self, partial(nn.init.normal_, mean=0, std=0.01))
+        init_layers(self, conv=by_outputs, linear=partial(nn.init.normal_, mean=0, std=0.01))
 
     def forward(self, x):
         x = nn.functional.adaptive_avg_pool2d(self.features(x), (1, 1))

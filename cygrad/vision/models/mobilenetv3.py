@@ -7,7 +7,7 @@ from cygrad import nn
 
 from ..ops.misc import Conv2dNormActivation, SqueezeExcitation
 from ._api import builder, weights_enum
-from ._utils import _make_divisible, init_convolutions
+from ._utils import _make_divisible, by_outputs, init_layers
 
 
 class InvertedResidualConfig:
@@ -133,7 +133,7 @@ class MobileNetV3(nn.Module):
             nn.Dropout(p=dropout, inplace=True),
             nn.Linear(last_channel, num_classes),
         )
-        init_convolutions(self, partial(nn.init.normal_, mean=0, std=0.01))
+        init_layers(self, conv=by_outputs, linear=partial(nn.init.normal_, mean=0, std=0.01))
 
     def forward(self, x):
         return self.classifier(cygrad.flatten(self.avgpool(self.features(x)), 1))

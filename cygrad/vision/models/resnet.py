@@ -4,6 +4,7 @@ import cygrad
 from cygrad import nn
 
 from ._api import builder, weights_enum
+from ._utils import by_outputs, init_layers
 
 
 def conv3x3(in_planes, out_planes, stride=1, groups=1, dilation=1):
@@ -140,12 +141,7 @@ class ResNet(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(512 * block.expansion, num_classes)
 
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)):
-                nn.init.constant_(module.weight, 1)
-                nn.init.constant_(module.bias, 0)
+        init_layers(self, conv=by_outputs)
         if zero_init_residual:
             for module in self.modules():
                 last = {Bottleneck: "bn3", BasicBlock: "bn2"}.get(type(module))

@@ -1,9 +1,12 @@
 """SqueezeNet (Iandola et al., 2016)."""
 
+from functools import partial
+
 import cygrad
 from cygrad import nn
 
 from ._api import builder, weights_enum
+from ._utils import init_layers
 
 
 class Fire(nn.Module):
@@ -64,17 +67,14 @@ class SqueezeNet(nn.Module):
                 for item in plan
             ),
         )
-        final_conv = nn.Conv2d(512, self.num_classes, kernel_size=1)
         self.classifier = nn.Sequential(
-            nn.Dropout(p=dropout), final_conv, nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d((1, 1))
+            nn.Dropout(p=dropout),
+            nn.Conv2d(512, self.num_classes, kernel_size=1),
+            nn.ReLU(inplace=True),
+            nn.AdaptiveAvgPool2d((1, 1)),
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                if module is final_conv:
-                    nn.init.normal_(module.weight, mean=0.0, std=0.01)
-                else:
-                    nn.init.kaiming_uniform_(module.weight)
-                nn.init.constant_(module.bias, 0)
+        init_layers(self.features, conv=nn.init.kaiming_uniform_)
+        init_layers(self.classifier, conv=partial(nn.init.normal_, std=0.01))
 
     def forward(self, x):
         return cygrad.flatten(self.classifier(self.features(x)), 1)

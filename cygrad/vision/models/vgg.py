@@ -1,9 +1,12 @@
 """VGG (Simonyan and Zisserman, "Very Deep Convolutional Networks", 2014)."""
 
+from functools import partial
+
 import cygrad
 from cygrad import nn
 
 from ._api import builder, fit_classes, weights_enum
+from ._utils import by_outputs, init_layers
 
 
 class VGG(nn.Module):
@@ -23,16 +26,7 @@ class VGG(nn.Module):
             nn.Linear(4096, num_classes),
         )
         if init_weights:
-            for module in self.modules():
-                if isinstance(module, nn.Conv2d):
-                    nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                    nn.init.constant_(module.bias, 0)
-                elif isinstance(module, nn.BatchNorm2d):
-                    nn.init.constant_(module.weight, 1)
-                    nn.init.constant_(module.bias, 0)
-                elif isinstance(module, nn.Linear):
-                    nn.init.normal_(module.weight, 0, 0.01)
-                    nn.init.constant_(module.bias, 0)
+            init_layers(self, conv=by_outputs, linear=partial(nn.init.normal_, std=0.01))
 
     def forward(self, x):
         return self.classifier(cygrad.flatten(self.avgpool(self.features(x)), 1))

@@ -86,8 +86,8 @@ class ConvNormActivation(nn.Sequential):
             )
 
 
-class Conv2dNormActivation(ConvNormActivation):
-    """`ConvNormActivation` for images."""
+def _of(conv_layer, norm):
+    """The constructor of `ConvNormActivation` for this convolution, with this norm by default."""
 
     def __init__(
         self,
@@ -97,59 +97,31 @@ class Conv2dNormActivation(ConvNormActivation):
         stride=1,
         padding=None,
         groups=1,
-        norm_layer=nn.BatchNorm2d,
+        norm_layer=norm,
         activation_layer=nn.ReLU,
         dilation=1,
         inplace=True,
         bias=None,
     ):
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            groups,
-            norm_layer,
-            activation_layer,
-            dilation,
-            inplace,
-            bias,
-            nn.Conv2d,
-        )
+        ConvNormActivation.__init__(
+            self, in_channels, out_channels, kernel_size, stride, padding, groups, norm_layer, activation_layer,
+            dilation, inplace, bias, conv_layer,
+        )  # fmt: skip
+
+    __init__.__qualname__ = f"{conv_layer.__name__}NormActivation.__init__"
+    return __init__
+
+
+class Conv2dNormActivation(ConvNormActivation):
+    """`ConvNormActivation` for images."""
+
+    __init__ = _of(nn.Conv2d, nn.BatchNorm2d)
 
 
 class Conv3dNormActivation(ConvNormActivation):
     """`ConvNormActivation` for videos."""
 
-    def __init__(
-        self,
-        in_channels,
-        out_channels,
-        kernel_size=3,
-        stride=1,
-        padding=None,
-        groups=1,
-        norm_layer=nn.BatchNorm3d,
-        activation_layer=nn.ReLU,
-        dilation=1,
-        inplace=True,
-        bias=None,
-    ):
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            groups,
-            norm_layer,
-            activation_layer,
-            dilation,
-            inplace,
-            bias,
-            nn.Conv3d,
-        )
+    __init__ = _of(nn.Conv3d, nn.BatchNorm3d)
 
 
 class SqueezeExcitation(nn.Module):

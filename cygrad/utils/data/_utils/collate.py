@@ -69,12 +69,12 @@ def collate(batch, *, collate_fn_map: dict[type | tuple[type, ...], Callable] | 
     """
     elem = batch[0]
     elem_type = type(elem)
-    if collate_fn_map is not None:
-        if elem_type in collate_fn_map:
-            return collate_fn_map[elem_type](batch, collate_fn_map=collate_fn_map)
-        for known, function in collate_fn_map.items():
-            if isinstance(elem, known):
-                return function(batch, collate_fn_map=collate_fn_map)
+    known = collate_fn_map or {}
+    function = known.get(elem_type) or next(
+        (known[kind] for kind in known if isinstance(elem, kind)), None
+    )
+    if function is not None:
+        return function(batch, collate_fn_map=collate_fn_map)
 
     def again(samples):
         return collate(samples, collate_fn_map=collate_fn_map)
