@@ -15,6 +15,7 @@ near the square root.  A complex product is a real one of (m, 2k) and (2k, 2n): 
 by a kernel to rows of (re, im) and of (-im, re).
 """
 
+import functools
 import struct
 
 from cygrad.cl import _launch, _source
@@ -390,6 +391,7 @@ void dots({operands}, global T *part, T alpha, T beta, G g, long batch)
 """
 
 
+@functools.lru_cache
 def side(device):
     """D of the gpu schedule: a group has D x D work-items."""
     most = device.handle.max_work_group_size
@@ -487,7 +489,7 @@ class Product:
 
     def group(self):
         """Work-items of a group of a kernel that has one for each element."""
-        return 64 if self.device.schedule == "cpu" else side(self.device) ** 2
+        return min(64, side(self.device) ** 2)
 
     def launch(self):
         (self.on_cpu if self.device.schedule == "cpu" else self.on_gpu)()
