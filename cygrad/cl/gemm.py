@@ -15,6 +15,7 @@ near the square root.  A complex product is a real one of (m, 2k) and (2k, 2n): 
 by a kernel to rows of (re, im) and of (-im, re).
 """
 
+import functools
 import struct
 
 from cygrad.cl import _launch, _source
@@ -277,7 +278,7 @@ SINGLE void packed(global E *out, long oo, global const T *a, global const T *b,
 {{
     const long z = get_global_id(2), z0 = z % g.inner, z1 = z/g.inner;
     const long across = (g.m + {rows} - 1)/{rows}, along = (g.n + NR - 1)/NR;
-    out += oo + z*g.m*g.n; a += (g.a0 ? z : 0)*across*g.k*{rows}; b += (g.b0 ? z : 0)*along*g.k*NR;
+    out += oo + z*g.m*g.n; a += (g.a0 || g.a1 ? z : 0)*across*g.k*{rows}; b += (g.b0 || g.b1 ? z : 0)*along*g.k*NR;
     if (c) c += co + z0*g.c0 + z1*g.c1;
     if (part) part += ((z*get_num_groups(1) + get_group_id(1))*get_num_groups(0) + get_group_id(0))*{BLOCK_M}*{BLOCK_N};
     const long i0 = get_global_id(1)*{BLOCK_M}, i1 = LEAST(i0 + {BLOCK_M}, g.m);
@@ -390,6 +391,7 @@ void dots({operands}, global T *part, T alpha, T beta, G g, long batch)
 """
 
 
+@functools.lru_cache
 def side(device):
     """D of the gpu schedule: a group has D x D work-items."""
     most = device.handle.max_work_group_size
@@ -487,7 +489,7 @@ class Product:
 
     def group(self):
         """Work-items of a group of a kernel that has one for each element."""
-        return 64 if self.device.schedule == "cpu" else side(self.device) ** 2
+        return min(64, side(self.device) ** 2)
 
     def launch(self):
         (self.on_cpu if self.device.schedule == "cpu" else self.on_gpu)()
@@ -538,13 +540,16 @@ class Product:
     def packed(self):
         m, n, k = self.m, self.n, self.k
         (ar, ac, *a_batch), (br, bc, *b_batch) = self.a_steps, self.b_steps
-        down, across = -(-m // BLOCK_M), -(-n // BLOCK_N)
         batch_a, batch_b = (self.batch if any(x) else 1 for x in (a_batch, b_batch))
         a = self.allocate(batch_a * (m + BLOCK_M) * k)
         b = self.allocate(batch_b * (n + BLOCK_N) * k)
-        part = self.allocate(self.batch * down * across * BLOCK_M * BLOCK_N) if k > BLOCK_K else None
         self.run("pack_a", (-(-m // LEAST_ROWS), batch_a), (1, 1), a, *self.a, m, k, ar, ac, self.inner, *a_batch)
         self.run("pack_b", (-(-n // LEAST_COLS), batch_b), (1, 1), b, *self.b, n, k, bc, br, self.inner, *b_batch)
+        self.multiply_panels(a, b)
+
+    def multiply_panels(self, a, b):
+        down, across = -(-self.m // BLOCK_M), -(-self.n // BLOCK_N)
+        part = self.allocate(self.batch * down * across * BLOCK_M * BLOCK_N) if self.k > BLOCK_K else None
         self.run("packed", (across, down, self.batch), (1, 1, 1), *self.out, a, b, *self.c, part, *self.scales,
                  self.fields())  # fmt: skip
 
@@ -650,8 +655,17 @@ def dot(out, a, b):
 
 
 def linear(out, x, weight, bias):
-    x, weight, rows = x.detach(), weight.detach(), x.shape[0]
-    gemm(out.detach().view(rows, -1), x, weight.t(), None if bias is None else bias.detach().expand(rows, -1), 1, 1)
+    device, *to, _, _ = _launch.place(out)
+    _, *of_x, (rows, k), x_steps = _launch.place(x)
+    _, *of_w, (n, _), (w_row, w_column) = _launch.place(weight)
+    _, *of_bias, _, (step,) = (None, None, 0, None, (0,)) if bias is None else _launch.place(bias)
+    _launch.need_dtype(out)
+    if k == 0:
+        return no_terms(out, bias if bias is None else bias.detach().expand(out.shape), 1)
+    code = out.dtype.code
+    make = real_parts if code >= CFLOAT else Product
+    make(device, code, (rows, n, k), 1, 1, to, of_x, of_w, of_bias, (*x_steps, 0, 0), (w_column, w_row, 0, 0),
+         (0, step, 0, 0), 1, 1).launch()  # fmt: skip
 
 
 def column_sum(out, x):
