@@ -7,7 +7,7 @@ import warnings
 
 from .. import _core, _standins
 from .._fronts import legacy as _legacy
-from .._operators import draws as _draws
+from .._operators import generators as _generators
 
 device_type = "cuda"
 
@@ -188,7 +188,7 @@ def ipc_collect():
 
 def _generator(device="cuda"):
     """The default generator of a device."""
-    return _draws.default_for(_code(device))
+    return _generators.default_for(_code(device))
 
 
 def manual_seed(seed):
