@@ -471,9 +471,10 @@ def bincount(Tensor input not None, weights=None, Py_ssize_t minlength=0):
         raise NotImplementedError("aten::bincount: attempted to run this operator with Meta tensors, but its output's "
                                   "shape depends on the data")
     x = to_dtype(shallow(input), INT64)
-    if x.nd != 1 or x.min().item() < 0:
+    least = (x.min().item() if x.dev else _kernel.greatest(x)) if x.nd == 1 else -1
+    if least < 0:
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
-    n = max(n, x.max().item() + 1)
+    n = max(n, (x.max().item() if x.dev else least) + 1)
     if weights is None:
         r = new_tensor(1, &n, INT64, x.dev)
         if x.dev:

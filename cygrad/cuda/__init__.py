@@ -7,7 +7,7 @@ import warnings
 
 from .. import _core, _standins
 from .._fronts import legacy as _legacy
-from .._operators import draws as _draws
+from .._operators import generators as _generators
 from ._device import backend as _backend, code_of as _code_of, index_of as _index_of
 from .streams import (
     Event,
@@ -182,7 +182,7 @@ def ipc_collect():
 
 def _generator(device="cuda"):
     """The default generator of a device."""
-    return _draws.default_for(_code_of(device))
+    return _generators.default_for(_code_of(device))
 
 
 def manual_seed(seed):
