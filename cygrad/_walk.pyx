@@ -39,13 +39,6 @@ def too_few():
 
 # ------------------------------------------------------------------ helpers of this family
 
-cdef int need_host(str name, Tensor t) except -1:
-    """These loops read host memory."""
-    if t.dev:
-        raise NotImplementedError(f"cygrad: '{name}' is not implemented on device '{t.device}'")
-    return 0
-
-
 cdef str shape_text(Tensor t):
     return str(list(make_size(t.nd, t.sizes)))
 
@@ -82,17 +75,6 @@ cdef Tensor plain(Tensor t):
         return t
     r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
     copy_into(r, t)
-    return r
-
-
-cdef Tensor as_index(Tensor index):
-    """An index as contiguous int64."""
-    cdef Tensor r
-    need_host("index", index)
-    if index.dt == INT64 and index.contiguous:
-        return index
-    r = new_tensor(index.nd, index.sizes, INT64, index.dev)
-    copy_into(r, index)
     return r
 
 

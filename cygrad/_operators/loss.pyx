@@ -16,7 +16,7 @@ from cygrad._kernels.copies cimport as_float, back_to, like, plain, shaped, vect
 from cygrad._kernels.softmax cimport (
     cross_entropy as cpu_cross_entropy, cross_entropy_gradient, nll, nll_gradient, softmax as cpu_softmax,
     softmax_gradient)
-from cygrad._operators.family cimport need_floating, need_real_cpu, one_device, wants
+from cygrad._operators.family cimport need_floating, one_device, wants
 
 cdef extern from "_kernels/norm.h" nogil:
     double cg_square_error_f32(Py_ssize_t, const float*, const float*)
