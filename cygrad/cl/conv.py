@@ -220,10 +220,9 @@ def weigh_kernel(rows, cols, down, across):
         body += f"{{ const V y = *(global const VU *)(b{v} + in + f); "
         body += "".join(f"s{r}_{v} += x{r}*y; " for r in range(down)) + "}\n"
     store = "".join(
-        f"if (i + {r} < g.rows && j + {v} < g.taps) {{ const T *l = (const T *)&s{r}_{v}; T x = 0; "
-        f"for (int w = 0; w < W; w++) x += l[w]; part[(i + {r})*g.taps + j + {v}] = x; }}\n"
+        f"if (i + {r} < g.rows && j + {v} < g.taps) part[(i + {r})*g.taps + j + {v}] = cg_sum(s{r}_{v});\n"
         for r, v in pairs
-    )  # fmt: skip
+    )
     return f"""\
 SINGLE void weigh{rows}(global T *part, global const T *spread, global const T *image, global const long *off, C g,
                         long chunk)
