@@ -20,9 +20,9 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
-    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE, MAX_DIMS, Tensor, attach,
-    as_dtype_code, bump, data_of, grad_enabled, grad_required, itemsize_of, make_size, new_tensor, raw_view,
-    refuse_complex, same_shape, shallow, wrap_dim)
+    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE, MAX_DIMS, Tensor,
+    attach, as_dtype_code, data_of, grad_enabled, grad_required, itemsize_of, make_size, new_tensor, raw_view,
+    refuse_complex, shallow, wrap_dim)
 from cygrad._ops cimport (
     BLOCK, CHECKED, GRAIN, cast_kernel, cg_kernel, cg_param, cg_reduction, contiguous, copy_into, num_threads,
     reduction_kernels, store, sum_to, to_dtype)

@@ -3,8 +3,8 @@
 `start_write` and `end_write` frame an operator that overwrites part of a tensor, out of place and in place.
 """
 from cygrad._core cimport (
-    BOOL, HALF, INT64, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required,
-    make_size, new_tensor, new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
+    HALF, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required, make_size, new_tensor,
+    new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
 from cygrad._ops cimport CASTS, clone, copy_into, expand_to, store as store_out
 from cygrad import _core, _ops
 

@@ -424,7 +424,8 @@ def searchsorted(Tensor sorted_sequence not None, input, *, bint out_int32=False
         v = <Tensor> input
         one_device("searchsorted", a, v, sorter)
     else:
-        v = <Tensor> _ops.full((), input, a.dt if a.dt >= HALF or isinstance(input, int) else default_dtype_code(), a.dev)
+        v = <Tensor> _ops.full((), input, a.dt if a.dt >= HALF or isinstance(input, int) else default_dtype_code(),
+                               a.dev)
     if sorter is not None:
         if tuple(sorter.shape) != tuple(a.shape):
             raise RuntimeError("torch.searchsorted(): boundary and sorter must have the same size, but got boundary "
