@@ -1,6 +1,9 @@
 """torch.opencl: OpenCL devices of every type, GPUs first, by the functions of torch.cuda."""
 
+from .._devices.host import operators as host_operators
 from .._fronts.devices import DeviceFunctions
+
+__all__ = ["functions", "host_operators"]
 
 functions = DeviceFunctions("opencl", "there is no OpenCL device")
 globals().update(functions.published())
