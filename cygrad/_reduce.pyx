@@ -25,7 +25,7 @@ from cygrad._core cimport (
     refuse_complex, shallow, wrap_dim)
 from cygrad._ops cimport (
     BLOCK, CHECKED, GRAIN, cast_kernel, cg_kernel, cg_param, cg_reduction, contiguous, copy_into, num_threads,
-    reduction_kernels, store, sum_to, to_dtype)
+    reduction_kernels, store as store_out, sum_to, to_dtype)
 from cygrad import _core, _ops
 
 cdef enum:
@@ -499,7 +499,7 @@ cdef bint flag(str name, object keepdim) except -1:
 
 cdef object stored(str name, object out, Tensor r):
     """`r`, or `out` holding it; its dtype has been checked."""
-    return store(name, out, r, CHECKED)
+    return store_out(name, out, r, CHECKED)
 
 
 def store_result(str name, out, Tensor r not None):
