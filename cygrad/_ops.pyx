@@ -515,9 +515,19 @@ cdef class ElementwiseNode(Node):
 
     cdef void release(self):
         if self.saved_a is not None or self.saved_b is not None or self.saved_c is not None or \
-                self.saved_y is not None:
+                self.saved_y is not None or self.reads_number():
             self.saved_a = self.saved_b = self.saved_c = self.saved_y = None
             self.freed = True
+
+    cdef bint reads_number(self) noexcept:
+        """Whether a gradient reads an operand that is a number: PyTorch saves it as it saves a tensor."""
+        cdef int i, j
+        for i in range(self.op.arity):
+            if self.nexts[i] is not None:
+                for j in range(self.op.arity):
+                    if self.op.needs[i] >> (j + 1) & 1 and self.number(j + 1) is not None:
+                        return True
+        return False
 
     def __getattr__(self, name):
         """The saved operands under PyTorch's names: `_saved_self`, `_saved_other`, `_saved_result`."""

@@ -793,3 +793,20 @@ def test_operators_without_gradient_record_nothing():
             assert not y.requires_grad and y.grad_fn is None
     y = special.hermite_polynomial_h(x, 2)
     assert not y.requires_grad and y.grad_fn is None
+
+
+@pytest.mark.parametrize("function", [lambda x: x * 2, lambda x: 2 * x, lambda x: x / 2, lambda x: x.mul_(3)])
+def test_a_number_that_a_gradient_reads_is_saved(function):
+    y = function(torch.ones(3, requires_grad=True) + 1).sum()
+    y.backward()
+    with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time"):
+        y.backward()
+
+
+@pytest.mark.parametrize("function", [lambda x: x + 2, lambda x: x - 2, lambda x: -x, lambda x: x.fmod(2), lambda x: 2 - x])
+def test_nodes_that_saved_nothing_run_again(function):
+    x = torch.ones(3, requires_grad=True)
+    y = function(x).sum()
+    y.backward()
+    y.backward()
+    assert x.grad.abs().tolist() == [2, 2, 2]
