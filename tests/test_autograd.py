@@ -8,6 +8,7 @@ import warnings
 import pytest
 
 import cygrad
+import cygrad as torch
 from cygrad import autograd
 
 FREED = "Trying to backward through the graph a second time"
@@ -803,7 +804,9 @@ def test_a_number_that_a_gradient_reads_is_saved(function):
         y.backward()
 
 
-@pytest.mark.parametrize("function", [lambda x: x + 2, lambda x: x - 2, lambda x: -x, lambda x: x.fmod(2), lambda x: 2 - x])
+@pytest.mark.parametrize(
+    "function", [lambda x: x + 2, lambda x: x - 2, lambda x: -x, lambda x: x.fmod(2), lambda x: 2 - x]
+)
 def test_nodes_that_saved_nothing_run_again(function):
     x = torch.ones(3, requires_grad=True)
     y = function(x).sum()
