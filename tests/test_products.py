@@ -15,7 +15,7 @@ from cygrad import cl
 from cygrad.cl import _launch
 from cygrad.cl.gemm import real_parts
 
-DTYPES = ["float32", "float64", "float16", "bfloat16", "uint8", "int8", "int16", "int32", "int64"]
+DTYPES = ["float32", "float64", "float16", "bfloat16", "uint8", "int16", "int32", "int64"]
 CLOSE = {"float32": 1e-4, "float64": 1e-10, "float16": 2e-2, "bfloat16": 0.2}
 # Sizes (m, n, k): vectors, few rows, tiles with and without a rest, several blocks of k.
 SIZES = [(1, 1, 9), (1, 37, 5), (37, 1, 50), (5, 7, 3), (64, 10, 84), (97, 49, 300), (140, 260, 37)]
