@@ -1,4 +1,4 @@
-"""The CPU's column of the primitives, as Python sees it: for tests and tools.  Operators call `_kernels` directly."""
+"""The CPU's column of the primitives, as Python sees it: tests and tools read it.  Operators call `_kernels` directly."""
 
 from cygrad._kernels.conv import convolve, convolve_input, convolve_weight
 from cygrad._kernels.matmul import column_sum, dot, gemm, gemv, linear
