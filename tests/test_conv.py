@@ -128,7 +128,7 @@ def test_errors(x, w, b, extra):
 
 # ------------------------------------------------------------------ other devices
 
-ACCURACY = {"float32": 1e-4, "float64": 1e-11, "float16": 5e-3, "bfloat16": 5e-2}
+ACCURACY = {"float32": 1e-4, "float64": 1e-11, "float16": 5e-3}
 
 
 def results(x, w, b, options, device, orders):
@@ -202,9 +202,8 @@ def test_weight_gradients_of_many_channels_on_devices(device, dtype, monkeypatch
 
 def test_integers_and_no_elements_on_devices(device):
     options = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
-    for dtype in (cygrad.int64, cygrad.uint8):
-        x, w = cygrad.randint(0, 3, (2, 2, 6, 6)).to(dtype), cygrad.randint(0, 3, (3, 2, 3, 3)).to(dtype)
-        on_the_device(x, w, None, options, device, 0)
+    x, w = (cygrad.randint(0, 3, size).to(cygrad.uint8) for size in ((2, 2, 6, 6), (3, 2, 3, 3)))
+    on_the_device(x, w, None, options, device, 0)
     on_the_device(cygrad.ones(0, 2, 6, 6), cygrad.ones(3, 2, 3, 3), cygrad.ones(3), options, device, 1)
     on_the_device(cygrad.ones(2, 6, 6), cygrad.ones(3, 2, 3, 3), cygrad.ones(3), options, device, 1)
 
@@ -226,7 +225,7 @@ def test_the_other_schedule():
         pytest.skip("this is the other schedule, or there is no device")
     other = "gpu" if cl.device_properties(1).type & 2 else "cpu"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-k", "devices and opencl and not float64 and not bfloat",
+        [sys.executable, "-m", "pytest", "-q", "-x", "-k", "opencl-float32 or larger_on_devices",
          __file__], env=os.environ | {"CYGRAD_CL_SCHEDULE": other}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]

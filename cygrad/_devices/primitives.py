@@ -150,7 +150,8 @@ def triangle_indices(out, rows, columns, diagonal, lower):
 #
 # In one to three dimensions, after (images, channels): x (n, c, size...), weight (o, c / groups, kernel...) and
 # y (n, o, pixels...), which is as large as stride, padding and dilation (tuples, padding alike at both ends) say, or as
-# the transposed convolution's output padding lets it be.  x and y may have no elements.  Real dtypes; integers wrap.
+# the transposed convolution's output padding lets it be.  x and y may have no elements.  Real dtypes; integers are
+# exact where the sums fit into 53 bits.
 
 
 def convolve(out, x, weight, bias, stride, padding, dilation, groups):
