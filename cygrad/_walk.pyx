@@ -5,7 +5,7 @@
 from cygrad._core cimport (
     BOOL, HALF, INT64, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required,
     make_size, new_tensor, new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
-from cygrad._ops cimport clone, copy_into, expand_to
+from cygrad._ops cimport clone, copy_into, different_devices, expand_to
 from cygrad import _core, _ops
 
 
@@ -38,13 +38,6 @@ def too_few():
 
 
 # ------------------------------------------------------------------ helpers of this family
-
-cdef int need_host(str name, Tensor t) except -1:
-    """These loops read host memory."""
-    if t.dev:
-        raise NotImplementedError(f"cygrad: '{name}' is not implemented on device '{t.device}'")
-    return 0
-
 
 cdef str shape_text(Tensor t):
     return str(list(make_size(t.nd, t.sizes)))
@@ -85,17 +78,6 @@ cdef Tensor plain(Tensor t):
     return r
 
 
-cdef Tensor as_index(Tensor index):
-    """An index as contiguous int64."""
-    cdef Tensor r
-    need_host("index", index)
-    if index.dt == INT64 and index.contiguous:
-        return index
-    r = new_tensor(index.nd, index.sizes, INT64, index.dev)
-    copy_into(r, index)
-    return r
-
-
 cdef object finish_out(str name, object out, Tensor r):
     """Stores a result in `out=`, resized to fit; returns what the operator returns."""
     cdef Tensor o
@@ -107,6 +89,8 @@ cdef object finish_out(str name, object out, Tensor r):
     if grad_enabled() and (r.history is not None or o.needs_grad):
         raise RuntimeError(f"{name}(): functions with out=... arguments don't support automatic differentiation, but "
                            "one of the arguments requires grad.")
+    if o.dev != r.dev:
+        raise different_devices(name, r.dev, o.dev)
     if not _ops.can_cast(r.dtype, o.dtype):
         raise RuntimeError(f"{name}(): Expected out tensor to have dtype {r.dtype}, but got {o.dtype} instead"
                            if r.dt == INT64 or r.dt == BOOL else

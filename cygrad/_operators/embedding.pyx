@@ -1,6 +1,7 @@
 # cython: allow_none_for_extension_args=False
 """Rows of a table looked up by number, and their gradient."""
 from cygrad import _core
+from cygrad._operators import composite as _composite
 from cygrad._core cimport INT32, INT64, MAX_DIMS, Tensor, attach, grad_enabled, new_tensor, raw_view
 from cygrad._kernels.copies cimport as_float, back_to, plain, working_dtype
 from cygrad._kernels.index cimport ADD
@@ -30,10 +31,9 @@ def _embedding_backward(node, Tensor g):
     cdef int dt
     rows, n, padding, by_frequency, sparse = node.args
     if sparse or by_frequency or grad_enabled():
-        from cygrad._operators import composite
         if sparse:
-            return composite.sparse_embedding_gradient(g, index, rows, n, padding)
-        return composite.embedding_gradient(g, index, rows, n, padding, by_frequency)
+            return _composite.sparse_embedding_gradient(g, index, rows, n, padding)
+        return _composite.embedding_gradient(g, index, rows, n, padding, by_frequency)
     dt = g.dt
     index = as_vector(index)
     g = as_rows(as_float(g, working_dtype(g)), index.count, n)
