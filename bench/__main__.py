@@ -1,7 +1,8 @@
 """cygrad against PyTorch, side by side in one process: python -m bench [--only text] [--json file].
 
 Both sides run the same statement with the same number of threads, warm, in turns; what counts is
-the best time of each and their ratio.  Without PyTorch the table has cygrad's column alone.
+the best time of each and their ratio.  Without PyTorch the table has cygrad's column alone.  With
+--device cygrad's tensors live there (PyTorch's stay on the CPU), and a block ends when it is done.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 import timeit
 
 from bench.cases import CASES
@@ -25,24 +27,43 @@ def import_or_none(name):
         return None
 
 
+def finisher(torch):
+    """What waits for the device that the library's tensors are made on."""
+    device = torch.get_default_device()
+    if device.type == "cpu":
+        return lambda: None
+    from cygrad import cl
+
+    code = cl.device_code(device.type, device.index)
+    return lambda: cl.synchronize(code)
+
+
 class Side:
     """One library's statement of a case, and its best time so far in seconds per call."""
 
     def __init__(self, torch, case):
         torch.manual_seed(0)
+        self.finish = finisher(torch)
         names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional}
         if case.setup is not None:
             names |= case.setup(torch)
         self.timer = timeit.Timer(case.statement, globals=names)
         self.best = float("inf")
         self.calls = 1
-        while (seconds := self.timer.timeit(self.calls)) < BLOCK:  # also the warm-up
+        while (seconds := self.seconds(self.calls)) < BLOCK:  # also the warm-up
             self.calls = max(2 * self.calls, int(1.2 * BLOCK / (seconds / self.calls)))
+
+    def seconds(self, calls):
+        """How long so many calls take, what they queued on a device included."""
+        started = time.perf_counter()
+        self.timer.timeit(calls)
+        self.finish()
+        return time.perf_counter() - started
 
     def block(self):
         # A block's first calls meet the other library's threads still spinning, and its data.
-        self.timer.timeit(max(1, self.calls // 4))
-        self.best = min(self.best, self.timer.timeit(self.calls) / self.calls)
+        self.seconds(max(1, self.calls // 4))
+        self.best = min(self.best, self.seconds(self.calls) / self.calls)
 
 
 def measure(case, libraries, rounds):
@@ -101,6 +122,7 @@ def main():
     parser.add_argument("--only", default="", help="cases whose name contains this text")
     parser.add_argument("--rounds", type=int, default=10, help="blocks per side")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--device", default="cpu", help="where cygrad's tensors live: opencl, ...")
     parser.add_argument("--json", help="file to write the figures to")
     args = parser.parse_args()
 
@@ -108,9 +130,10 @@ def main():
     libraries = {name: library for name, library in libraries.items() if library is not None}
     for library in libraries.values():
         library.set_num_threads(args.threads)
+    libraries["cygrad"].set_default_device(args.device)
     versions = {name: library.__version__ for name, library in libraries.items()}
     python = f"Python {platform.python_version()}"
-    print(f"{versions}, {args.threads} threads, {platform.machine()}, {python}")
+    print(f"{versions}, {args.threads} threads, {platform.machine()}, {python}, {args.device}")
     print(f"{'':44} {'cygrad':>9} {'torch':>9} {'ratio':>7}  target")
     rows = []
     for case in CASES:

@@ -131,7 +131,7 @@ _ELSEWHERE = {
     "compiler": "compile",
     "_higher_order_ops": "cond",
     "cl": "OutOfMemoryError",
-    "cuda.streams": "Event Stream",
+    "cuda": "Event Stream",
     "futures": "Future",
 }
 _METHODS_ELSEWHERE = {

@@ -1288,7 +1288,8 @@ cdef class SavedTensor:
             return t
         t = shallow(t)                      # an output gets its place in the graph back
         if _writing is not None and _writing.writer is self.node:
-            set_history(t, view_node(t, _writing, 0, _writing.base_shape, _writing.base_stride, _writing.view_offset), 0)
+            set_history(t, view_node(t, _writing, 0, _writing.base_shape, _writing.base_stride,
+                                     _writing.view_offset), 0)
         else:
             set_history(t, self.node, self.output_nr)
         return t

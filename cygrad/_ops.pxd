@@ -28,6 +28,12 @@ cdef enum:
     BLOCK_BYTES = 8192          # of complex128 half a BLOCK fits
 
 
+cdef enum OutRule:
+    CASTS                       # `out` has a dtype that the result can be cast to
+    SAME_DTYPE
+    CHECKED                     # the caller has seen to the dtype
+
+
 cdef struct Plan:
     int n                                   # operands, the output first
     int nd
@@ -75,3 +81,4 @@ cdef int warn_of_parts(int of, int to) except -1
 cdef object broadcast_shapes_of(tuple tensors)
 cdef Tensor expand_to(Tensor t, int nd, const Py_ssize_t* sizes)
 cdef object different_devices(str name, int a, int b)
+cpdef object store(str name, object out, Tensor r, OutRule rule)

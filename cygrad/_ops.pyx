@@ -772,8 +772,49 @@ cdef Tensor check_out(str name, Tensor out, int nd, const Py_ssize_t* sizes, int
     if inplace:
         raise RuntimeError(f"output with shape {list(make_size(out.nd, out.sizes))} doesn't match the broadcast shape "
                            f"{list(make_size(nd, sizes))}")
-    out.resize_(make_size(nd, sizes))
+    resize_out(out, make_size(nd, sizes))
     return out
+
+
+cdef int resize_out(Tensor out, object shape) except -1:
+    """Makes an `out` argument fit, with PyTorch's warning where it held something."""
+    if out.count:
+        import warnings
+        warnings.warn(
+            f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not "
+            f"match the required output shape {list(shape)}. This behavior is deprecated, and in a future PyTorch "
+            "release outputs will not be resized unless they have zero elements. You can explicitly reuse an out "
+            "tensor t by resizing it, inplace, to zero elements with t.resize_(0).", UserWarning, stacklevel=3)
+    out.resize_(shape)
+    return 0
+
+
+cpdef object store(str name, object out, Tensor r, OutRule rule):
+    """What operator `name` ("" where it is not known) returns: its result, or `out`, if it was given, holding it."""
+    cdef Tensor o
+    if out is None:
+        return r
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name + '(): ' if name else ''}argument 'out' must be Tensor, not {type(out).__name__}")
+    o = <Tensor> out
+    if o.dev != r.dev:
+        raise different_devices(name, r.dev, o.dev)
+    if rule == SAME_DTYPE and o.dt != r.dt:
+        raise RuntimeError(f"Expected out tensor to have dtype {_core.C_TYPE_NAMES[r.dt]}, but got "
+                           f"{_core.C_TYPE_NAMES[o.dt]} instead")
+    if grad_enabled() and (grad_required(r) or grad_required(o)):
+        raise RuntimeError(f"{name + '(): functions with ' if name else ''}out=... arguments don't support automatic "
+                           "differentiation, but one of the arguments requires grad.")
+    if rule == CASTS and not can_cast_codes(r.dt, o.dt):
+        raise RuntimeError(f"{name}(): Expected out tensor to have dtype {r.dtype}, but got {o.dtype} instead"
+                           if r.dt == INT64 or r.dt == BOOL else
+                           f"result type {_core.SCALAR_TYPE_NAMES[r.dt]} can't be cast to the desired output type "
+                           f"{_core.SCALAR_TYPE_NAMES[o.dt]}")
+    if not same_shape(o, r):
+        resize_out(o, make_size(r.nd, r.sizes))
+    copy_into(o, r)
+    bump(o)
+    return o
 
 
 cdef bint same_memory(Tensor a, Tensor b) noexcept:

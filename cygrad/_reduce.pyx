@@ -20,12 +20,12 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from cygrad._core cimport (
-    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE, MAX_DIMS, Tensor, attach,
-    as_dtype_code, bump, data_of, grad_enabled, grad_required, itemsize_of, make_size, new_tensor, raw_view,
-    refuse_complex, same_shape, shallow, wrap_dim)
+    BOOL, UINT8, INT8, INT16, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE, MAX_DIMS, Tensor,
+    attach, as_dtype_code, data_of, grad_enabled, grad_required, itemsize_of, make_size, new_tensor, raw_view,
+    refuse_complex, shallow, wrap_dim)
 from cygrad._ops cimport (
-    BLOCK, GRAIN, cast_kernel, cg_kernel, cg_param, cg_reduction, contiguous, copy_into, num_threads, reduction_kernels,
-    sum_to, to_dtype)
+    BLOCK, CHECKED, GRAIN, cast_kernel, cg_kernel, cg_param, cg_reduction, contiguous, copy_into, num_threads,
+    reduction_kernels, store as store_out, sum_to, to_dtype)
 from cygrad import _core, _ops
 
 cdef enum:
@@ -498,21 +498,8 @@ cdef bint flag(str name, object keepdim) except -1:
 
 
 cdef object stored(str name, object out, Tensor r):
-    """`r`, or `out` holding it."""
-    cdef Tensor o
-    if out is None:
-        return r
-    if not isinstance(out, Tensor):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    o = <Tensor> out
-    if grad_enabled() and (r.history is not None or o.needs_grad):
-        raise RuntimeError(f"{name}(): functions with out=... arguments don't support automatic differentiation, but "
-                           "one of the arguments requires grad.")
-    if not same_shape(o, r):
-        o.resize_(make_size(r.nd, r.sizes))
-    copy_into(o, r)
-    bump(o)
-    return o
+    """`r`, or `out` holding it; its dtype has been checked."""
+    return store_out(name, out, r, CHECKED)
 
 
 def store_result(str name, out, Tensor r not None):

@@ -3,9 +3,9 @@
 `start_write` and `end_write` frame an operator that overwrites part of a tensor, out of place and in place.
 """
 from cygrad._core cimport (
-    BOOL, HALF, INT64, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required,
-    make_size, new_tensor, new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
-from cygrad._ops cimport clone, copy_into, different_devices, expand_to
+    HALF, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required, make_size, new_tensor,
+    new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
+from cygrad._ops cimport CASTS, clone, copy_into, expand_to, store as store_out
 from cygrad import _core, _ops
 
 
@@ -79,28 +79,8 @@ cdef Tensor plain(Tensor t):
 
 
 cdef object finish_out(str name, object out, Tensor r):
-    """Stores a result in `out=`, resized to fit; returns what the operator returns."""
-    cdef Tensor o
-    if out is None:
-        return r
-    if not isinstance(out, Tensor):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    o = <Tensor> out
-    if grad_enabled() and (r.history is not None or o.needs_grad):
-        raise RuntimeError(f"{name}(): functions with out=... arguments don't support automatic differentiation, but "
-                           "one of the arguments requires grad.")
-    if o.dev != r.dev:
-        raise different_devices(name, r.dev, o.dev)
-    if not _ops.can_cast(r.dtype, o.dtype):
-        raise RuntimeError(f"{name}(): Expected out tensor to have dtype {r.dtype}, but got {o.dtype} instead"
-                           if r.dt == INT64 or r.dt == BOOL else
-                           f"result type {_core.SCALAR_TYPE_NAMES[r.dt]} can't be cast to the desired output type "
-                           f"{_core.SCALAR_TYPE_NAMES[o.dt]}")
-    if not same_shape(o, r):
-        o.resize_(make_size(r.nd, r.sizes))
-    copy_into(o, r)
-    bump(o)
-    return o
+    """What an operator returns whose result may be cast to the dtype of `out`."""
+    return store_out(name, out, r, CASTS)
 
 
 def store(out, Tensor r not None, str name):

@@ -12,6 +12,7 @@ import math
 import cygrad
 
 from . import _core, _dispatch
+from ._devices import host
 
 __all__ = [
     "fft", "ifft", "fft2", "ifft2", "fftn", "ifftn", "rfft", "irfft", "rfft2", "irfft2", "rfftn", "irfftn", "hfft",
@@ -27,14 +28,13 @@ _OTHER = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
 def _on_numpy(name, x, dims, norm, dtype, sizes=None):
     import numpy as np
 
-    if not x.is_cpu:
-        raise NotImplementedError(f"torch.fft on device '{x.device}' is not implemented yet")
-    array = x.detach().numpy()
+    array = host.fetched(x.detach()).numpy()
     if len(dims) == 1:  # half the overhead
         r = getattr(np.fft, name)(array, sizes and sizes[0], dims[0], norm)
     else:
         r = getattr(np.fft, name + "n")(array, sizes, dims, norm)
-    return cygrad.from_numpy(r).to(dtype)  # before its version 2, NumPy computed in double
+    # Before its version 2, NumPy computed in double.
+    return host.returned(cygrad.from_numpy(r).to(dtype), x.device)
 
 
 def _c2c(x, dims, norm, forward):
@@ -63,7 +63,7 @@ def _r2c_full_backward(node, g):
 
 def _inside(x, dim, n, factor):
     """`x`, half of a spectrum of `n` frequencies, with those that stand for two multiplied."""
-    factors = cygrad.ones(n // 2 + 1, dtype=x.dtype.to_real())
+    factors = cygrad.ones(n // 2 + 1, dtype=x.dtype.to_real(), device=x.device)
     factors[1 : (n + 1) // 2] = factor
     return x * factors.reshape([-1] + [1] * (x.dim() - 1 - dim))
 

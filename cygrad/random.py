@@ -3,7 +3,7 @@
 import contextlib
 
 from cygrad._core import backend, backend_loaded, device
-from cygrad._operators.draws import Generator, default_for, default_generator, seed_devices
+from cygrad._operators.generators import Generator, default_for, default_generator, seed_devices
 
 __all__ = ["set_rng_state", "get_rng_state", "manual_seed", "seed", "initial_seed", "fork_rng"]
 

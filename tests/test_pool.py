@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from families import assert_same, check_gradients, compare, peer, to_cygrad, to_peer
 
+import cygrad
 from cygrad._fronts import nn as _nn
 from cygrad._operators import pool as _pool
 
@@ -66,6 +67,15 @@ def test_nan_wins():
         assert_same(a, b)
 
 
+def test_windows_of_padding_alone():
+    for dtype in ("float32", "float64", "int32", "uint8", "int64"):
+        x = np.arange(15, dtype=dtype).reshape(1, 1, 5, 3)
+        ours = _nn.max_pool(to_cygrad(x), [1, 2], [1, 1], [0, 1], [1, 4], False)
+        theirs = functions("max", 2)(to_peer(x), (1, 2), 1, (0, 1), (1, 4), return_indices=True)
+        for a, b in zip(ours, theirs, strict=True):
+            assert_same(a, b)
+
+
 def test_gradients_of_two_orders():
     x = np.random.default_rng(0).permutation(2 * 2 * 5 * 6).reshape(2, 2, 5, 6) / 10.0
     check_gradients(lambda t: _nn.max_pool(t, [2, 3], [2, 2], [1, 1], [1, 1], False)[0] ** 2, x)
@@ -75,7 +85,8 @@ def test_gradients_of_two_orders():
 
 @pytest.mark.parametrize(
     "args",
-    [(7, None, 0, 1), (2, 0, 0, 1), (2, None, 2, 1), (2, None, -1, 1), (2, None, 0, 0), ((2, 2, 2), None, 0, 1)],
+    [(7, None, 0, 1), (2, 0, 0, 1), (2, None, 2, 1), (2, None, -1, 1), (2, None, 0, 0), ((2, 2, 2), None, 0, 1),
+     (2, None, 2, 4), ((1, 2), None, (0, 2), (1, 5))],
 )
 def test_errors(args):
     x = np.zeros((1, 2, 6, 6), "float32")
@@ -84,3 +95,15 @@ def test_errors(args):
     with pytest.raises(RuntimeError) as ours:
         _pool.max_pool(to_cygrad(x), *args, False, 2)
     assert str(ours.value) == str(theirs.value)
+
+
+def test_padding_of_more_than_half_a_kernel_is_refused_in_three_dimensions():
+    x = np.zeros((1, 2, 6, 6, 6), "float32")
+    args = ((1, 2, 3), None, (0, 2, 1), (1, 4, 1))
+    with pytest.raises(RuntimeError) as theirs:
+        functions("max", 3)(to_peer(x), *args)
+    for ours in (lambda: _pool.max_pool(to_cygrad(x), *args, False, 3),
+                 lambda: cygrad.nn.functional.max_pool3d(to_cygrad(x), *args)):  # fmt: skip
+        with pytest.raises(RuntimeError) as info:
+            ours()
+        assert str(info.value) == str(theirs.value)

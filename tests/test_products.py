@@ -133,9 +133,18 @@ def test_non_finite(device):
     assert not torch.addmm(c, torch.ones(3, 4, device=device), b.to(device), beta=0).isnan().any().item()
 
 
+def test_every_half(device):
+    every = torch.arange(-(2**15), 2**15).to(torch.int16).view(torch.float16).reshape(-1, 1)
+    for factor in (1, 0.3331, 2.0, 1e-3):
+        f = torch.tensor([[factor]], dtype=torch.float16)
+        got, want = (every.to(device) @ f.to(device)).cpu(), (every.float() * f.float()).half()
+        assert torch.equal(got.isnan(), want.isnan())
+        assert torch.equal(got.nan_to_num(0), want.nan_to_num(0))
+
+
 def test_long_sums_are_accurate(device):
     for m, n in ((1, 1), (3, 5), (40, 40)):
-        a, b = torch.rand(m, 40_000), torch.rand(40_000, n)
+        a, b = torch.rand(m, 40_001), torch.rand(40_001, n)
         want = a.double() @ b.double()
         assert ((a.to(device) @ b.to(device)).cpu().double() / want - 1).abs().max().item() < 4e-6
 

@@ -112,7 +112,7 @@ def linear_index(out, x, dims, indices):
     stride; negative ones count from the end."""
 
 
-# ------------------------------------------------------------------ by mask or count: what returns something waits for it
+# ------------------------------------------------------------------ by mask or count: what returns something waits
 
 
 def positions(mask):
@@ -290,8 +290,8 @@ def nll_gradient(out, target, weight, g, divisor, ignore_index):
 
 def normalize(out, mean, rstd, x, weight, bias, groups, span, eps):
     """Rows of x, as many as mean has elements: mean, rstd = 1 / sqrt(var + eps), out = (x - mean) * rstd * weight +
-    bias.  weight and bias (or None, float or out's dtype) have an element for every `span` of a row; they hold those of
-    `groups` rows after each other, and start again.  mean and rstd are never half."""
+    bias.  weight and bias (or None, float or out's dtype) have an element for every `span` of a row, and those of
+    `groups` rows after each other; then they start again.  mean and rstd are never half."""
 
 
 def normalize_gradient(dx, dw, db, x, g, weight, mean, rstd, groups, span):
@@ -299,8 +299,9 @@ def normalize_gradient(dx, dw, db, x, g, weight, mean, rstd, groups, span):
 
 
 def batch_norm(out, mean, rstd, x, weight, bias, running_mean, running_var, training, momentum, eps):
-    """out = (x - mean) * rstd * weight + bias per channel (dimension 1).  In training mean and variance are x's, and the
-    running ones (or None) move towards them by `momentum` (the variance unbiased); else they are the running ones."""
+    """out = (x - mean) * rstd * weight + bias per channel (dimension 1).  In training mean and variance are x's, and
+    the running ones (or None) move towards them by `momentum` (the variance unbiased); else they are the running
+    ones."""
 
 
 def batch_norm_gradient(dx, dw, db, x, g, weight, mean, rstd, training):
@@ -311,13 +312,13 @@ def batch_norm_gradient(dx, dw, db, x, g, weight, mean, rstd, training):
 
 
 def pool_max(out, indices, x, windows):
-    """The maximum of each window (`_kernels.pool.Windows`) of each plane, and its place in the plane (int64).  NaN wins,
-    then the last NaN, else the first of equals.  A window that is all padding gives the least value and a place that
-    is in no plane."""
+    """The maximum of each window (`_kernels.pool.Windows`) of each plane, and its place in the plane (int64): the last
+    NaN, else the first of equals.  A window that is all padding gives the dtype's least value and the place where its
+    first element would be in a longer plane."""
 
 
 def pool_max_gradient(out, g, indices, windows):
-    """Each element of a plane gets the sum of g over the windows that it is the place of."""
+    """Each element of a plane gets the sum of g over the windows that it is the maximum of."""
 
 
 def pool_average(out, x, windows):

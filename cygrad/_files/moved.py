@@ -11,7 +11,7 @@ import sys
 MOVED = {
     "cygrad._bridge": "cygrad._creation.bridge",
     "cygrad._dlpack": "cygrad._creation.dlpack",
-    "cygrad._draws": "cygrad._operators.draws",
+    "cygrad._draws": "cygrad._operators.generators",
     "cygrad._misc": "cygrad._fronts.misc",
     "cygrad._return_types": "cygrad.return_types",
     "cygrad._sparse": "cygrad.sparse._tensors",

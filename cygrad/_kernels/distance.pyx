@@ -1,4 +1,4 @@
-"""Distances between the rows of two batches of matrices, and their gradients, on the CPU: rows shared out over threads."""
+"""Distances between the rows of two batches of matrices, and their gradients, on the CPU: threads share out rows."""
 from cython.parallel cimport prange
 
 from cygrad._core cimport FLOAT, Tensor, data_of

@@ -48,7 +48,7 @@ cdef extern from "_kernels/norm.h" nogil:
 cdef enum:
     GRAIN = 16384           # elements below which one thread is enough
     ROW_BLOCKS = 16         # partial sums of the gradients of weight and bias, at least
-    BLOCK = 1024            # rows of one of them, at most: float32 sums of more lose digits
+    BLOCK = 256             # rows of one of them, at most: float32 sums of more lose digits
 
 
 cdef int team(Py_ssize_t work) noexcept nogil:

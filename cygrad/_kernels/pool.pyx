@@ -5,7 +5,7 @@ A plane (a channel of an image) is one job; threads share out planes.  Half work
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 
-from cygrad._core cimport INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, data_of, itemsize_of
+from cygrad._core cimport UINT8, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, data_of, itemsize_of
 from cygrad._kernels.copies cimport as_float, like, settle
 from cygrad._ops cimport num_threads
 
@@ -107,7 +107,16 @@ cdef Tensor work_on(Tensor out):
 
 cpdef int pool_max(Tensor out, Tensor indices, Tensor x, Windows windows) except -1:
     cdef Tensor y = work_on(out)
+    cdef int64_t least
+    cdef int64_t* p
+    cdef Py_ssize_t i
     all_planes(MAXIMUM, y.dt, windows, as_float(x, y.dt), y, indices)
+    if y is not out and y.dt == INT64:      # the least value of int64, for a window of padding, is not out's
+        p = <int64_t*> data_of(y)
+        least = 0 if out.dt == UINT8 else -(<int64_t> 1 << (8 * itemsize_of(out.dt) - 1))
+        for i in range(y.count):
+            if p[i] < least:
+                p[i] = least
     return settle(out, y)
 
 

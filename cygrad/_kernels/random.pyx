@@ -1139,8 +1139,10 @@ def _check_integer(name, value, int dtype):
 
 
 def random_from_to(Generator gen not None, size_t out, Py_ssize_t n, int dtype, lo, hi):
-    """Integers in [lo, hi). hi=None: up to the largest that the dtype holds exactly, inclusive.  Returns (the least, how
-    many there are, whether two words are drawn for each)."""
+    """Integers in [lo, hi). hi=None: up to the largest that the dtype holds exactly, inclusive.
+
+    Returns (the least, how many there are, whether two words are drawn for each).
+    """
     full = hi is None and lo == -2**63
     if not (-2**63 <= lo < 2**63 and (hi is None or -2**63 <= hi < 2**63)):
         raise ValueError("Overflow when unpacking long long")

@@ -5,8 +5,8 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from cygrad._core cimport FLOAT, Tensor, data_of, itemsize_of, new_tensor
-from cygrad._kernels.copies cimport as_float, like, plain, settle, work_on, working_dtype
+from cygrad._core cimport FLOAT, Tensor, data_of, itemsize_of
+from cygrad._kernels.copies cimport as_float, like, settle, work_on, working_dtype
 from cygrad._ops cimport num_threads
 
 cdef extern from "_kernels/norm.h" nogil:

@@ -135,6 +135,20 @@ cpdef int search(Tensor out, Tensor bounds, Tensor values, Tensor sorter, bint r
     return 0
 
 
+cdef int64_t greatest(Tensor x):
+    """The greatest of int64 elements, or a negative one where there is one."""
+    cdef int64_t* at
+    cdef int64_t top = 0
+    cdef Py_ssize_t i
+    x = plain(x)
+    at = <int64_t*> data_of(x)
+    for i in range(x.count):
+        if at[i] < 0:
+            return at[i]
+        top = max(top, at[i])
+    return top
+
+
 cpdef int bincount(Tensor out, Tensor x) except -1:
     cdef int64_t* counts = <int64_t*> data_of(out)
     cdef int64_t* at

@@ -1,135 +1,29 @@
 """Random tensors, in PyTorch's order: `torch.rand` and its fellows, and the in-place draws.
 
 On the CPU `_kernels/random.pyx` turns the generator's words into numbers on raw memory (the order in which elements are
-visited is in the head of that file); other devices have streams of their own, and primitives.  Here are the arguments,
-the generators and the gradients, which are zero: a drawn value does not depend on what was overwritten.
+visited is in the head of that file); other devices have streams of their own, and primitives.  Here are the arguments
+and the gradients, which are zero: a drawn value does not depend on what was overwritten.
 """
-cimport cython
 from libc.stdint cimport uint8_t
 
 from cygrad._core cimport (
-    BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT64, MAX_DIMS, META, UINT8, Tensor, as_device_code, attach, bump, data_of,
-    default_dtype_code, device_object, grad_enabled, make_size, node_type, raw_view, rebase,
-    refuse_complex, shallow)
+    BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT64, MAX_DIMS, META, Tensor, attach, bump, data_of, default_dtype_code,
+    grad_enabled, make_size, node_type, raw_view, rebase, refuse_complex, shallow)
 from cygrad._core cimport new_tensor as make
-from libc.math cimport erf, sqrt
+from libc.math cimport sqrt
 from cygrad._ops cimport contiguous, copy_into, expand_to, to_dtype
 from cygrad._creation.factories cimport check_layout, device_option, dtype_option, finish, parse_sizes
 from cygrad._creation.bridge cimport PRESERVE, copy_as, empty_in_format, format_code
 from cygrad._kernels.random cimport Generator as Stream, fill_normal, fill_uniform
+from cygrad._operators.generators cimport Generator, stream
 from cygrad._operators.family cimport one_device
 from cygrad import _core, _ops
 from cygrad._creation import bridge as _bridge
 from cygrad._operators import complex as _complex, gamma as _gamma, sort as _sort
 from cygrad._kernels import random as _random
+from cygrad._operators.generators import default_for, default_generator
 
-
-# ------------------------------------------------------------------ generators
-
-cdef object _device_seed = 67280421310721       # what the streams of devices start at when they are first used
-cdef dict _device_generators = {}               # device code -> default generator
-
-
-@cython.binding(False)    # its methods check the type of `self`
-cdef class Generator(Stream):
-    """Generator(device='cpu'): a stream of random numbers with a state of its own."""
-    cdef readonly object engine     # the device's stream; None on the CPU
-
-    def __init__(self, device="cpu"):
-        cdef int dev = as_device_code(device, 0)
-        if dev == META:
-            raise RuntimeError("Device type META is not supported for torch.Generator() api.")
-        self.device = device_object(dev)
-        self.engine = _core.backend_of(dev).generator() if dev else None
-
-    def manual_seed(self, seed):
-        """Restart the stream at `seed`, an int in [-2^63, 2^64); negative ones count from 2^64."""
-        Stream.manual_seed(self, seed)
-        if self.engine is not None:
-            self.engine.start(Stream.initial_seed(self))
-        return self
-
-    def seed(self):
-        """Restart at a seed from the operating system and return it."""
-        start = Stream.seed(self)
-        if self.engine is not None:
-            self.engine.start(start)
-        return start
-
-    def initial_seed(self):
-        return Stream.initial_seed(self) if self.engine is None else self.engine.seed
-
-    def get_offset(self):
-        return Stream.get_offset(self) if self.engine is None else self.engine.offset
-
-    def set_offset(self, offset):
-        if self.engine is None:
-            Stream.set_offset(self, offset)
-        self.engine.set_offset(offset)
-        return self
-
-    def state_bytes(self):
-        return Stream.state_bytes(self) if self.engine is None else self.engine.state_bytes()
-
-    def set_state_bytes(self, bytes state not None):
-        if self.engine is None:
-            Stream.set_state_bytes(self, state)
-        else:
-            self.engine.set_state_bytes(state)
-        return self
-
-    def get_state(self):
-        """The state as a tensor of bytes that PyTorch can read: 5,056 of the CPU's, 16 of other streams."""
-        cdef bytes state = self.state_bytes()
-        return _bridge.rebuild_tensor(_bridge.rebuild_storage(state), _core.DTYPES[UINT8], 0, (len(state),), (1,))
-
-    def set_state(self, new_state):
-        """Goes on from a state that `get_state` gave, here or in PyTorch."""
-        cdef Tensor t
-        if not isinstance(new_state, Tensor):
-            raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
-        t = <Tensor> new_state
-        if t.dt != UINT8 or t.dev or not t.contiguous:
-            raise TypeError("RNG state must be a torch.ByteTensor")
-        self.set_state_bytes(data_of(t)[:t.count])
-        return self
-
-
-default_generator = Generator()
 cdef Stream _default = default_generator
-
-
-def default_for(int dev):
-    """The generator that draws on a device use when they are given none."""
-    if dev == 0:
-        return _default
-    if dev not in _device_generators:
-        g = Generator(device_object(dev))
-        (<Generator> g).engine = _core.backend_of(dev).generator(dev, _device_seed)
-        _device_generators[dev] = g
-    return _device_generators[dev]
-
-
-def seed_devices(seed):
-    """Restarts the streams of all devices, those too that are not in use yet."""
-    global _device_seed
-    _device_seed = seed
-    for g in _device_generators.values():
-        g.manual_seed(seed)
-
-
-cdef Stream stream(str function, object generator, int dev=0):
-    """The generator for a draw on device `dev`."""
-    if generator is None:
-        if dev == 0 or dev == META:
-            return _default
-        return <Stream> default_for(dev)
-    if not isinstance(generator, Stream):
-        raise TypeError(f"{function}(): argument 'generator' must be torch.Generator, not {type(generator).__name__}")
-    if dev != META and generator.device.type != device_object(dev).type:
-        raise RuntimeError(f"Expected a '{device_object(dev).type}' device type for generator but found "
-                           f"'{generator.device.type}'")
-    return <Stream> generator
 
 
 # ------------------------------------------------------------------ arguments
@@ -209,8 +103,8 @@ cdef Tensor memory_view(Tensor t):
 
 
 cdef dict FILLERS = {f.__name__: f for f in (
-    _random.uniform, _random.normal, _random.trunc_normal, _random.random_from_to, _random.random, _random.bernoulli,
-    _random.exponential, _random.cauchy, _random.geometric, _random.log_normal)}
+    _random.uniform, _random.normal, _random.random_from_to, _random.random, _random.bernoulli, _random.exponential,
+    _random.cauchy, _random.geometric, _random.log_normal)}
 
 
 cdef int fill_plain(str name, Tensor t, Stream g, tuple params, bint strided) except -1:
@@ -222,7 +116,7 @@ cdef int fill_plain(str name, Tensor t, Stream g, tuple params, bint strided) ex
             if checked is not None:
                 name, params = "integers", checked
             _core.backend_of(t.dev).random(name, t, (<Generator?> g).engine, params)
-    elif name == "normal" or name == "trunc_normal":
+    elif name == "normal":
         filler(g, <size_t> data_of(t), t.count, t.dt, *params, strided)
     else:
         filler(g, <size_t> data_of(t), t.count, t.dt, *params)
@@ -276,10 +170,6 @@ cdef Tensor overwritten(Tensor t, str node_name, bint recorded):
 
 
 # ------------------------------------------------------------------ new tensors
-
-cdef object call(str op, Tensor x):
-    return _ops.call(_ops.OPS[op], (x,))
-
 
 cdef Tensor fill_rand(Stream g, Tensor t):
     if t.dt >= CFLOAT:
@@ -604,29 +494,6 @@ def normal_(Tensor self not None, mean=0, std=1, *, generator=None):
     if self.dt >= CFLOAT:
         s *= sqrt(0.5)
     return overwrite("normal_", self, "NormalBackward0", "normal", generator, (m, s))
-
-
-def trunc_normal_(Tensor self not None, double mean=0, double std=1, double a=-2, double b=2, *, generator=None):
-    """Normal numbers that lie in [a, b]: what nn.init.trunc_normal_ draws."""
-    if self.dev and self.dev != META:
-        return by_inverse(self, mean, std, a, b, generator)
-    return overwrite("trunc_normal_", self, "NormalBackward0", "trunc_normal", generator, (mean, std, a, b))
-
-
-cdef Tensor by_inverse(Tensor t, double mean, double std, double a, double b, object generator):
-    """Truncated normal numbers from uniform ones by the inverse of the distribution function."""
-    cdef double low, high
-    _random.trunc_normal(_default, 0, t.count, t.dt, mean, std, a, b)
-    low, high = erf((a - mean) / std / sqrt(2.0)), erf((b - mean) / std / sqrt(2.0))
-    cdef bint recorded = _core.prepare_inplace(t)
-    recording = _core.set_grad_mode(False)
-    try:
-        x = make(t.nd, t.sizes, t.dt if t.dt == DOUBLE else FLOAT, t.dev)
-        draw(x, "uniform", stream("trunc_normal_", generator, t.dev), (low, high))
-        copy_into(t, <Tensor> call("erfinv", x).mul_(std * sqrt(2.0)).add_(mean).clamp_(a, b))
-    finally:
-        _core.set_grad_mode(recording)
-    return overwritten(t, "NormalBackward0", recorded)
 
 
 def random_(Tensor self not None, *args, generator=None, **named):

@@ -4,19 +4,16 @@
 Each is one primitive forward and one backward.  Where the backward pass is itself recorded (create_graph) the
 gradient is composed of differentiable operators instead: those formulas are in `_operators/composite.py`.
 """
-from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
-
 from cygrad import _core
 from cygrad._operators import composite as _composite
 from cygrad._core cimport (
-    UINT8, INT32, INT64, HALF, FLOAT, MAX_DIMS, Tensor, attach, data_of, grad_enabled, itemsize_of, new_tensor,
-    refuse_complex, shallow, wrap_dim)
-from cygrad._kernels.copies cimport as_float, back_to, like, plain, shaped, vector, working_dtype
+    UINT8, INT64, HALF, FLOAT, Tensor, attach, data_of, grad_enabled, new_tensor, refuse_complex, shallow,
+    wrap_dim)
+from cygrad._kernels.copies cimport as_float, like, shaped, working_dtype
 from cygrad._kernels.softmax cimport (
     cross_entropy as cpu_cross_entropy, cross_entropy_gradient, nll, nll_gradient, softmax as cpu_softmax,
     softmax_gradient)
-from cygrad._operators.family cimport need_floating, need_real_cpu, one_device, wants
+from cygrad._operators.family cimport need_floating, one_device, wants
 
 cdef extern from "_kernels/norm.h" nogil:
     double cg_square_error_f32(Py_ssize_t, const float*, const float*)

@@ -137,7 +137,7 @@ def _batch_norm_backward(node, Tensor g):
     x, w, mean, rstd = node.saved()
     if grad_enabled():
         return _composite.batch_norm_gradient(x, w, mean, rstd, training, eps, g,
-                                               [node.needs(i) for i in range(3)])
+                                              [node.needs(i) for i in range(3)])
     if node.needs(0):
         dx = like(x, x.dt)
     if node.needs(1):

@@ -1,6 +1,6 @@
 """Max and average pooling over one, two and three dimensions, adaptive or by kernel.
 
-The maximum keeps where it was found, so its gradient is a scatter and its second derivative a gather at the same places.
+The maximum keeps where it was found, so its gradient is a scatter and its second derivative a gather there.
 """
 from cygrad import _core
 from cygrad._core cimport BOOL, INT64, HALF, Tensor, attach, refuse_complex

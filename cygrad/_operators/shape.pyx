@@ -248,7 +248,6 @@ cdef object places(Tensor flat, shape, stride, offset):
 
 def clone_laid_out(Tensor g not None, tuple stride):
     """A recorded copy of `g` whose memory has the given strides."""
-    cdef Tensor r
     cdef Py_ssize_t expected = 1
     cdef int i
     for i in range(g.nd - 1, -1, -1):

@@ -424,7 +424,8 @@ def searchsorted(Tensor sorted_sequence not None, input, *, bint out_int32=False
         v = <Tensor> input
         one_device("searchsorted", a, v, sorter)
     else:
-        v = <Tensor> _ops.full((), input, a.dt if a.dt >= HALF or isinstance(input, int) else default_dtype_code(), a.dev)
+        v = <Tensor> _ops.full((), input, a.dt if a.dt >= HALF or isinstance(input, int) else default_dtype_code(),
+                               a.dev)
     if sorter is not None:
         if tuple(sorter.shape) != tuple(a.shape):
             raise RuntimeError("torch.searchsorted(): boundary and sorter must have the same size, but got boundary "
@@ -471,9 +472,10 @@ def bincount(Tensor input not None, weights=None, Py_ssize_t minlength=0):
         raise NotImplementedError("aten::bincount: attempted to run this operator with Meta tensors, but its output's "
                                   "shape depends on the data")
     x = to_dtype(shallow(input), INT64)
-    if x.nd != 1 or x.min().item() < 0:
+    least = (x.min().item() if x.dev else _kernel.greatest(x)) if x.nd == 1 else -1
+    if least < 0:
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
-    n = max(n, x.max().item() + 1)
+    n = max(n, (x.max().item() if x.dev else least) + 1)
     if weights is None:
         r = new_tensor(1, &n, INT64, x.dev)
         if x.dev:

@@ -8,18 +8,23 @@ y, laid out in lines as long as the image's, zeros in the gaps; splits over imag
 cpu schedule: tiles of 6, 8 or 12 channels by vectors of flattened pixels; gpu schedule: the tiles of gemm.py.
 """
 
+import functools
 import itertools
 import math
 import struct
 
 from cygrad.cl import _launch
+from cygrad.cl._source import DOUBLE, FLOAT, INT64
 from cygrad.cl.gemm import (
     BLOCK_K,
-    DOUBLE,
-    INT64,
+    BLOCK_M,
+    BLOCK_N,
     LAYOUT as PRODUCT,
+    LEAST_COLS,
+    LEAST_ROWS,
     STEP,
     TILES,
+    Product,
     computed,
     copied,
     prelude,
@@ -35,6 +40,9 @@ LAYOUT = struct.Struct(f"{len(FIELDS)}q")
 STRIP = 1024  # pixels of a group of the cpu schedule
 ROWS = (12, 8, 6)  # channels of a tile of the cpu schedule: that is taken which leaves the fewest idle
 PARTS = 64  # groups that the adjoint in the weight is cut into where images allow
+MANY = 96  # channels and taps from which it is a product of panels on a CPU, of so many bytes at a time
+PANEL_BYTES = 64 << 20
+OVER = 16  # elements that a vector may read past the last pixel of a plane
 SLACK = 64  # elements that a tile may read past the last pixel
 
 PAD_FIELDS = ("s0", "s1", "s2", "x0", "x1", "x2", "xn", "xc", "channels", "q0", "q1", "q2", "p0", "p1", "p2", "l0",
@@ -44,6 +52,7 @@ PAD_LAYOUT = struct.Struct(f"{len(PAD_FIELDS)}q")
 # The image: (images, channels, phases, l0, l1, l2), from x with sizes s, strides x, split into q phases, padded by p.
 # One row of it, of phase f2 in the last dimension; `i0` and `i1` are where it comes from in the others.
 PAD = f"""\
+#define SLACK {SLACK}
 typedef struct {{ long {", ".join(PAD_FIELDS)}; }} P;
 typedef struct {{ long {", ".join(FIELDS)}; }} C;
 #ifdef CPU
@@ -52,6 +61,8 @@ void pad(global T *image, global const E *x, long xo, P g)
 {{
     const long z = get_global_id(0), rows = g.q0*g.q1*g.q2*g.l0*g.l1;
     global T *to = image + z*rows*g.l2;
+    if (z == get_num_groups(0) - 1)
+        for (int i = 0; i < SLACK; i++) to[rows*g.l2 + i] = 0;
     x += xo + z/g.channels*g.xn + z % g.channels*g.xc;
     for (long f = 0; f < g.q0*g.q1*g.q2; f++)
         for (long a = 0; a < g.l0; a++)
@@ -197,49 +208,89 @@ SINGLE void slide{rows}(global E *out, long oo, global const T *image, global co
 """
 
 
-def weigh_kernel(rows, cols):
-    """Sums over pixels: `rows` channels of y by `cols` taps, of one group and some of the images."""
-    pairs = [(r, v) for r in range(rows) for v in range(cols)]
-    pointers = "".join(f"global const T *a{r} = spread + LEAST(i + {r}, g.rows - 1)*area; " for r in range(rows))
-    pointers += "".join(f"global const T *b{v} = image + off[LEAST(j + {v}, g.taps - 1)]; " for v in range(cols))
-    sums = "".join(f"V s{r}_{v} = 0; T t{r}_{v} = 0; " for r, v in pairs)
-    vectors = "".join(f"const V x{r} = *(global const VU *)(a{r} + at + f); " for r in range(rows))
-    vectors += "".join(f"const V y{v} = *(global const VU *)(b{v} + in + f); " for v in range(cols))
-    vectors += "".join(f"s{r}_{v} += x{r}*y{v}; " for r, v in pairs)
-    scalars = "".join(f"t{r}_{v} += a{r}[at + f]*b{v}[in + f]; " for r, v in pairs)
+def weigh_kernel(rows, cols, down, across):
+    """Sums over pixels: rows channels of y by cols taps, of one group and some of the images, in tiles of down x
+    across.  Lines of y end in zeros; what the last vector reads of the image beyond them is a number."""
+    pairs = [(r, v) for r in range(down) for v in range(across)]
+    pointers = "".join(f"global const T *a{r} = spread + LEAST(i + {r}, g.rows - 1)*area; " for r in range(down))
+    pointers += "".join(f"global const T *b{v} = image + off[LEAST(j + {v}, g.taps - 1)]; " for v in range(across))
+    sums = "".join(f"V s{r}_{v} = 0; " for r, v in pairs)
+    body = "".join(f"const V x{r} = *(global const VU *)(a{r} + at + f); " for r in range(down))
+    for v in range(across):
+        body += f"{{ const V y = *(global const VU *)(b{v} + in + f); "
+        body += "".join(f"s{r}_{v} += x{r}*y; " for r in range(down)) + "}\n"
     store = "".join(
-        f"if (i + {r} < g.rows && j + {v} < g.taps) {{ const T *l = (const T *)&s{r}_{v}; T x = t{r}_{v}; "
-        f"for (int w = 0; w < W; w++) x += l[w]; part[(i + {r})*g.taps + j + {v}] = x; }}\n"
+        f"if (i + {r} < g.rows && j + {v} < g.taps) part[(i + {r})*g.taps + j + {v}] = cg_sum(s{r}_{v});\n"
         for r, v in pairs
-    )  # fmt: skip
+    )
     return f"""\
-SINGLE void weigh(global T *part, global const T *spread, global const T *image, global const long *off, C g,
-                  long chunk)
+SINGLE void weigh{rows}(global T *part, global const T *spread, global const T *image, global const long *off, C g,
+                        long chunk)
 {{
     const long group = get_global_id(2) % g.groups, split = get_global_id(2)/g.groups;
     const long n0 = split*chunk, n1 = LEAST(n0 + chunk, g.images);
-    const long j = get_global_id(0)*{cols}, i = get_global_id(1)*{rows};
-    const long run = g.n1*g.line, area = g.n0*run, flat = run - g.line + g.n2;
+    const long run = (g.n1 + {OVER - 1}/g.line + 1)*g.line, area = g.n0*run, flat = (g.n1 - 1)*g.line + g.n2;
     part += (split*g.groups + group)*g.rows*g.taps;
-    {pointers}
-    {sums}
-    for (long n = n0; n < n1; n++)
-        for (long p = 0; p < g.n0; p++) {{
-            const long at = (n*g.groups + group)*g.rows*area + p*run, in = (n*g.groups + group)*g.image + p*g.plane;
-            long f = 0;
-            for (; f + W <= flat; f += W) {{ {vectors} }}
-            for (; f < flat; f++) {{ {scalars} }}
-        }}
-    {store}
+    for (long i = get_global_id(1)*{rows}; i < LEAST(g.rows, (long)(get_global_id(1) + 1)*{rows}); i += {down})
+    for (long j = get_global_id(0)*{cols}; j < LEAST(g.taps, (long)(get_global_id(0) + 1)*{cols}); j += {across}) {{
+        {pointers}
+        {sums}
+        for (long n = n0; n < n1; n++)
+            for (long p = 0; p < g.n0; p++) {{
+                const long at = (n*g.groups + group)*g.rows*area + p*run, in = (n*g.groups + group)*g.image + p*g.plane;
+                for (long f = 0; f < flat; f += W) {{ {body} }}
+            }}
+        {store}
+    }}
 }}
 """
 
 
+# Many channels: y and what the taps see as panels of the product of gemm.py, whose inner dimension is the pixels of
+# some images: [group][panel][image, pixel][rows or columns of a tile].
+PANELS = """\
+SINGLE void panels_y(global T *dst, global const E *y, long yo, C g, long first, long images)
+{
+    const long panel = get_global_id(0), panels = (g.rows + MR - 1)/MR, group = get_global_id(1);
+    if (panel >= panels) return;
+    const long area = g.n0*g.n1*g.n2, n = LEAST((long)MR, g.rows - panel*MR);
+    dst += (group*panels + panel)*images*area*MR;
+    for (long z = 0; z < images; z++) {
+        const long at = yo + (((first + z)*g.groups + group)*g.rows + panel*MR)*area;
+        long p = 0;
+        for (; p + 16 <= area; p += 16, dst += 16*MR)
+            for (int r = 0; r < MR; r++)
+                for (int x = 0; x < 16; x++) dst[x*MR + r] = r < n ? LOAD(y, at + r*area + p + x) : 0;
+        for (; p < area; p++, dst += MR) for (int r = 0; r < MR; r++) dst[r] = r < n ? LOAD(y, at + r*area + p) : 0;
+    }
+}
+SINGLE void panels_x(global T *dst, global const T *image, global const long *off, C g, long first, long images)
+{
+    const long panel = get_global_id(0), panels = (g.taps + NR - 1)/NR, group = get_global_id(1);
+    if (panel >= panels) return;
+    const long n = LEAST((long)NR, g.taps - panel*NR);
+    dst += (group*panels + panel)*images*g.n0*g.n1*g.n2*NR;
+    off += panel*NR;
+    for (long z = 0; z < images; z++)
+        for (long p0 = 0; p0 < g.n0; p0++)
+            for (long p1 = 0; p1 < g.n1; p1++, dst += g.n2*NR) {
+                global const T *of = image + ((first + z)*g.groups + group)*g.image + p0*g.plane + p1*g.line;
+                for (int i = 0; i < NR; i++) {
+                    global const T *from = of + (i < n ? off[i] : 0);
+                    for (long x = 0; x < g.n2; x++) dst[x*NR + i] = i < n ? from[x] : 0;
+                }
+            }
+}
+"""
+
+
 def cpu_source(code, fp64):
-    text = "#define CPU\n" + prelude(code, "cpu", fp64) + PAD + TAPS + PACK_WEIGHT + LAY
+    text = "#define CPU\n" + prelude(code, "cpu", fp64) + PAD + TAPS + PACK_WEIGHT + PANELS + LAY
     wide = "".join(slide_kernel(r, 2) for r in ROWS)
     narrow = "".join(slide_kernel(r, 2 if r <= 6 else 1) for r in ROWS)
-    return f"{text}\n#ifdef __AVX512F__\n{wide}\n#else\n{narrow}\n#endif\n" + weigh_kernel(4, 4)
+    wide += weigh_kernel(4, 6, 4, 6) + weigh_kernel(6, 4, 6, 4)
+    narrow += weigh_kernel(4, 6, 4, 3) + weigh_kernel(6, 4, 3, 4)
+    return f"{text}\n#ifdef __AVX512F__\n{wide}\n#else\n{narrow}\n#endif\n"
 
 
 # ------------------------------------------------------------------ gpu schedule
@@ -269,7 +320,7 @@ def gpu_source(code, fp64):
     return prelude(code, "gpu", fp64) + PAD + TAPS + text
 
 
-# ------------------------------------------------------------------ the primitives
+# ------------------------------------------------------------------ shapes
 
 
 def three(values, missing):
@@ -277,112 +328,78 @@ def three(values, missing):
     return (missing,) * (3 - len(values)) + tuple(values)
 
 
-class Convolution:
-    """One call of a primitive: the device, its kernels, and the sizes by dimension."""
+class Slide:
+    """One product over a padded image: what its kernels are told."""
 
-    def __init__(self, out, x, weight, y, stride, padding, dilation, groups):
-        self.device = _launch.place(out)[0]
-        _launch.need_dtype(out)
-        self.code = out.dtype.code
-        self.compute = computed(self.code)[0]
-        self.cpu = self.device.schedule == "cpu"
-        self.x, self.y, self.groups = x, y, groups
-        self.images, self.channels, self.outputs = x.shape[0], x.shape[1] // groups, y.shape[1] // groups
-        self.size, self.kernel, self.pixels = (three(t.shape[2:], 1) for t in (x, weight, y))
+    def __init__(self, g, taps, rows, pixels, length, steps, out_row, out_at, image, wrow, taps_fields):
+        self.taps, self.rows, self.pixels = taps, rows, pixels
+        self.fields = LAYOUT.pack(
+            g.images, g.groups, taps, rows, *pixels, length[2], length[1] * length[2], *steps, out_row, rows * out_row,
+            out_at, image, wrow, g.outputs * g.channels * g.places,
+        )  # fmt: skip
+        self.taps_fields = TAP_LAYOUT.pack(*taps_fields)
+        self.tile = min(ROWS, key=lambda r: (-(-rows // r) * r, -r))
+        self.panels = -(-rows // self.tile)
+        self.strips = pixels[0] * -(-((pixels[1] - 1) * length[2] + pixels[2]) // STRIP)
+
+
+class Geometry:
+    """The sizes of a convolution, of one group's channels: by dimension, or in all."""
+
+    def __init__(self, x_shape, w_shape, y_shape, stride, padding, dilation, groups):
+        self.groups, self.images = groups, x_shape[0]
+        self.channels, self.outputs = x_shape[1] // groups, y_shape[1] // groups
+        self.size, self.kernel, self.pixels = (three(shape[2:], 1) for shape in (x_shape, w_shape, y_shape))
         self.stride, self.dilation, self.padding = three(stride, 1), three(dilation, 1), three(padding, 0)
-        self.taps = math.prod(self.kernel)  # of one channel
+        self.places = math.prod(self.kernel)
 
-    def run(self, name, sizes, local, *args):
-        def make():
-            text = (cpu_source if self.cpu else gpu_source)(self.code, self.device.fp64)
-            return text if self.cpu else f"#define D {side(self.device)}\n{text}"
-
-        kernel = _launch.kernel(self.device, ("conv", self.code), name, make)
-        _launch.run(self.device, kernel, sizes, local, *args)
-
-    def items(self, name, count, *args):
-        """A kernel of one work-item for each element."""
-        self.run(name, (count,), (min(64, side(self.device) ** 2),), *args)
-
-    def allocate(self, elements, size=0):
-        size = size or (8 if self.compute in (DOUBLE, INT64) else 4)
-        return _launch.allocate(self.device.index + 1, elements * size)
-
-    def padded(self, t, stride, padding, length):
-        """The images of `t` as the products read them."""
-        _, memory, offset, sizes, steps = _launch.place(t)
-        phases, area = math.prod(stride), math.prod(length)
-        planes = sizes[0] * sizes[1]
-        count = planes * phases * area
-        image = self.allocate(count + SLACK)
-        fields = PAD_LAYOUT.pack(*three(sizes[2:], 1), *three(steps[2:], 0), *steps[:2], sizes[1], *stride, *padding,
-                                 *length, count)  # fmt: skip
-        if self.cpu:
-            self.run("pad", (planes,), (1,), image, memory, offset, fields)
-        else:
-            self.items("pad", count, image, memory, offset, fields)
-        return image
-
-    def tables(self, count, *fields):
-        """Where each tap reads the image, and where its weight is."""
-        off, wat = self.allocate(count, 8), self.allocate(count, 8)
-        self.items("taps", count, off, wat, TAP_LAYOUT.pack(*fields))
-        return off, wat
-
-    def forward_length(self):
-        return tuple(
+    @functools.cached_property
+    def forward(self):
+        """(length of the padded image of x, the product that gives y)"""
+        length = tuple([
             n + (k - 1) * d // s
             for n, k, d, s in zip(self.pixels, self.kernel, self.dilation, self.stride, strict=True)
-        )
-
-    def forward_tables(self, length):
-        return self.tables(
-            self.channels * self.taps, self.channels, *self.kernel, 0, 0, 0, 1, 1, 1, *self.kernel, *self.dilation,
-            *self.stride, 0, 0, 0, *length, 1, self.taps,
+        ])  # fmt: skip
+        n0, n1, n2 = self.pixels
+        taps = self.channels * self.places
+        slide = Slide(
+            self, taps, self.outputs, self.pixels, length, (n1 * n2, n2, 1), n0 * n1 * n2, 0,
+            self.channels * math.prod(self.stride) * math.prod(length), taps,
+            (self.channels, *self.kernel, 0, 0, 0, 1, 1, 1, *self.kernel, *self.dilation, *self.stride, 0, 0, 0,
+             *length, 1, self.places),
         )  # fmt: skip
+        return length, slide
 
-    def fields(self, taps, rows, pixels, length, steps, out_row, out_at, image, wrow):
-        return LAYOUT.pack(
-            self.images, self.groups, taps, rows, *pixels, length[2], length[1] * length[2], *steps, out_row,
-            rows * out_row, out_at, image, wrow, self.outputs * self.channels * self.taps,
-        )  # fmt: skip
-
-    def slide(self, out, image, weight, bias, off, wat, taps, rows, pixels, length, fields):
-        """One product over the padded image."""
-        _, *to, _, _ = _launch.place(out)
-        _, *of_w, _, _ = _launch.place(weight)
-        of_bias = (None, 0) if bias is None else _launch.place(bias)[1:3]
-        batch = self.images * self.groups
-        if not self.cpu:
-            d = side(self.device)
-            n = math.prod(pixels)
-            product = PRODUCT.pack(rows, n, taps, *[0] * 12, 1, taps, 0, 1)
-            one, zero = (self.compute, 1), (self.compute, 0)
-            self.run("slide", (-(-n // (4 * d)) * d, -(-rows // (4 * d)) * d, batch), (d, d, 1), *to, image, *of_w,
-                     off, wat, *of_bias, None, one, zero, product, batch, fields)  # fmt: skip
-            return
-        tile = min(ROWS, key=lambda r: (-(-rows // r) * r, -r))
-        panels = -(-rows // tile)
-        packed = self.allocate(self.groups * panels * tile * taps)
-        self.run("pack_weight", (panels, self.groups), (1, 1), packed, *of_w, wat, fields, tile)
-        strips = -(-((pixels[1] - 1) * length[2] + pixels[2]) // STRIP)
-        self.run(f"slide{tile}", (pixels[0] * strips, panels, batch), (1, 1, 1), *to, image, packed, off, *of_bias,
-                 fields)  # fmt: skip
+    @functools.cached_property
+    def adjoint(self):
+        """(padding and length of the padded image of y, the products that give x)"""
+        dims = self.size, self.kernel, self.stride, self.padding, self.dilation
+        ends = [reached(n, *x) for n, *x in zip(self.pixels, *dims, strict=True)]
+        length = tuple([hi - lo + 1 for lo, hi in ends])
+        steps = (self.size[1] * self.size[2], self.size[2], 1)
+        slides = []
+        for r in itertools.product(*map(range, self.stride)):
+            parts = [residue(*x) for x in zip(r, *dims, strict=True)]
+            first, count, k, every, places = zip(*parts, strict=True)
+            if min(count) <= 0:
+                continue
+            at = [f - lo for f, (lo, _) in zip(first, ends, strict=True)]
+            begin = [f * s + x - p for f, s, x, p in zip(first, self.stride, r, self.padding, strict=True)]
+            slides.append(Slide(
+                self, self.outputs * math.prod(places), self.channels, count, length,
+                [s * step for s, step in zip(self.stride, steps, strict=True)], math.prod(self.size),
+                sum([b * step for b, step in zip(begin, steps, strict=True)]), self.outputs * math.prod(length),
+                self.places,
+                (self.outputs, *places, *k, *every, *self.kernel, *self.dilation, *self.stride, *at, *length, -1,
+                 self.channels * self.places),
+            ))  # fmt: skip
+        return tuple([-lo for lo, _ in ends]), length, slides
 
 
-def convolve(out, x, weight, bias, stride, padding, dilation, groups):
-    c = Convolution(out, x, weight, out, stride, padding, dilation, groups)
-    weight, bias = (t if t is None or t.is_contiguous() else copied(t) for t in (weight, bias))
-    length, taps = c.forward_length(), c.channels * c.taps
-    image = c.padded(x, c.stride, c.padding, length)
-    off, wat = c.forward_tables(length)
-    n0, n1, n2 = c.pixels
-    fields = c.fields(taps, c.outputs, c.pixels, length, (n1 * n2, n2, 1), n0 * n1 * n2, 0,
-                      c.channels * math.prod(c.stride) * math.prod(length), taps)  # fmt: skip
-    c.slide(out, image, weight, bias, off, wat, taps, c.outputs, c.pixels, length, fields)
+geometry = functools.lru_cache(1024)(Geometry)
 
 
-def reached(size, n, kernel, stride, padding, dilation):
+def reached(n, size, kernel, stride, padding, dilation):
     """The first and last place, beside those of y (0 to n - 1), that positions of x read along one dimension."""
     lo, hi = 0, n - 1
     for q in range(0, kernel * dilation, dilation):
@@ -402,58 +419,142 @@ def residue(r, size, kernel, stride, padding, dilation):
     return first, count, k, every, max(0, -(-(kernel - k) // every))
 
 
+# ------------------------------------------------------------------ the primitives
+
+
+class Work:
+    """The kernels of a device for one dtype, and memory for them."""
+
+    def __init__(self, out):
+        _launch.need_dtype(out)
+        self.device, *self.out, _, _ = _launch.place(out)
+        self.code = out.dtype.code
+        self.compute = computed(self.code)[0]
+        self.itemsize = 8 if self.compute in (DOUBLE, INT64) else 4
+        self.cpu = self.device.schedule == "cpu"
+        self.side = side(self.device)
+
+    def run(self, name, sizes, local, *args):
+        _launch.run(self.device, _launch.kernel(self.device, ("conv", self.code), name, self.source), sizes, local,
+                    *args)  # fmt: skip
+
+    def source(self):
+        if self.cpu:
+            return cpu_source(self.code, self.device.fp64)
+        return f"#define D {self.side}\n{gpu_source(self.code, self.device.fp64)}"
+
+    def items(self, name, count, *args):
+        """A kernel of one work-item for each element."""
+        self.run(name, (count,), (min(64, self.side**2),), *args)
+
+    def allocate(self, elements, size=None):
+        return _launch.allocate(self.device.index + 1, elements * (size or self.itemsize))
+
+    def padded(self, t, stride, padding, length):
+        """The images of `t` as the products read them."""
+        _, memory, offset, sizes, steps = _launch.place(t)
+        planes = sizes[0] * sizes[1]
+        count = planes * math.prod(stride) * math.prod(length)
+        image = self.allocate(count + SLACK)
+        fields = PAD_LAYOUT.pack(*three(sizes[2:], 1), *three(steps[2:], 0), *steps[:2], sizes[1], *stride, *padding,
+                                 *length, count)  # fmt: skip
+        if self.cpu:
+            self.run("pad", (planes,), (1,), image, memory, offset, fields)
+        else:
+            self.items("pad", count, image, memory, offset, fields)
+        return image
+
+    def tables(self, slide):
+        """Where each tap reads the image, and where its weight is."""
+        off, wat = self.allocate(slide.taps, 8), self.allocate(slide.taps, 8)
+        self.items("taps", slide.taps, off, wat, slide.taps_fields)
+        return off, wat
+
+    def slide(self, slide, images, groups, image, weight, bias):
+        """One product over the padded image."""
+        of_bias = (None, 0) if bias is None else _launch.place(bias)[1:3]
+        off, wat = self.tables(slide)
+        if self.cpu:
+            packed = self.allocate(groups * slide.panels * slide.tile * slide.taps)
+            self.run("pack_weight", (slide.panels, groups), (1, 1), packed, *weight, wat, slide.fields, slide.tile)
+            self.run(f"slide{slide.tile}", (slide.strips, slide.panels, images * groups), (1, 1, 1), *self.out, image,
+                     packed, off, *of_bias, slide.fields)  # fmt: skip
+            return
+        d, n, batch = self.side, math.prod(slide.pixels), images * groups
+        product = PRODUCT.pack(slide.rows, n, slide.taps, *[0] * 12, 1, slide.taps, 0, 1)
+        self.run("slide", (-(-n // (4 * d)) * d, -(-slide.rows // (4 * d)) * d, batch), (d, d, 1), *self.out, image,
+                 *weight, off, wat, *of_bias, None, (self.compute, 1), (self.compute, 0), product, batch,
+                 slide.fields)  # fmt: skip
+
+
+def contiguous(t):
+    return t if t is None or t.is_contiguous() else copied(t)
+
+
+def convolve(out, x, weight, bias, stride, padding, dilation, groups):
+    g = geometry(x.shape, weight.shape, out.shape, stride, padding, dilation, groups)
+    length, slide = g.forward
+    work, weight = Work(out), contiguous(weight)
+    image = work.padded(x, g.stride, g.padding, length)
+    work.slide(slide, g.images, groups, image, _launch.place(weight)[1:3], contiguous(bias))
+
+
 def convolve_input(out, y, weight, bias, stride, padding, dilation, groups):
-    c = Convolution(out, out, weight, y, stride, padding, dilation, groups)
-    weight, bias = (t if t is None or t.is_contiguous() else copied(t) for t in (weight, bias))
-    ends = [reached(*x) for x in zip(c.size, c.pixels, c.kernel, c.stride, c.padding, c.dilation, strict=True)]
-    length = tuple(hi - lo + 1 for lo, hi in ends)
-    image = c.padded(y, (1, 1, 1), tuple(-lo for lo, _ in ends), length)
-    steps = (c.size[1] * c.size[2], c.size[2], 1)
-    for r in itertools.product(*map(range, c.stride)):
-        parts = [residue(*x) for x in zip(r, c.size, c.kernel, c.stride, c.padding, c.dilation, strict=True)]
-        first, count, k, every, places = zip(*parts, strict=True)
-        if min(count) <= 0:
-            continue
-        taps = c.outputs * math.prod(places)
-        at = tuple(f - lo for f, (lo, _) in zip(first, ends, strict=True))
-        off, wat = c.tables(taps, c.outputs, *places, *k, *every, *c.kernel, *c.dilation, *c.stride, *at, *length, -1,
-                            c.channels * c.taps)  # fmt: skip
-        begin = sum((f * s + x - p) * step
-                    for f, s, x, p, step in zip(first, c.stride, r, c.padding, steps, strict=True))  # fmt: skip
-        fields = c.fields(taps, c.channels, count, length, [s * step for s, step in zip(c.stride, steps, strict=True)],
-                          math.prod(c.size), begin, c.outputs * math.prod(length), c.taps)  # fmt: skip
-        c.slide(out, image, weight, bias, off, wat, taps, c.channels, count, length, fields)
+    g = geometry(out.shape, weight.shape, y.shape, stride, padding, dilation, groups)
+    before, length, slides = g.adjoint
+    work, weight, bias = Work(out), contiguous(weight), contiguous(bias)
+    image = work.padded(y, (1, 1, 1), before, length)
+    for slide in slides:
+        work.slide(slide, g.images, groups, image, _launch.place(weight)[1:3], bias)
 
 
 def convolve_weight(out, x, y, stride, padding, dilation, groups):
     if not x.numel() or not y.numel():
         return _launch.fill(out, 0)
-    c = Convolution(out, x, out, y, stride, padding, dilation, groups)
-    length, taps = c.forward_length(), c.channels * c.taps
-    image = c.padded(x, c.stride, c.padding, length)
-    off, _ = c.forward_tables(length)
-    spread = c.padded(y, (1, 1, 1), (0, 0, 0), (c.pixels[0], c.pixels[1], length[2]))
-    fields = c.fields(taps, c.outputs, c.pixels, length, (0, 0, 0), 0, 0,
-                      c.channels * math.prod(c.stride) * math.prod(length), 0)  # fmt: skip
-    total = c.groups * c.outputs * taps
-    if c.cpu:
-        tiles = -(-taps // 4), -(-c.outputs // 4)
-        splits = max(1, min(c.images, -(-PARTS // (tiles[0] * tiles[1] * c.groups))))
-        chunk = -(-c.images // splits)
-        splits = -(-c.images // chunk)
-        part = c.allocate(splits * total)
-        c.run("weigh", (*tiles, c.groups * splits), (1, 1, 1), part, spread, image, off, fields, chunk)
+    g = geometry(x.shape, out.shape, y.shape, stride, padding, dilation, groups)
+    length, slide = g.forward
+    work, taps = Work(out), slide.taps
+    image = work.padded(x, g.stride, g.padding, length)
+    off, _ = work.tables(slide)
+    each = taps * groups * math.prod(g.pixels) * work.itemsize  # bytes of the panels of one image
+    at_once = max(1, min(g.images, PANEL_BYTES // each))
+    exact = at_once == g.images or work.code >= FLOAT  # sums in the output's dtype
+    if work.cpu and g.outputs >= MANY and taps >= MANY and exact:
+        return weigh_panels(work, g, slide, image, off, contiguous(y), at_once)
+    more = (OVER - 1) // length[2] + 1 if work.cpu else 0
+    spread = work.padded(y, (1, 1, 1), (0, 0, 0), (g.pixels[0], g.pixels[1] + more, length[2]))
+    total = groups * g.outputs * taps
+    rows = cols = 4 * work.side
+    if work.cpu:
+        rows, cols = min(((4, 6), (6, 4)), key=lambda t: -(-g.outputs // t[0]) * -(-taps // t[1]))
+    across, down = -(-taps // cols), -(-g.outputs // rows)
+    k = g.images if work.cpu else g.images * math.prod(g.pixels[:2]) * length[2]  # what is split
+    chunk = -(-k // max(1, min(k if work.cpu else k // 1024, -(-PARTS // (across * down * groups)))))
+    splits = -(-k // chunk)
+    part = work.allocate(splits * total)
+    if work.cpu:
+        work.run(f"weigh{rows}", (across, down, groups * splits), (1, 1, 1), part, spread, image, off, slide.fields,
+                 chunk)  # fmt: skip
     else:
-        d = side(c.device)
-        tiles = -(-taps // (4 * d)), -(-c.outputs // (4 * d))
-        k = c.images * c.pixels[0] * c.pixels[1] * length[2]
-        splits = max(1, min(k // 1024, -(-PARTS // (tiles[0] * tiles[1] * c.groups))))
-        chunk = -(-k // splits)
-        splits = -(-k // chunk)
-        part = c.allocate(splits * total)
-        product = PRODUCT.pack(c.outputs, taps, k, *[0] * 12, 1, chunk, 0, splits)
-        one, zero = (c.compute, 1), (c.compute, 0)
-        c.run("weigh", (tiles[0] * d, tiles[1] * d, c.groups * splits), (d, d, 1), spread, image, off, part, one, zero,
-              product, c.groups, fields)  # fmt: skip
-    _, *to, _, _ = _launch.place(out)
-    c.items("join_weight", total, *to, part, total, splits)
+        d = work.side
+        product = PRODUCT.pack(g.outputs, taps, k, *[0] * 12, 1, chunk, 0, splits)
+        work.run("weigh", (across * d, down * d, groups * splits), (d, d, 1), spread, image, off, part,
+                 (work.compute, 1), (work.compute, 0), product, groups, slide.fields)  # fmt: skip
+    work.items("join_weight", total, *work.out, part, total, splits)
+
+
+def weigh_panels(work, g, slide, image, off, y, images):
+    """The adjoint in the weight by the tiles of large products, so many images at a time."""
+    of_y = _launch.place(y)[1:3]
+    for first in range(0, g.images, images):
+        count = min(images, g.images - first)
+        k = count * math.prod(g.pixels)
+        a = work.allocate(g.groups * (g.outputs + BLOCK_M) * k)
+        b = work.allocate(g.groups * (slide.taps + BLOCK_N) * k)
+        work.run("panels_y", (-(-g.outputs // LEAST_ROWS), g.groups), (1, 1), a, *of_y, slide.fields, first, count)
+        across = -(-slide.taps // LEAST_COLS)
+        work.run("panels_x", (across, g.groups), (1, 1), b, image, off, slide.fields, first, count)
+        size = g.outputs * slide.taps
+        before = (work.out, (slide.taps, 1, size, 0)) if first else ((None, 0), (0, 0, 0, 0))
+        Product(work.device, work.code, (g.outputs, slide.taps, k), g.groups, g.groups, work.out, None, None, before[0],
+                (0, 0, 1, 0), (0, 0, 1, 0), before[1], 1, 1).multiply_panels(a, b)  # fmt: skip

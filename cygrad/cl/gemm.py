@@ -15,6 +15,7 @@ near the square root.  A complex product is a real one of (m, 2k) and (2k, 2n): 
 by a kernel to rows of (re, im) and of (-im, re).
 """
 
+import functools
 import struct
 
 from cygrad.cl import _launch, _source
@@ -25,8 +26,9 @@ STEP = 16  # steps of k between two barriers of the gpu schedule
 BLOCK_M, BLOCK_N, BLOCK_K = 96, 256, 256  # what one group of `packed` makes; every tile's rows and columns divide it
 LEAST_ROWS, LEAST_COLS = 6, 8  # of any tile
 STRIP, ROWS = 32, 384  # columns and rows of a group of `direct`
-DIRECT = 1 << 18  # elements of B up to which it is read where it lies
-FEW = 16  # rows or columns up to which copying an operand does not pay
+DIRECT = 1 << 20  # bytes of B up to which it is read where it lies
+FEW = 96  # rows or columns up to which turning an operand does not pay where both run along k
+FEWER = 16  # rows up to which copying B does not pay
 SHORT = 1 << 17  # multiply-adds up to which `dots` is faster than copies and launches
 SPLIT, SPLITS = 4096, 32  # steps of k in a split of long sums with few outputs, and how many there are at most
 
@@ -46,15 +48,39 @@ def computed(code):
     return (INT64, "ulong") if code == INT64 else (INT32, "uint")
 
 
+# float16 and float32 by integer arithmetic, which the compiler vectorises: PoCL calls its library for vload_half.
+HALVES = """\
+static inline float cg_of_half(ushort h)
+{
+    const uint a = (h & 0x7fffu) << 13;
+    const uint u = as_uint(as_float(a)*0x1p112f) | (a >= 0x0f800000u ? 0x7f800000u : 0u);
+    return as_float(u | (h & 0x8000u) << 16);
+}
+static inline ushort cg_to_half(float f)
+{
+    const uint u = as_uint(f), a = u & 0x7fffffffu;
+    const uint small = as_uint(as_float(a) + 0.5f) - 0x3f000000u;
+    const uint normal = (a + 0xfffu + (a >> 13 & 1) - 0x38000000u) >> 13;
+    const uint finite = a < 0x38800000u ? small : a < 0x47800000u ? normal : 0x7c00u;
+    return (ushort)((a > 0x7f800000u ? 0x7e00u : finite) | (u >> 16 & 0x8000u));
+}
+"""
+
+
 def prelude(code, schedule, fp64):
     """Types and element access for products of dtype `code`."""
     compute, t = computed(code)
     element = f"({t})({_source.load(code, 'p_', 'i_', max(code, FLOAT))})"
+    stored = _source.store(code, "p_", "i_", "(x_)", compute)
+    halves = ""
+    if code == HALF and schedule == "cpu":
+        element = "cg_of_half(((global const ushort *)(p_))[i_])"
+        stored, halves = "((global ushort *)(p_))[i_] = cg_to_half(x_);", HALVES
     lines = ["#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n" if fp64 else "",
              _source.PRELUDE.replace("inline", "static inline").replace("FP_CONTRACT OFF", "FP_CONTRACT ON"),
              f"#define E {_source.storage(code)}\n#define T {t}\n",
              f"#define LOAD(p_, i_) {element}\n",
-             f"#define STORE(p_, i_, x_) {_source.store(code, 'p_', 'i_', '(x_)', compute)}\n",
+             f"#define STORE(p_, i_, x_) {stored}\n", halves,
              f"typedef struct {{ long {', '.join(FIELDS)}; }} G;\n"]  # fmt: skip
     if schedule == "cpu":
         wide, narrow = (8, 4) if compute in (DOUBLE, INT64) else (16, 8)
@@ -69,6 +95,18 @@ typedef {t}{wide} V;
 typedef {t}{narrow} V;
 #endif
 #define NR (2*W)
+static inline T cg_sum(V v)
+{{
+#if W == 16
+    const {t}8 x = v.lo + v.hi;
+    const {t}4 y = x.lo + x.hi;
+#elif W == 8
+    const {t}4 y = v.lo + v.hi;
+#else
+    const V y = v;
+#endif
+    return (y.x + y.z) + (y.y + y.w);
+}}
 typedef V VU __attribute__((aligned(sizeof(T))));
 typedef {t}4 V4 __attribute__((aligned(sizeof(T))));
 #define SINGLE kernel __attribute__((reqd_work_group_size(1, 1, 1)))
@@ -117,7 +155,6 @@ def per_level(text):
     return f"#ifdef __AVX512F__\n{text(12)}\n#else\n{text(6)}\n#endif\n"
 
 
-PLACE = "const long z = get_global_id(2), z0 = z % g.inner, z1 = z/g.inner;"
 BATCH = """\
     out += oo + z*g.m*g.n; a += ao + z0*g.a0 + z1*g.a1; b += bo + z0*g.b0 + z1*g.b1;
     if (c) c += co + z0*g.c0 + z1*g.c1;
@@ -164,8 +201,11 @@ def direct_kernel(name, rows, few):
     return tiles + f"""\
 SINGLE void {name}({OPERANDS}, T alpha, T beta, G g)
 {{
-    {PLACE}
+    const long batch = get_num_groups(2)/g.splits, split = get_global_id(2)/batch;
+    const long z = get_global_id(2) % batch, z0 = z % g.inner, z1 = z/g.inner;
 {BATCH}
+    out += split*batch*g.m*g.n; a += split*g.chunk*g.ac; b += split*g.chunk*g.br;
+    g.k = LEAST(g.chunk, g.k - split*g.chunk);
     const long j0 = get_global_id(0)*{STRIP}, i0 = get_global_id(1)*g.rows, i1 = LEAST(i0 + g.rows, g.m);
     const long e = LEAST(j0 + {STRIP}, g.n), whole = j0 + (e - j0)/NR*NR;
     for (long i = i0; i < i1; i += {rows})
@@ -192,8 +232,7 @@ def dots_kernel(rows, cols):
     vectors += "".join(f"const V y{v} = *(global const VU *)(b{v} + k); " for v in range(cols))
     vectors += "".join(f"s{r}_{v} += x{r}*y{v}; " for r, v in pairs)
     scalars = "".join(f"t{r}_{v} += a{r}[k]*b{v}[k]; " for r, v in pairs)
-    spilled = "".join(f"{{ const T *l = (const T *)&s{r}_{v}; T x = t{r}_{v}; for (int w = 0; w < W; w++) x += l[w]; "
-                      f"sum[{r * cols + v}] = x; }}\n" for r, v in pairs)  # fmt: skip
+    spilled = "".join(f"sum[{r * cols + v}] = t{r}_{v} + cg_sum(s{r}_{v});\n" for r, v in pairs)
     return f"""\
 SINGLE void dots{rows}{cols}({OPERANDS}, global T *part, T alpha, T beta, G g, long batch)
 {{
@@ -277,7 +316,7 @@ SINGLE void packed(global E *out, long oo, global const T *a, global const T *b,
 {{
     const long z = get_global_id(2), z0 = z % g.inner, z1 = z/g.inner;
     const long across = (g.m + {rows} - 1)/{rows}, along = (g.n + NR - 1)/NR;
-    out += oo + z*g.m*g.n; a += (g.a0 ? z : 0)*across*g.k*{rows}; b += (g.b0 ? z : 0)*along*g.k*NR;
+    out += oo + z*g.m*g.n; a += (g.a0 || g.a1 ? z : 0)*across*g.k*{rows}; b += (g.b0 || g.b1 ? z : 0)*along*g.k*NR;
     if (c) c += co + z0*g.c0 + z1*g.c1;
     if (part) part += ((z*get_num_groups(1) + get_group_id(1))*get_num_groups(0) + get_group_id(0))*{BLOCK_M}*{BLOCK_N};
     const long i0 = get_global_id(1)*{BLOCK_M}, i1 = LEAST(i0 + {BLOCK_M}, g.m);
@@ -390,6 +429,7 @@ void dots({operands}, global T *part, T alpha, T beta, G g, long batch)
 """
 
 
+@functools.lru_cache
 def side(device):
     """D of the gpu schedule: a group has D x D work-items."""
     most = device.handle.max_work_group_size
@@ -452,6 +492,7 @@ class Product:
         self.out, self.a, self.b, self.c = out, a, b, c
         self.a_steps, self.b_steps, self.c_steps = a_steps, b_steps, c_steps
         self.compute = computed(code)[0]
+        self.itemsize = 8 if self.compute in (DOUBLE, INT64) else 4
         self.scales = (self.compute, alpha), (self.compute, beta)
 
     def fields(self, rows=0, chunk=0, splits=1):
@@ -462,7 +503,7 @@ class Product:
         _launch.run(self.device, program_kernel(self.device, self.code, name), sizes, local, *args)
 
     def allocate(self, elements):
-        return _launch.allocate(self.device.index + 1, elements * (8 if self.compute in (DOUBLE, INT64) else 4))
+        return _launch.allocate(self.device.index + 1, elements * self.itemsize)
 
     def turned(self):
         """The transpose, of a product with one row or one column: the same result in memory."""
@@ -481,13 +522,13 @@ class Product:
         batch = inner * outer if b0 or b1 else 1
         r = self.allocate(batch * down * across * 2 * times)
         total = batch * down * across
-        self.run(name, (total,), (self.group(),), r, *of, inner, b0, b1, row, column, down, across, total)
+        self.items(name, total, r, *of, inner, b0, b1, row, column, down, across, total)
         step = 0 if batch == 1 else down * across * 2 * times
         return (r, 0), (2 * across, 1, step, step * inner)
 
-    def group(self):
-        """Work-items of a group of a kernel that has one for each element."""
-        return 64 if self.device.schedule == "cpu" else side(self.device) ** 2
+    def items(self, name, count, *args):
+        """A kernel of one work-item for each element."""
+        self.run(name, (count,), (min(64, side(self.device) ** 2),), *args)
 
     def launch(self):
         (self.on_cpu if self.device.schedule == "cpu" else self.on_gpu)()
@@ -503,7 +544,7 @@ class Product:
                 return self.dots(f"dots{rows}{cols}", -(-n // cols), -(-m // (8 * rows)), (1, 1, 1), 8 * rows, SPLIT)
             if n == 1 and (ar == 1 or m == 1):
                 return self.turned().direct("direct_row")
-            if bc == 1 and (k * n <= DIRECT or m <= FEW):
+            if bc == 1 and (k * n * self.itemsize <= DIRECT or m <= FEWER):
                 return self.direct("direct")
         self.packed()
 
@@ -517,34 +558,50 @@ class Product:
 
     def direct(self, name):
         block = min(ROWS, -(-self.m // 24) * 24)
-        self.run(name, (-(-self.n // STRIP), -(-self.m // block), self.batch), (1, 1, 1), *self.out, *self.a, *self.b,
-                 *self.c, *self.scales, self.fields(rows=block))  # fmt: skip
+        across, down = -(-self.n // STRIP), -(-self.m // block)
+        splits, chunk, part = self.splits(across * down, SPLIT)
+        fields = self.fields(block, chunk, splits)
+        size = (across, down, self.batch * splits)
+        if part is None:
+            self.run(name, size, (1, 1, 1), *self.out, *self.a, *self.b, *self.c, *self.scales, fields)
+        else:
+            one, zero = (self.compute, 1), (self.compute, 0)
+            self.run(name, size, (1, 1, 1), part, 0, *self.a, *self.b, None, 0, one, zero, fields)
+            self.join(part, fields)
 
     def dots(self, name, across, down, local, rows, split):
-        """A kernel that can cut k: does so where there are few groups and long sums."""
-        groups = across // local[0] * (down // local[1]) * self.batch
-        splits = min(SPLITS, self.k // split) if groups < SPLITS else 1
-        part, chunk = None, self.k
-        if splits > 1:
-            part = self.allocate(splits * self.batch * self.m * self.n)
-            chunk = -(-self.k // splits // 64) * 64
-        fields = self.fields(rows, chunk, max(splits, 1))
-        self.run(name, (across, down, self.batch * max(splits, 1)), local, *self.out, *self.a, *self.b, *self.c, part,
+        splits, chunk, part = self.splits(across // local[0] * (down // local[1]), split)
+        fields = self.fields(rows, chunk, splits)
+        self.run(name, (across, down, self.batch * splits), local, *self.out, *self.a, *self.b, *self.c, part,
                  *self.scales, fields, self.batch)  # fmt: skip
         if part is not None:
-            self.run("join", (self.batch * self.m * self.n,), (self.group(),),
-                     *self.out, part, *self.c, *self.scales, fields, self.batch)  # fmt: skip
+            self.join(part, fields)
+
+    def splits(self, groups, least):
+        """Into how many parts the sums are cut (few groups, long sums), steps of each, and memory for the parts."""
+        splits = min(SPLITS, self.k // least) if groups * self.batch < SPLITS else 1
+        if splits < 2:
+            return 1, self.k, None
+        chunk = -(-self.k // splits // 64) * 64
+        splits = -(-self.k // chunk)
+        return splits, chunk, self.allocate(splits * self.batch * self.m * self.n)
+
+    def join(self, part, fields):
+        self.items("join", self.batch * self.m * self.n, *self.out, part, *self.c, *self.scales, fields, self.batch)
 
     def packed(self):
         m, n, k = self.m, self.n, self.k
         (ar, ac, *a_batch), (br, bc, *b_batch) = self.a_steps, self.b_steps
-        down, across = -(-m // BLOCK_M), -(-n // BLOCK_N)
         batch_a, batch_b = (self.batch if any(x) else 1 for x in (a_batch, b_batch))
         a = self.allocate(batch_a * (m + BLOCK_M) * k)
         b = self.allocate(batch_b * (n + BLOCK_N) * k)
-        part = self.allocate(self.batch * down * across * BLOCK_M * BLOCK_N) if k > BLOCK_K else None
         self.run("pack_a", (-(-m // LEAST_ROWS), batch_a), (1, 1), a, *self.a, m, k, ar, ac, self.inner, *a_batch)
         self.run("pack_b", (-(-n // LEAST_COLS), batch_b), (1, 1), b, *self.b, n, k, bc, br, self.inner, *b_batch)
+        self.multiply_panels(a, b)
+
+    def multiply_panels(self, a, b):
+        down, across = -(-self.m // BLOCK_M), -(-self.n // BLOCK_N)
+        part = self.allocate(self.batch * down * across * BLOCK_M * BLOCK_N) if self.k > BLOCK_K else None
         self.run("packed", (across, down, self.batch), (1, 1, 1), *self.out, a, b, *self.c, part, *self.scales,
                  self.fields())  # fmt: skip
 
@@ -650,8 +707,17 @@ def dot(out, a, b):
 
 
 def linear(out, x, weight, bias):
-    x, weight, rows = x.detach(), weight.detach(), x.shape[0]
-    gemm(out.detach().view(rows, -1), x, weight.t(), None if bias is None else bias.detach().expand(rows, -1), 1, 1)
+    device, *to, _, _ = _launch.place(out)
+    _, *of_x, (rows, k), x_steps = _launch.place(x)
+    _, *of_w, (n, _), (w_row, w_column) = _launch.place(weight)
+    _, *of_bias, _, (step,) = (None, None, 0, None, (0,)) if bias is None else _launch.place(bias)
+    _launch.need_dtype(out)
+    if k == 0:
+        return no_terms(out, bias if bias is None else bias.detach().expand(out.shape), 1)
+    code = out.dtype.code
+    make = real_parts if code >= CFLOAT else Product
+    make(device, code, (rows, n, k), 1, 1, to, of_x, of_w, of_bias, (*x_steps, 0, 0), (w_column, w_row, 0, 0),
+         (0, step, 0, 0), 1, 1).launch()  # fmt: skip
 
 
 def column_sum(out, x):

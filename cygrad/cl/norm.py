@@ -18,9 +18,9 @@ ROWS = """
 #define BOTH(K, i) (CENTRED(K, i)*q*Y(K, w, i) + Y(K, b, i))
 #define AFFINE(K, i) (X(K, x, i)*k + s)
 /* w, b and what follows are null where their offset is negative. */
-SINGLE void k_normalize(global E *y, long oy, global T *mean, long om, global T *rstd, long oq, global const E *x, long ox,
-                      global const T *w_, long ow, global const T *b_, long ob, long rows, long n, long block,
-                      long groups, long span, T eps)
+SINGLE void k_normalize(global E *y, long oy, global T *mean, long om, global T *rstd, long oq, global const E *x,
+                        long ox, global const T *w_, long ow, global const T *b_, long ob, long rows, long n,
+                        long block, long groups, long span, T eps)
 {
     LOCALS
     global E *const ys = y + oy;

@@ -207,11 +207,14 @@ def _run(name, out, operands, windows, count):
     compute = max(code, FLOAT) if code > INT64 else INT64
 
     def make():
-        load = f"({_source.ctype(compute)})({_source.load(code, 'p_', '(i_)', max(code, FLOAT))})"
-        return (_source.prelude(device.schedule, device.fp64) + ("#define STRIPS\n" if cpu else "")
-                + f"#define E {_source.storage(code)}\ntypedef {_source.ctype(compute)} T;\n"
-                f"#define LOWEST {LOWEST.get(code, '-INFINITY')}\n#define LOAD(p_, i_) {load}\n"
-                f"#define STORE(p_, i_, v_) {_source.store(code, 'p_', '(i_)', '(v_)', compute)}\n" + SOURCE)  # fmt: skip
+        t = _source.ctype(compute)
+        load = f"({t})({_source.load(code, 'p_', '(i_)', max(code, FLOAT))})"
+        store = _source.store(code, "p_", "(i_)", "(v_)", compute)
+        return (
+            _source.prelude(device.schedule, device.fp64) + ("#define STRIPS\n" if cpu else "")
+            + f"#define E {_source.storage(code)}\ntypedef {t} T;\n#define LOWEST {LOWEST.get(code, '-INFINITY')}\n"
+            f"#define LOAD(p_, i_) {load}\n#define STORE(p_, i_, v_) {store}\n" + SOURCE
+        )  # fmt: skip
 
     numbers = windows.numbers
     if cpu:

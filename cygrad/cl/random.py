@@ -80,36 +80,37 @@ def generator(dev=None, seed=DEFAULT_SEED):
 
 
 WORDS = """
+#define ROUND { \\
+    const ulong a = (ulong)0xD2511F53u*x, b = (ulong)0xCD9E8D57u*z; \\
+    x = (uint)(b >> 32) ^ y ^ k; y = (uint)b; \\
+    z = (uint)(a >> 32) ^ w ^ l; w = (uint)a; \\
+    k += 0x9E3779B9u; l += 0xBB67AE85u; }
+/* Makes the block `counter` of thread `thread` into x, y, z, w.  In a row: a loop here would not be vectorised. */
+#define PHILOX(seed, counter, thread) \\
+    uint x = (uint)(counter), y = (uint)((ulong)(counter) >> 32), z = (uint)(thread); \\
+    uint w = (uint)((ulong)(thread) >> 32), k = (uint)(seed), l = (uint)((ulong)(seed) >> 32); \\
+    ROUND ROUND ROUND ROUND ROUND ROUND ROUND ROUND ROUND ROUND
+
 static inline uint4 words(ulong seed, ulong counter, ulong thread)
 {
-    uint x = (uint)counter, y = (uint)(counter >> 32), z = (uint)thread, w = (uint)(thread >> 32);
-    uint k = (uint)seed, l = (uint)(seed >> 32);
-    for (int i = 0; i < 10; i++) {
-        const ulong a = (ulong)0xD2511F53u*x, b = (ulong)0xCD9E8D57u*z;
-        x = (uint)(b >> 32) ^ y ^ k;
-        y = (uint)b;
-        z = (uint)(a >> 32) ^ w ^ l;
-        w = (uint)a;
-        k += 0x9E3779B9u;
-        l += 0xBB67AE85u;
-    }
+    PHILOX(seed, counter, thread)
     return (uint4)(x, y, z, w);
 }
 """
 
 # Numbers in (0, 1] and pairs of normal ones, as CUDA's library makes them of words.
 FLOATS = """
-#define UNIT(c) fma(convert_F(LOAD_U(w[c])), (F)2.3283064365386963e-10f, (F)1.1641532182693481e-10f)
+#define UNIT(c) (convert_F(LOAD_U(word[c]))*(F)2.3283064365386963e-10f + (F)1.1641532182693481e-10f)
 #define NORMAL(c) { \\
     const F u_ = UNIT(c); \\
-    const F v_ = fma(convert_F(LOAD_U(w[c + 1])), (F)1.4629180792671596e-09f, (F)7.314590396335798e-10f); \\
+    const F v_ = fma(convert_F(LOAD_U(word[c + 1])), (F)1.4629180792671596e-09f, (F)7.314590396335798e-10f); \\
     const F s_ = sqrt((F)-2.0f*log(u_)); \\
     const F a_ = s_*sin(v_), b_ = s_*cos(v_); \\
     SAVE(o[c], fma(a_, (F)q, (F)p)) SAVE(o[c + 1], fma(b_, (F)q, (F)p)) }
 #define UNROLL 4
 """
 DOUBLES = """
-#define WIDE(c) (w[c][j] ^ ((ulong)w[c + 1][j] << 21))
+#define WIDE(c) (word[c][j] ^ ((ulong)word[c + 1][j] << 21))
 #define UNIT(c) ((double)WIDE(2*(c))*1.1102230246251565e-16 + 5.5511151231257827e-17)
 #define NORMAL(c) { \\
     const double u_ = UNIT(c), v_ = (double)WIDE(2*(c) + 2)*2.220446049250313e-16 + 1.1102230246251565e-16; \\
@@ -124,11 +125,11 @@ kernel void NAME(global Y *y, long oy, long n, long threads, long seed, long cou
 {
     const long r = get_global_id(1), begin = get_global_id(0)*share, end = min(begin + share, threads);
     for (long t = begin; t < end && r*PER*threads + t < n; t += BLOCK) {
-        uint w[4][BLOCK];
+        uint word[4][BLOCK];
         O o[4][BLOCK];
         for (int j = 0; j < BLOCK; j++) {
-            const uint4 v = words(seed, counter + r, t + j);
-            w[0][j] = v.x; w[1][j] = v.y; w[2][j] = v.z; w[3][j] = v.w;
+            PHILOX(seed, counter + r, t + j)
+            word[0][j] = x; word[1][j] = y; word[2][j] = z; word[3][j] = w;
         }
         for (int j = 0; j < BLOCK; j += STEP) { BODY }
         for (int c = 0; c < PER; c++) {
@@ -429,8 +430,8 @@ def source(dt, schedule, fp64):
         texts.append(OWN)
     # integers: of one word, or of two
     put = store(dt, "y", "oy + at + j", "o[c][j]", INT64)
-    one = "o[c][j] = base + (long)(w[c][j] % (uint)range);"
-    two = "const ulong d = (ulong)w[2*c][j] << 32 | w[2*c + 1][j]; "
+    one = "o[c][j] = base + (long)(word[c][j] % (uint)range);"
+    two = "const ulong d = (ulong)word[2*c][j] << 32 | word[2*c + 1][j]; "
     two += "o[c][j] = base + (long)(range ? d % (ulong)range : d);"
     step = "for (int j_ = 0; j_ < STEP; j_++) for (int c = 0; c < {}; c++) {{ {} }}"
     texts.append(kernel("integers", step.format(4, one.replace("[j]", "[j + j_]")), put, 4, "long"))

@@ -136,8 +136,8 @@ LOSSES = """
 #define TIMES_P(K, i) (Y(K, p, i)*q)
 /* The losses of rows and the weights of their targets; `bad` gets a target that is no class. */
 SINGLE void cross_entropy(global T *loss, global T *weights, global T *p, long op, global const E *x, long ox,
-                          global const long *t, long ot, global const T *w, long ow, global long *bad, long ob, long ignore,
-                          long rows, long n, long block)
+                          global const long *t, long ot, global const T *w, long ow, global long *bad, long ob,
+                          long ignore, long rows, long n, long block)
 {
     LOCALS
     x += ox, t += ot, bad += ob;
@@ -193,7 +193,8 @@ SINGLE void cross_entropy_gradient(global E *dx, long od, global const T *p, lon
 }
 /* Of the middle of (outer, n, inner). */
 kernel void nll(global T *loss, global T *weights, global const E *x, long ox, global const long *t, long ot,
-                global const T *w, long ow, global long *bad, long ob, long ignore, long count, long n, long inner, long block)
+                global const T *w, long ow, global long *bad, long ob, long ignore, long count,
+                long n, long inner, long block)
 {
     x += ox, t += ot;
     if (ow >= 0) w += ow;

@@ -9,6 +9,7 @@ import cygrad
 
 from .. import _core, return_types as _return_types
 from .._core import Tensor
+from .._devices import host
 from .._operators.family import deliver
 
 _NAMES = _core.SCALAR_TYPE_NAMES
@@ -129,23 +130,12 @@ def check_info(name, reason, info):
 
 
 def lapack(routine, *args):
-    """A routine of `_operators.lapack` on the values of its tensors.
-
-    LAPACK works in host memory: tensors of another device are copied there, and the results back.
-    """
+    """A routine of `_operators.lapack` on the values of its tensors, in the host's memory."""
     from .._operators import lapack as _lapack
 
     device = next(x.device for x in args if isinstance(x, Tensor))
-    away = device.type != "cpu"
-    values = [
-        (x.detach().cpu() if away else x.detach()) if isinstance(x, Tensor) else x for x in args
-    ]
-    results = getattr(_lapack, routine)(*values)
-    if not away:
-        return results
-    if isinstance(results, Tensor):
-        return results.to(device)
-    return tuple([None if r is None else r.to(device) for r in results])
+    values = [host.fetched(x.detach()) if isinstance(x, Tensor) else x for x in args]
+    return host.returned(getattr(_lapack, routine)(*values), device)
 
 
 def broadcast_batches(A, B):
