@@ -807,6 +807,8 @@ cpdef object store(str name, object out, Tensor r, OutRule rule):
     if not isinstance(out, Tensor):
         raise TypeError(f"{name + '(): ' if name else ''}argument 'out' must be Tensor, not {type(out).__name__}")
     o = <Tensor> out
+    if o.dev != r.dev:
+        raise different_devices(name, r.dev, o.dev)
     if rule == SAME_DTYPE and o.dt != r.dt:
         raise RuntimeError(f"Expected out tensor to have dtype {_core.C_TYPE_NAMES[r.dt]}, but got "
                            f"{_core.C_TYPE_NAMES[o.dt]} instead")

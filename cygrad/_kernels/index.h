@@ -101,19 +101,27 @@ static const cg_masked cg_expands[5] = {cg_expand_uint8_t, cg_expand_uint16_t, c
 #define CG_ACCUMULATE(NAME, T, STEP)                                                                                  \
     static void cg_acc_##NAME##_##T(ptrdiff_t n, char** p, const ptrdiff_t* s)                                        \
     {                                                                                                                 \
-        char* const out = s[2] ? p[1] : p[1] + CG_OFFSET(0);                                                          \
-        if (s[2] == 0 && s[0] == sizeof(T) && s[1] == sizeof(T)) {                                                    \
+        char* const out = p[1];                                                                                       \
+        const char* const in = p[0];                                                                                  \
+        const ptrdiff_t si = s[0], so = s[1];                                                                         \
+        if (s[2] == 0) {                                                                                              \
+            char* const from = out + CG_OFFSET(0);                                                                    \
+            if (si == sizeof(T) && so == sizeof(T))                                                                   \
+                for (ptrdiff_t i = 0; i < n; i++) {                                                                   \
+                    const T a = ((const T*)from)[i], b = ((const T*)in)[i];                                           \
+                    ((T*)from)[i] = (T)(STEP);                                                                        \
+                }                                                                                                     \
+            else                                                                                                      \
+                for (ptrdiff_t i = 0; i < n; i++) {                                                                   \
+                    const T a = *(const T*)(from + i * so), b = *(const T*)(in + i * si);                             \
+                    *(T*)(from + i * so) = (T)(STEP);                                                                 \
+                }                                                                                                     \
+        } else                                                                                                        \
             for (ptrdiff_t i = 0; i < n; i++) {                                                                       \
-                const T a = ((const T*)out)[i], b = ((const T*)p[0])[i];                                              \
-                ((T*)out)[i] = (T)(STEP);                                                                             \
+                T* const to = (T*)(out + i * so + CG_OFFSET(i));                                                      \
+                const T a = *to, b = *(const T*)(in + i * si);                                                        \
+                *to = (T)(STEP);                                                                                      \
             }                                                                                                         \
-            return;                                                                                                   \
-        }                                                                                                             \
-        for (ptrdiff_t i = 0; i < n; i++) {                                                                           \
-            T* const to = (T*)(out + i * s[1] + (s[2] ? CG_OFFSET(i) : 0));                                           \
-            const T a = *to, b = *(const T*)(p[0] + i * s[0]);                                                        \
-            *to = (T)(STEP);                                                                                          \
-        }                                                                                                             \
     }
 #define CG_ACCUMULATES(T, U)                                                                                          \
     CG_ACCUMULATE(add, T, (U)a + (U)b)                                                                                \

@@ -422,7 +422,7 @@ cdef Selection select_by(Tensor self, tuple slots):
 
 
 cdef tuple expanded(list indexes, Tensor to):
-    return tuple([expand_to(<Tensor> x, to.nd, to.sizes) for x in indexes])
+    return tuple([x if same_shape(<Tensor> x, to) else expand_to(<Tensor> x, to.nd, to.sizes) for x in indexes])
 
 
 cdef Tensor coordinates_of(Tensor flat, Tensor mask):
