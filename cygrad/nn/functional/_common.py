@@ -104,6 +104,11 @@ def is_tensor(value):
     return isinstance(value, Tensor)
 
 
+def has_values(tensor):
+    """Whether there are elements to look at: none on meta."""
+    return bool(tensor.numel()) and tensor.device.type != "meta"
+
+
 def zeros_like_scalar(input):
     """A 0-d zero of the dtype and device of ``input``, to broadcast against it."""
     return cygrad.zeros((), dtype=input.dtype, device=input.device)

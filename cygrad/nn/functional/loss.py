@@ -11,6 +11,7 @@ import cygrad
 from cygrad._fronts import nn as _nn
 
 from ._common import (
+    has_values,
     is_tensor,
     one_step,
     pick_reduction,
@@ -192,6 +193,8 @@ def _soft_cross_entropy(input, target, weight, ignore_index, code, label_smoothi
 
 
 def _require_probabilities(values, name):
+    if not has_values(values):
+        return
     low, high = cygrad.aminmax(values.detach())
     if not (low >= 0 and high <= 1):  # NaN fails too
         raise RuntimeError(f"all elements of {name} should be between 0 and 1")
@@ -352,7 +355,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
             f"{shape_text(input)}"
         )
     channels = input.size(-1) if input.dim() else 1
-    if target.numel() and (int(target.max()) >= channels or int(target.min()) < -1):
+    if has_values(target) and (int(target.max()) >= channels or int(target.min()) < -1):
         raise RuntimeError("argument #2 'target' is out of range")
     x, y = input.reshape(-1, channels), target.reshape(-1, channels)
     valid = (y >= 0).to(cygrad.int64).cumprod(1).to(cygrad.bool)
@@ -393,7 +396,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
             f"{shape_text(target)}. Input has shape {shape_text(input)}."
         )
     y = target.reshape(-1, 1)
-    if y.numel() and (int(y.max()) >= x.size(1) or int(y.min()) < 0):
+    if has_values(y) and (int(y.max()) >= x.size(1) or int(y.min()) < 0):
         raise RuntimeError("target out of range")
     gaps = (margin - x.gather(1, y) + x).clamp_min(0)
     gaps = gaps if p == 1 else gaps * gaps
@@ -500,12 +503,14 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     input_lengths = _lengths(input_lengths, batch, device, "input_lengths")
     target_lengths = _lengths(target_lengths, batch, device, "target_lengths")
     where = "(while checking arguments for ctc_loss_allocate_outputs)"
-    if batch and int(input_lengths.max()) > steps:
+    if has_values(input_lengths) and int(input_lengths.max()) > steps:
         raise RuntimeError(
             f"Expected input_lengths to have value at most {steps}, but got value "
             f"{int(input_lengths.max())} {where}"
         )
-    longest = int(target_lengths.max()) if batch else 0
+    longest = 0
+    if batch:  # without values, as long as may be: no result's shape depends on it
+        longest = int(target_lengths.max()) if has_values(target_lengths) else targets.shape[-1]
     labels = _padded_targets(targets, target_lengths, batch, longest, unbatched, where)
     # Labels with blanks around: blank, y1, blank, y2, ..., blank.
     states = 2 * longest + 1

@@ -6,7 +6,7 @@ import math
 import cygrad
 from cygrad._fronts import nn as _nn
 
-from ._common import hashable, ints, scalar_name, shape_text
+from ._common import has_values, hashable, ints, scalar_name, shape_text
 
 _BE = {"kernel_size": "either be ", "padding": "either be ", "dilation": "be either "}
 _WORDS = {1: "one", 2: "two", 3: "three"}
@@ -392,7 +392,7 @@ def _max_unpool(n, input, indices, kernel_size, stride, padding, output_size):
             f"({shape_text(input)}) but got indices tensor with shape: {shape_text(indices)}"
         )
     count = math.prod(size)
-    if indices.numel():
+    if has_values(indices):
         low, high = int(indices.min()), int(indices.max())
         if low < 0 or high >= count:
             raise RuntimeError(
