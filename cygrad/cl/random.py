@@ -105,8 +105,9 @@ FLOATS = """
     const F u_ = UNIT(c); \\
     const F v_ = fma(convert_F(LOAD_U(word[c + 1])), (F)1.4629180792671596e-09f, (F)7.314590396335798e-10f); \\
     const F s_ = sqrt((F)-2.0f*log(u_)); \\
-    const F a_ = s_*sin(v_), b_ = s_*cos(v_); \\
-    SAVE(o[c], fma(a_, (F)q, (F)p)) SAVE(o[c + 1], fma(b_, (F)q, (F)p)) }
+    F b_; \\
+    const F a_ = s_*sincos(v_, &b_); \\
+    SAVE(o[c], fma(a_, (F)q, (F)p)) SAVE(o[c + 1], fma(s_*b_, (F)q, (F)p)) }
 #define UNROLL 4
 """
 DOUBLES = """

@@ -12,7 +12,7 @@ from cygrad.cl import _launch
 from cygrad.cl._source import cast, ctype, load, prelude, storage, store
 
 BOOL, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT = 0, 5, 6, 7, 8, 9, 10
-COLUMNS, PIECES = 32, 4
+COLUMNS, PIECES = 32, 8
 NAMES = ("cumsum", "cumprod", "logcumsumexp", "cummax", "cummin")
 
 LOG_ADD = """
@@ -51,10 +51,10 @@ kernel void NAME_total(global S *part, global const X *x, long ox, long n, long 
         const long length = max(min(from + (k + 1)*piece, n) - from - k*piece, 0L);
         if (inner == 1 && even && w == PIECES) {
             S s[PIECES];
-            for (int j = 0; j < PIECES; j++) s[j] = START;
+            UNROLL for (int j = 0; j < PIECES; j++) s[j] = START;
             for (long i = 0; i < length; i++)
-                for (int j = 0; j < PIECES; j++) { STEP(s[j], j*piece + i, from + j*piece + i) }
-            for (int j = 0; j < PIECES; j++) part[j] = s[j];
+                UNROLL for (int j = 0; j < PIECES; j++) { STEP(s[j], j*piece + i, from + j*piece + i) }
+            UNROLL for (int j = 0; j < PIECES; j++) part[j] = s[j];
         } else if (inner == 1) {
             for (int j = k; j < (even ? w : k + 1); j++) {
                 S s = START;
@@ -87,9 +87,9 @@ kernel void NAME_walk(global Y *y, long oy, global long *index, long oi, global 
         const long length = max(min(from + (k + 1)*piece, n) - from - k*piece, 0L);
         if (inner == 1 && even && w == PIECES) {
             S s[PIECES];
-            for (int j = 0; j < PIECES; j++) s[j] = cut ? part[j] : START;
+            UNROLL for (int j = 0; j < PIECES; j++) s[j] = cut ? part[j] : START;
             for (long i = 0; i < length; i++)
-                for (int j = 0; j < PIECES; j++) {
+                UNROLL for (int j = 0; j < PIECES; j++) {
                     STEP(s[j], j*piece + i, from + j*piece + i)
                     SAVE(s[j], at + j*piece + i)
                 }
@@ -159,7 +159,7 @@ def state_dtype(name, dt, fp64):
 def source(dt, schedule, fp64, group):
     """The program of an element's dtype code; of complex numbers it has the products."""
     cpu = schedule == "cpu"
-    text = prelude(schedule, fp64)
+    text = prelude(schedule, fp64) + '#define UNROLL _Pragma("unroll")\n'
     pair = dt >= CFLOAT
     real = dt - 2 if pair else dt
     for name in ("cumprod",) if pair else NAMES:

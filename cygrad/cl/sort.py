@@ -155,14 +155,14 @@ CPU = """
 #define DIGIT(k) ((k) >> shift & 255)
 
 /* One item per chunk and row: count[row][digit][chunk]. */
-kernel void histogram(global const K *key, global uint *count, long n, long chunk, uint shift)
+kernel void histogram(global const K *key, global uint *count, long oc, long n, long chunk, uint shift)
 {
     const long c = get_global_id(0), chunks = get_global_size(0), row = get_global_id(1);
     const long from = c*chunk, to = min(from + chunk, n);
     uint h[256];
     for (int d = 0; d < 256; d++) h[d] = 0;
     for (long i = from; i < to; i++) h[DIGIT(key[row*n + i])]++;
-    for (int d = 0; d < 256; d++) count[(row*256 + d)*chunks + c] = h[d];
+    for (int d = 0; d < 256; d++) count[oc + (row*256 + d)*chunks + c] = h[d];
 }
 
 kernel void sums(global uint *count, long m)
@@ -186,6 +186,24 @@ kernel void scatter(global const K *key, global const uint *at, global K *key2, 
         key2[p] = k;
         at2[p] = start ? (uint)i : at[i];
     }
+}
+
+/* The keys of a row whose digit is at most `top`, with their places, in order; counts are those of `histogram`. */
+kernel void firsts(global const K *key, global K *key2, global uint *at2, global const uint *count, long oc, long n,
+                   long chunk, uint shift, uint top)
+{
+    const long c = get_global_id(0), chunks = get_global_size(0);
+    uint p = 0;
+    for (long d = 0; d <= top; d++)
+        for (long b = 0; b < c; b++) p += count[oc + d*chunks + b];
+    for (long i = c*chunk; i < min((c + 1)*chunk, n); i++)
+        if (DIGIT(key[i]) <= top) { key2[p] = key[i]; at2[p++] = i; }
+}
+
+kernel void compose(global uint *at, global const uint *of, long n)
+{
+    const long i = get_global_id(0);
+    if (i < n) at[i] = of[at[i]];
 }
 
 /* A block of rows, each whole; key2 and at2 are room to work. */
@@ -240,7 +258,7 @@ GPU = """
 #define DIGIT(k) ((k) >> shift & 15)
 
 /* One group per tile of ITEMS elements an item, and row: count[row][digit][tile]. */
-kernel void histogram(global const K *key, global uint *count, long n, uint shift, local uint *h)
+kernel void histogram(global const K *key, global uint *count, long oc, long n, uint shift, local uint *h)
 {
     const long tile = get_group_id(0), tiles = get_num_groups(0), row = get_group_id(1);
     const uint me = get_local_id(0), group = get_local_size(0);
@@ -251,7 +269,7 @@ kernel void histogram(global const K *key, global uint *count, long n, uint shif
         if (i < n) atomic_inc(h + DIGIT(key[row*n + i]));
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    if (me < 16) count[(row*16 + me)*tiles + tile] = h[me];
+    if (me < 16) count[oc + (row*16 + me)*tiles + tile] = h[me];
 }
 
 /* s[i] = the sum of s[0] .. s[i] over a group. */
@@ -477,13 +495,37 @@ def sort_keys(dev, key, size, rows, n, bits=None):
     shifts = [s for s in range(0, 8 * size, width) if bits is None or bits >> s & digits] or [0]
     for shift in shifts:
         by = (INT32, shift)
-        _launch.run(device, histogram, grid, (group, 1), key, count, n, *spread, by,
+        _launch.run(device, histogram, grid, (group, 1), key, count, 0, n, *spread, by,
                     *(() if cpu else (_launch.Local(64),)))  # fmt: skip
         _launch.run(device, sums, (rows * group,), (group,), count, chunks * (digits + 1), *local)
         _launch.run(device, scatter, grid, (group, 1), key, at, key2, at2, count, n, *spread, by, (INT32, start),
                     *(() if cpu else (_launch.Local(64 * group), *local)))  # fmt: skip
         key, key2, at, at2, start = key2, key, at2, at, 0
     return key, at
+
+
+def first_of_row(dev, key, size, n, k):
+    """The places of the first k keys (and some more) of one row, in order: of those alone that the highest digit puts
+    there.  None where they are more than a quarter of the row."""
+    device = _launch.device(dev)
+    chunks = 4 * device.handle.max_compute_units
+    chunk, by = -(-n // chunks), (INT32, 8 * size - 8)
+    count = _ops.empty((256, chunks), INT32, dev)
+    _launch.run(device, kernel_of(device, size, "histogram"), (chunks, 1), (1, 1), key, count, n, chunk,
+                by)  # fmt: skip
+    top, m = -1, 0
+    for found in count.sum(1).tolist():
+        top, m = top + 1, m + found
+        if m >= k:
+            break
+    if 4 * m > n:
+        return None
+    key2, at2 = _launch.allocate(dev, m * size), _launch.allocate(dev, m * 4)
+    _launch.run(device, kernel_of(device, size, "firsts"), (chunks,), (1,), key, key2, at2, count, n, chunk, by,
+                (INT32, top))  # fmt: skip
+    _, at = sort_keys(dev, key2, size, 1, m)
+    by_item(dev, kernel_of(device, size, "compose"), m, at, at2, m)
+    return at
 
 
 def ordered(x, n, descending=False):
@@ -574,7 +616,12 @@ def choose(name, values, indices, x, dim, k, largest):
     def fill(values, indices, x):
         dev, rows, size = _launch.code_of(x), x.numel() // n, SIZES[dt]
         device = _launch.device(dev)
-        key, at = ordered(x, n, name == "topk" and largest)
+        at = None
+        if rows == 1 and n >= SKIPPING and device.schedule == "cpu" and name in ("topk", "kthvalue"):
+            key, _ = keys_of(x, name == "topk" and largest)
+            at = first_of_row(dev, key, size, n, k + (name == "kthvalue"))
+        if at is None:
+            key, at = ordered(x, n, name == "topk" and largest)
         if name == "topk":
             take(values, indices, x, at, n, 0, k)
             return
