@@ -3,18 +3,8 @@
 Importing this module does not need OpenCL; the first use of a device does.
 """
 
-from cygrad.cl._launch import (
-    OutOfMemoryError,
-    allocate,
-    arg_reduce,
-    copy,
-    copy_bytes,
-    data_ptr,
-    elementwise,
-    fill,
-    reduce,
-    where,
-)
+from cygrad.cl._launch import OutOfMemoryError, allocate, copy_bytes, data_ptr
+from cygrad.cl._rows import arg_reduce, copy, elementwise, fill, reduce, where
 
 from .._devices import primitives
 from . import _launch

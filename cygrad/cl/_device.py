@@ -100,7 +100,10 @@ def open_device(index):
     if schedule not in ("cpu", "gpu"):
         raise RuntimeError(f"CYGRAD_CL_SCHEDULE must be cpu or gpu, not {schedule!r}")
     limit = int(os.environ.get("CYGRAD_CL_MEMORY_LIMIT", 0)) or handle.global_mem_size
+    group = 256
+    while group > handle.max_work_group_size:
+        group //= 2
     return _launch.Device(
         index, handle, context, queue, schedule=schedule, fp64=bool(handle.double_fp_config), limit=limit,
-        max_alloc=handle.max_mem_alloc_size, units=handle.max_compute_units,
+        max_alloc=handle.max_mem_alloc_size, units=handle.max_compute_units, group=group,
     )  # fmt: skip

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import tempfile
 import uuid
 import warnings
@@ -63,6 +64,18 @@ def write(path, ran, binary):
         pass
 
 
+def build_error(device, source, log):
+    """What the compiler said, with the lines of the source that it names."""
+    lines, found = source.splitlines(), []
+    for said in log.splitlines():
+        found.append(said)
+        place = re.search(r":(\d+):\d+:", said) or re.match(r"(\d+):\d+:", said)
+        if place and 0 < int(place[1]) <= len(lines):
+            found.append(f"    {place[1]} | {lines[int(place[1]) - 1]}")
+    text = "\n".join(found[:60])
+    return f"OpenCL error: the compiler of {device!r} refuses a program of cygrad:\n{text}"
+
+
 class Program:
     """A built program of one device; `kernel(name)` gives its kernels."""
 
@@ -87,7 +100,7 @@ class Program:
                 return
             except cl.Error:  # made by another build of the driver: compile anew
                 pass
-        self.program = self.build(cl.Program(device.context, source))
+        self.program = self.build_source(source)
         self.save()
 
     def build(self, program):
@@ -96,13 +109,20 @@ class Program:
             # cache_dir=False: pyopencl's own cache would keep a second copy.
             return program.build(self.options, cache_dir=False)
 
+    def build_source(self, source):
+        cl = _device.pyopencl()
+        try:
+            return self.build(cl.Program(self.device.context, source))
+        except cl.RuntimeError as error:
+            raise RuntimeError(build_error(self.device, source, str(error))) from None
+
     def kernel(self, name):
         """A kernel object of its own for every caller: arguments are a kernel's state."""
         cl = _device.pyopencl()
         self.ran.add(name)
         if name not in self.program.kernel_names.split(";"):
             # PoCL 3.0 can read a program without its kernels from its cache; the comment makes it another program.
-            self.program = self.build(cl.Program(self.device.context, f"{self.source}// {uuid.uuid4()}\n"))
+            self.program = self.build_source(f"{self.source}// {uuid.uuid4()}\n")
         return cl.Kernel(self.program, name)
 
     def save(self):
