@@ -3,6 +3,8 @@
 Importing this module does not need OpenCL; the first use of a device does.
 """
 
+import time
+
 from cygrad.cl._launch import OutOfMemoryError, allocate, copy_bytes, data_ptr
 from cygrad.cl._rows import arg_reduce, copy, elementwise, fill, reduce, where
 
@@ -13,7 +15,7 @@ __all__ = [
     "OutOfMemoryError", "allocate", "arg_reduce", "copy", "copy_bytes", "current_device", "data_ptr", "device_code",
     "device_count", "device_name", "device_properties", "elementwise", "empty_cache", "fill", "is_available",
     "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved", "reduce",
-    "reset_peak_memory_stats", "set_device", "synchronize", "where",
+    "reset_peak_memory_stats", "set_device", "start_profile", "stop_profile", "synchronize", "where",
 ]  # fmt: skip
 
 _current = {"opencl": 0, "cuda": 0}
@@ -109,6 +111,19 @@ def empty_cache():
     """Gives the unused blocks of all devices back to their drivers."""
     for device in _launch.opened():
         device.empty_cache()
+
+
+def start_profile(clock=time.perf_counter_ns):
+    """Every device that is in use records its kernels and copies from now on.  clock() is the host's time in ns."""
+    from . import _device
+
+    for device in _launch.opened():
+        device.start_profile(_device.new_queue(device.context, device.handle, profiling=True), clock)
+
+
+def stop_profile():
+    """{device code: [(name, start, end)]} since `start_profile`, in the clock's ns."""
+    return {device.index + 1: device.stop_profile() for device in _launch.opened() if device.profiling}
 
 
 __getattr__ = primitives.lacking("OpenCL")

@@ -95,7 +95,7 @@ def open_device(index):
     handle = found()[0][index]
     _bind()
     context = cl.Context([handle])
-    queue = cl.CommandQueue(context, handle)
+    queue = new_queue(context, handle)
     schedule = os.environ.get("CYGRAD_CL_SCHEDULE") or ("cpu" if _kind(cl, handle) == 2 else "gpu")
     if schedule not in ("cpu", "gpu"):
         raise RuntimeError(f"CYGRAD_CL_SCHEDULE must be cpu or gpu, not {schedule!r}")
@@ -107,3 +107,9 @@ def open_device(index):
         index, handle, context, queue, schedule=schedule, fp64=bool(handle.double_fp_config), limit=limit,
         max_alloc=handle.max_mem_alloc_size, units=handle.max_compute_units, group=group,
     )  # fmt: skip
+
+
+def new_queue(context, handle, profiling=False):
+    """Another queue of a device; one with `profiling` takes the time of everything."""
+    cl = pyopencl()
+    return cl.CommandQueue(context, handle, cl.command_queue_properties.PROFILING_ENABLE if profiling else None)

@@ -15,7 +15,19 @@ from dataclasses import dataclass
 from cygrad._table import formula as _formula, rows as _table
 from cygrad._table.formula import DTYPES
 from cygrad.cl import _source
-from cygrad.cl._source import BOOL, CFLOAT, FLOAT, RANK, SCALAR, ctype, load, storage, store, vectorisable, width
+from cygrad.cl._source import (
+    BOOL,
+    CFLOAT,
+    FLOAT,
+    RANK,
+    SCALAR,
+    ctype,
+    load,
+    storage,
+    store,
+    vectorisable,
+    width,
+)
 
 # Rows of the backend's own, beside the table's: (operands, formula).
 EXTRA = {"_copy": ("a", "a"), "_where": ("abc", "where(a!=0,b,c)")}

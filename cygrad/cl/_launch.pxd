@@ -7,6 +7,13 @@ cdef struct Block:
     Block* next
 
 
+cdef struct Copy:                   # of host memory, on its way
+    void* event
+    void* own                       # memory of its own, or NULL: of the ring, up to `end`
+    Py_ssize_t end
+    Py_ssize_t nbytes
+
+
 cdef class Device:
     cdef readonly int index
     cdef readonly object handle, context, queue
@@ -24,15 +31,22 @@ cdef class Device:
     cdef dict elementwise_kernels   # row name -> {signature: Kernel}
     cdef dict reduction_kernels
     cdef dict kernels               # (program's key, kernel's name) -> Kernel
-    cdef void** staged              # host copies that queued writes still read
-    cdef int n_staged
-    cdef Py_ssize_t staged_bytes, staged_ever
+    cdef char* ring                 # see write()
+    cdef Py_ssize_t head, tail, staged_bytes
+    cdef Copy* pending              # a queue: the oldest is `first`
+    cdef int first, n_pending
     cdef int unflushed
+    cdef list profile               # (name, event, the host's time) of what was queued, or None
+    cdef object clock, plain_queue
     cdef void* create(self, Py_ssize_t nbytes)
     cdef Buffer allocate(self, Py_ssize_t nbytes)
     cdef object out_of_memory(self, Py_ssize_t nbytes)
     cpdef finish(self)
-    cdef void release_staged(self, Py_ssize_t ever) noexcept
+    cdef int retire(self) noexcept
+    cdef int wait_oldest(self) except -1
+    cdef int make_ring(self) except -1
+    cdef int enqueue(self, Kernel kernel, int dims, const size_t* sizes, const size_t* local) except -1
+    cdef int note(self, str name, void* event) except -1
     cdef int write(self, Buffer buffer, Py_ssize_t offset, const char* host, Py_ssize_t nbytes) except -1
     cdef int read(self, Buffer buffer, Py_ssize_t offset, char* host, Py_ssize_t nbytes) except -1
     cdef int copy(self, Buffer to, Py_ssize_t to_offset, Buffer of, Py_ssize_t of_offset, Py_ssize_t nbytes) except -1

@@ -9,12 +9,14 @@ Design
   again at once, because whoever gets it is queued behind whoever had it.
 * The pool keeps freed blocks by size class (eight per power of two) and does its own accounting: CPU drivers never
   refuse memory, so the limit is ours.
+* Host memory travels through a ring of staging memory; only reads wait.
+* A profile swaps in a queue with time stamps and keeps the events; without one, launches have no events.
 * The GIL is held from the first argument to the launch, since a kernel's arguments are its state; it is released
   where the host waits.
 """
 cimport cython
 from libc.stdlib cimport malloc, calloc, free
-from libc.string cimport memcpy, memmove
+from libc.string cimport memcpy
 
 from cygrad._core cimport BOOL, CFLOAT, CDOUBLE, FLOAT, DOUBLE, Tensor, itemsize_of, dtype_object, device_object
 
@@ -28,28 +30,45 @@ ctypedef int (*transfer_t)(void*, void*, unsigned int, size_t, size_t, const voi
                            void*) noexcept nogil
 ctypedef int (*copy_t)(void*, void*, void*, size_t, size_t, size_t, unsigned int, const void*, void*) noexcept nogil
 ctypedef int (*queue_t)(void*) noexcept nogil
+ctypedef void* (*map_t)(void*, void*, unsigned int, unsigned long long, size_t, size_t, unsigned int, const void*, void*,
+                        int*) noexcept nogil
+ctypedef int (*wait_t)(unsigned int, void**) noexcept nogil
+ctypedef int (*info_t)(void*, unsigned int, size_t, void*, size_t*) noexcept nogil
 ctypedef void* (*create_t)(void*, unsigned long long, size_t, void*, int*) noexcept nogil
 
 FUNCTIONS = ("clSetKernelArg", "clEnqueueNDRangeKernel", "clEnqueueReadBuffer", "clEnqueueWriteBuffer",
-             "clEnqueueCopyBuffer", "clFinish", "clFlush", "clCreateBuffer", "clReleaseMemObject")
+             "clEnqueueCopyBuffer", "clFinish", "clFlush", "clCreateBuffer", "clReleaseMemObject", "clEnqueueMapBuffer",
+             "clWaitForEvents", "clRetainEvent", "clReleaseEvent", "clGetEventInfo", "clGetEventProfilingInfo")
 
 cdef enum:
     N_BINS = 1024
-    STAGED = 65536              # bytes up to which a host tensor is copied aside instead of waited for
-    MAX_STAGED = 1 << 22
+    RING = 1 << 24              # bytes of host memory that copies to the device pass through
+    ALONE = 1 << 22             # a copy larger than this has host memory of its own
+    MAX_STAGED = 1 << 29        # bytes that may be on their way at a time
+    N_PENDING = 4096            # copies that may be
 
 cdef set_arg_t cl_set_arg = NULL
 cdef enqueue_t cl_enqueue
 cdef transfer_t cl_read, cl_write
 cdef copy_t cl_copy
-cdef queue_t cl_finish, cl_flush, cl_release
+cdef queue_t cl_finish, cl_flush, cl_release, cl_retain_event, cl_release_event
 cdef create_t cl_create
+cdef map_t cl_map
+cdef wait_t cl_wait
+cdef info_t cl_event_info, cl_event_times
 cdef bint _forked = False
 
 
 def bind(dict address):
     """Takes the addresses of FUNCTIONS."""
     global cl_set_arg, cl_enqueue, cl_read, cl_write, cl_copy, cl_finish, cl_flush, cl_create, cl_release
+    global cl_map, cl_wait, cl_retain_event, cl_release_event, cl_event_info, cl_event_times
+    cl_map = <map_t> <size_t> address["clEnqueueMapBuffer"]
+    cl_wait = <wait_t> <size_t> address["clWaitForEvents"]
+    cl_retain_event = <queue_t> <size_t> address["clRetainEvent"]
+    cl_release_event = <queue_t> <size_t> address["clReleaseEvent"]
+    cl_event_info = <info_t> <size_t> address["clGetEventInfo"]
+    cl_event_times = <info_t> <size_t> address["clGetEventProfilingInfo"]
     cl_enqueue = <enqueue_t> <size_t> address["clEnqueueNDRangeKernel"]
     cl_read = <transfer_t> <size_t> address["clEnqueueReadBuffer"]
     cl_write = <transfer_t> <size_t> address["clEnqueueWriteBuffer"]
@@ -122,7 +141,7 @@ cdef class Device:
         self.queue_handle = <void*> <size_t> queue.int_ptr
         self.context_handle = <void*> <size_t> context.int_ptr
         self.bins = <Block**> calloc(N_BINS, sizeof(Block*))
-        self.staged = <void**> malloc(1024 * sizeof(void*))
+        self.pending = <Copy*> malloc(N_PENDING * sizeof(Copy))
         self.kept, self.elementwise_kernels, self.reduction_kernels, self.kernels = {}, {}, {}, {}
 
     def __repr__(self):
@@ -209,7 +228,6 @@ cdef class Device:
     cpdef finish(self):
         """Waits until the device has done everything that was queued."""
         cdef int code
-        cdef Py_ssize_t ever = self.staged_ever
         check_fork()
         if cl_set_arg != NULL:
             with nogil:
@@ -218,53 +236,108 @@ cdef class Device:
                 failed(code, "clFinish")
         else:
             self.queue.finish()
-        self.release_staged(ever)
+        self.retire()
 
-    cdef void release_staged(self, Py_ssize_t ever) noexcept:
-        """Frees what was queued when `staged_ever` was `ever`; another thread may have queued more since."""
-        cdef int i, n = <int> (ever - (self.staged_ever - self.n_staged))
-        if n <= 0:
-            return
-        for i in range(n):
-            free(self.staged[i])
-        self.n_staged -= n
-        memmove(self.staged, self.staged + n, self.n_staged * sizeof(void*))
-        if self.n_staged == 0:
-            self.staged_bytes = 0
+    # Host copies pass through a ring of host memory that the driver has mapped (on a GPU: pinned), so that the host
+    # goes on at once, whatever is queued before them.  `head` and `tail` count bytes for ever; the ring's place is
+    # their remainder.  The queue is in order: when a copy is done, so are those before it.
+
+    cdef int retire(self) noexcept:
+        """Frees the room of the copies that are done."""
+        cdef int status = 0
+        cdef Copy* c
+        while self.n_pending:
+            c = &self.pending[self.first]
+            if cl_event_info(c.event, 0x11D3, sizeof(int), &status, NULL) or status > 0:    # EXECUTION_STATUS
+                return 0
+            cl_release_event(c.event)
+            self.staged_bytes -= c.nbytes
+            if c.own != NULL:
+                free(c.own)
+            else:
+                self.tail = c.end
+            self.first = (self.first + 1) % N_PENDING
+            self.n_pending -= 1
+        self.tail = self.head
+        return 0
+
+    cdef int wait_oldest(self) except -1:
+        """Waits for the oldest copy.  Other threads go on, and may retire it before."""
+        cdef void* event = self.pending[self.first].event
+        cl_retain_event(event)
+        with nogil:
+            cl_wait(1, &event)
+        cl_release_event(event)
+        self.retire()
+        return 0
 
     cdef int write(self, Buffer buffer, Py_ssize_t offset, const char* host, Py_ssize_t nbytes) except -1:
-        """Host memory to the device.  `host` may change afterwards."""
-        cdef void* copy
-        cdef int code
+        """Host memory to the device, without waiting for what is queued.  `host` may change afterwards."""
+        cdef Copy c
+        cdef void* at
+        cdef void* event = NULL
+        cdef int code = 0
+        cdef Py_ssize_t place, skipped
         if cl_set_arg == NULL:
             from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, self.kept[<size_t> buffer.handle], <char[:nbytes]> <char*> host,
                                             dst_offset=offset)
             return 0
-        if nbytes <= STAGED:
-            while self.n_staged == 1024 or self.staged_bytes > MAX_STAGED:
-                self.finish()
-            copy = malloc(nbytes)
-            if copy != NULL:
-                memcpy(copy, host, nbytes)
-                self.staged[self.n_staged] = copy
-                self.n_staged += 1
-                self.staged_ever += 1
-                self.staged_bytes += nbytes
-                code = cl_write(self.queue_handle, buffer.handle, 0, offset, nbytes, copy, 0, NULL, NULL)
-                if code:
-                    failed(code, "clEnqueueWriteBuffer")
-                return 0
-        with nogil:
-            code = cl_write(self.queue_handle, buffer.handle, 1, offset, nbytes, host, 0, NULL, NULL)
+        self.retire()
+        while self.n_pending and (self.n_pending == N_PENDING or self.staged_bytes + nbytes > MAX_STAGED):
+            self.wait_oldest()
+        c.own, c.nbytes = NULL, nbytes
+        if nbytes > ALONE:
+            c.own = at = malloc(nbytes)
+            if at == NULL:
+                raise MemoryError()
+        else:
+            if self.ring == NULL:
+                self.make_ring()
+            while True:
+                place = self.head % RING
+                skipped = RING - place if place + nbytes > RING else 0
+                if self.head + skipped + nbytes - self.tail <= RING:
+                    break
+                if self.n_pending == 0:
+                    self.retire()
+                else:
+                    self.wait_oldest()
+            at = self.ring + (0 if skipped else place)
+            self.head += skipped + nbytes
+            c.end = self.head
+        memcpy(at, host, nbytes)
+        code = cl_write(self.queue_handle, buffer.handle, 0, offset, nbytes, at, 0, NULL, &event)
         if code:
+            free(c.own)
             failed(code, "clEnqueueWriteBuffer")
+        if self.profile is not None:
+            cl_retain_event(event)
+            self.note("copy host to device", event)
+        c.event = event
+        self.pending[(self.first + self.n_pending) % N_PENDING] = c
+        self.n_pending += 1
+        self.staged_bytes += nbytes
+        return 0
+
+    cdef int make_ring(self) except -1:
+        from cygrad.cl import _device
+        cdef int code = 0
+        cdef void* handle = cl_create(self.context_handle, 1 | 16, RING, NULL, &code)   # READ_WRITE, ALLOC_HOST_PTR
+        cdef void* ring = NULL
+        if code == 0:                   # on a queue of its own: to map is to wait for a queue
+            other = _device.new_queue(self.context, self.handle)
+            ring = cl_map(<void*> <size_t> other.int_ptr, handle, 1, 3, 0, RING, 0, NULL, NULL, &code)
+        self.ring = <char*> (malloc(RING) if code or ring == NULL else ring)
+        if self.ring == NULL:
+            raise MemoryError()
         return 0
 
     cdef int read(self, Buffer buffer, Py_ssize_t offset, char* host, Py_ssize_t nbytes) except -1:
         """Device memory to the host; waits for everything queued before."""
         cdef int code
-        cdef Py_ssize_t ever = self.staged_ever
+        cdef void* event = NULL
+        cdef void** noted = &event if self.profile is not None else NULL
         check_fork()
         if cl_set_arg == NULL:
             from cygrad.cl import _device
@@ -272,23 +345,85 @@ cdef class Device:
                                             src_offset=offset)
             return 0
         with nogil:
-            code = cl_read(self.queue_handle, buffer.handle, 1, offset, nbytes, host, 0, NULL, NULL)
+            code = cl_read(self.queue_handle, buffer.handle, 1, offset, nbytes, host, 0, NULL, noted)
         if code:
             failed(code, "clEnqueueReadBuffer")
-        self.release_staged(ever)       # a blocking read on an in-order queue: what was queued before is done
+        if event != NULL:
+            self.note("copy device to host", event)
+        self.retire()
         return 0
 
     cdef int copy(self, Buffer to, Py_ssize_t to_offset, Buffer of, Py_ssize_t of_offset, Py_ssize_t nbytes) except -1:
         cdef int code
+        cdef void* event = NULL
+        cdef void** noted = &event if self.profile is not None else NULL
         check_fork()
         if cl_set_arg == NULL:
             from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, self.kept[<size_t> to.handle], self.kept[<size_t> of.handle],
                                             byte_count=nbytes, src_offset=of_offset, dst_offset=to_offset)
             return 0
-        code = cl_copy(self.queue_handle, of.handle, to.handle, of_offset, to_offset, nbytes, 0, NULL, NULL)
+        code = cl_copy(self.queue_handle, of.handle, to.handle, of_offset, to_offset, nbytes, 0, NULL, noted)
         if code:
             failed(code, "clEnqueueCopyBuffer")
+        if event != NULL:
+            self.note("copy device to device", event)
+        return 0
+
+    cdef int enqueue(self, Kernel kernel, int dims, const size_t* sizes, const size_t* local) except -1:
+        """Launches a kernel whose arguments are set."""
+        cdef void* event = NULL
+        cdef void** noted = &event if self.profile is not None else NULL
+        cdef int code = cl_enqueue(self.queue_handle, kernel.handle, dims, NULL, sizes, local, 0, NULL, noted)
+        if code == -4 or code == -5 or code == -6:      # some drivers find memory for a buffer only now
+            self.finish()
+            self.empty_cache()
+            code = cl_enqueue(self.queue_handle, kernel.handle, dims, NULL, sizes, local, 0, NULL, noted)
+        if code:
+            failed(code, f"clEnqueueNDRangeKernel of {kernel.kernel.function_name}")
+        if event != NULL:
+            self.note(kernel.kernel.function_name, event)
+        if not self.cpu:                # some drivers hold launches back until asked
+            self.unflushed += 1
+            if self.unflushed >= 8:
+                self.unflushed = 0
+                cl_flush(self.queue_handle)
+        return 0
+
+    @property
+    def profiling(self):
+        return self.profile is not None
+
+    def start_profile(self, queue, clock):
+        """Records every kernel and copy from now on; `queue` is one with profiling, clock() the host's time in ns."""
+        self.finish()
+        self.plain_queue, self.queue = self.queue, queue
+        self.queue_handle = <void*> <size_t> queue.int_ptr
+        self.clock, self.profile = clock, []
+
+    def stop_profile(self):
+        """[(name, start, end)] of what was recorded, in the host's ns."""
+        cdef unsigned long long queued = 0, start = 0, end = 0
+        cdef void* event
+        self.finish()
+        found = []
+        for name, handle, host in self.profile:
+            event = <void*> <size_t> handle
+            cl_event_times(event, 0x1280, 8, &queued, NULL)
+            cl_event_times(event, 0x1282, 8, &start, NULL)
+            cl_event_times(event, 0x1283, 8, &end, NULL)
+            cl_release_event(event)
+            found.append((name, host, queued, start, end))
+        self.profile = None
+        self.queue = self.plain_queue
+        self.queue_handle = <void*> <size_t> self.queue.int_ptr
+        # The device's clock starts anywhere: the least delay between a call and its queueing is their difference.
+        shift = min([host - queued for _, host, queued, _, _ in found], default=0)
+        return [(name, start + shift, end + shift) for name, _, _, start, end in found]
+
+    cdef int note(self, str name, void* event) except -1:
+        """Keeps an event, and its reference, for `stop_profile`."""
+        self.profile.append((name, <size_t> event, self.clock()))
         return 0
 
 
@@ -454,10 +589,7 @@ def run(Device device not None, Kernel kernel not None, tuple sizes, tuple local
         if code:
             failed(code, f"clSetKernelArg({n}) of {kernel.kernel.function_name}")
         n += 1
-    code = cl_enqueue(device.queue_handle, kernel.handle, dims, NULL, counts, groups, 0, NULL, NULL)
-    if code:
-        failed(code, f"clEnqueueNDRangeKernel of {kernel.kernel.function_name}")
-    flush_sometimes(device)
+    device.enqueue(kernel, dims, counts, groups)
 
 
 class Local:
@@ -498,16 +630,6 @@ cdef object run_pyopencl(Device device, Kernel kernel, tuple counts, tuple local
     for i, x in enumerate(given):
         kernel.kernel.set_arg(i, x)
     cl.enqueue_nd_range_kernel(device.queue, kernel.kernel, counts, local)
-
-
-cdef int flush_sometimes(Device device) except -1:
-    """Some drivers hold launches back until asked."""
-    if not device.cpu:
-        device.unflushed += 1
-        if device.unflushed >= 8:
-            device.unflushed = 0
-            cl_flush(device.queue_handle)
-    return 0
 
 
 cdef int add_number(Args* a, int dt, object x) except -1:
@@ -552,10 +674,7 @@ cdef int launch(Device device, Kernel k, Args* a, const void* space, size_t size
         code = cl_set_arg(k.handle, a.n, size, space)
         if code:
             failed(code, f"clSetKernelArg({a.n}) of {k.kernel.function_name}")
-    code = cl_enqueue(device.queue_handle, k.handle, 2 if gy > 1 else 1, NULL, sizes, locals, 0, NULL, NULL)
-    if code:
-        failed(code, f"clEnqueueNDRangeKernel of {k.kernel.function_name}")
-    return flush_sometimes(device)
+    return device.enqueue(k, 2 if gy > 1 else 1, sizes, locals)
 
 
 cdef int launch_pyopencl(Device device, Kernel k, Args* a, bytes space, size_t gx, size_t gy, size_t local) except -1:

@@ -4,7 +4,7 @@ A file holds the binary, the names of the kernels that had run when it was taken
 first run, and its binary then has the machine code), and a checksum: a damaged binary can crash a driver.
 PoCL is left to its own cache: asked for a binary, it compiles every kernel of the program in every variant, which takes
 seconds, while its cache holds just what ran.  CYGRAD_CL_CACHE=0 switches the cache off, 1 forces it,
-XDG_CACHE_HOME moves it.
+XDG_CACHE_HOME moves it.  Processes may share it: a file appears whole, and whoever is last wins.
 """
 
 import atexit
@@ -13,7 +13,9 @@ import json
 import os
 import pathlib
 import re
+import sys
 import tempfile
+import time
 import uuid
 import warnings
 
@@ -76,6 +78,20 @@ def build_error(device, source, log):
     return f"OpenCL error: the compiler of {device!r} refuses a program of cygrad:\n{text}"
 
 
+_compiling = 0.0  # seconds; infinity once it has been said
+
+
+def notice(seconds):
+    """Says once, to stderr, why the first run is slow: when compiling has taken a second in all."""
+    global _compiling
+    _compiling += seconds
+    if 1 < _compiling < float("inf"):
+        _compiling = float("inf")
+        if os.environ.get("CYGRAD_CL_NOTICE") != "0":
+            print("cygrad: compiling OpenCL kernels; the next run finds them in the cache (CYGRAD_CL_NOTICE=0 hides "
+                  "this)", file=sys.stderr)  # fmt: skip
+
+
 class Program:
     """A built program of one device; `kernel(name)` gives its kernels."""
 
@@ -111,10 +127,13 @@ class Program:
 
     def build_source(self, source):
         cl = _device.pyopencl()
+        start = time.monotonic()
         try:
             return self.build(cl.Program(self.device.context, source))
         except cl.RuntimeError as error:
             raise RuntimeError(build_error(self.device, source, str(error))) from None
+        finally:
+            notice(time.monotonic() - start)
 
     def kernel(self, name):
         """A kernel object of its own for every caller: arguments are a kernel's state."""
