@@ -114,15 +114,20 @@ def empty_cache():
 
 
 def start_profile(clock=time.perf_counter_ns):
-    """Every device that is in use records its kernels and copies from now on.  clock() is the host's time in ns."""
+    """Every device records its kernels and copies from now on, also one that is opened later.  clock() is the host's
+    time in ns."""
     from . import _device
 
+    _device.clock = clock
     for device in _launch.opened():
-        device.start_profile(_device.new_queue(device.context, device.handle, profiling=True), clock)
+        _device.start_profile(device)
 
 
 def stop_profile():
     """{device code: [(name, start, end)]} since `start_profile`, in the clock's ns."""
+    from . import _device
+
+    _device.clock = None
     return {device.index + 1: device.stop_profile() for device in _launch.opened() if device.profiling}
 
 

@@ -8,6 +8,7 @@ import re
 from cygrad.cl import _launch
 
 NO_DRIVER = "no OpenCL driver: pip install pocl-binary-distribution, or install your vendor's driver"
+clock = None  # while devices are profiled: the host's
 LIMIT = 16  # device codes: 1 + i is "opencl:i", 17 + i is "cuda:i"
 
 
@@ -103,13 +104,20 @@ def open_device(index):
     group = 256
     while group > handle.max_work_group_size:
         group //= 2
-    return _launch.Device(
+    device = _launch.Device(
         index, handle, context, queue, schedule=schedule, fp64=bool(handle.double_fp_config), limit=limit,
         max_alloc=handle.max_mem_alloc_size, units=handle.max_compute_units, group=group,
     )  # fmt: skip
+    if clock is not None:
+        start_profile(device)
+    return device
+
+
+def start_profile(device):
+    device.start_profile(new_queue(device.context, device.handle, profiling=True), clock)
 
 
 def new_queue(context, handle, profiling=False):
     """Another queue of a device; one with `profiling` takes the time of everything."""
     cl = pyopencl()
-    return cl.CommandQueue(context, handle, cl.command_queue_properties.PROFILING_ENABLE if profiling else None)
+    return cl.CommandQueue(context, handle, cl.command_queue_properties.PROFILING_ENABLE if profiling else 0)
