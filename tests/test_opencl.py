@@ -8,6 +8,8 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -223,12 +225,68 @@ def test_layouts(shape):
         np.testing.assert_array_equal(array(da), a - b)
 
 
+def test_vector_functions():
+    """sin, cos and pow of the cpu schedule are ours for ordinary arguments; others sit in the same vectors."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(-8190, 8190, 5000), np.arange(5000) * np.pi / 2, 10.0 ** rng.uniform(-30, 30, 1000)])
+    x = rng.permutation(np.append(x, [np.inf, -np.inf, np.nan, 0, -0.0])).astype(np.float32)
+    for f in (torch.sin, torch.cos):
+        expected = getattr(np, f.__name__)(x.astype(float), where=np.isfinite(x), out=np.full(x.shape, np.nan))
+        actual = array(f(torch.from_numpy(x).to("opencl")))
+        np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-9)
+        np.testing.assert_array_equal(np.signbit(actual[x == 0]), np.signbit(expected[x == 0]))
+    a = np.exp(rng.uniform(-80, 80, 5000)).astype(np.float32)
+    b = rng.uniform(-5, 5, 5000).astype(np.float32)
+    a[:500], b[:500] = 1 + rng.uniform(-1e-3, 1e-3, 500), rng.uniform(-50000, 50000, 500)
+    special = [0, -0.0, -2, 1, 0.5, 3, np.inf, -np.inf, np.nan]
+    pairs = np.array([(p, q) for p in special for q in special], np.float32)
+    a, b = np.append(a, pairs[:, 0]), np.append(b, pairs[:, 1])
+    with np.errstate(all="ignore"):
+        expected = np.power(a.astype(float), b.astype(float)).astype(np.float32)
+    actual = array(torch.pow(torch.from_numpy(a).to("opencl"), torch.from_numpy(b).to("opencl")))
+    np.testing.assert_allclose(actual, expected, rtol=3e-7, atol=1e-37)
+
+
 def test_many_elements():
     """More than one work-item, and an end that fills none."""
     a = np.random.default_rng(0).standard_normal(300_007).astype(np.float32)
     t = on(DEV, host(a))
     np.testing.assert_array_equal(array(_ops.call(_ops.OPS["mul"], (t, t))), a * a)
     np.testing.assert_allclose(array(_ops.call(_ops.OPS["sin"], (t,))), np.sin(a), rtol=1e-6, atol=1e-7)
+
+
+def test_more_dimensions_than_a_kernel_walks():
+    a = np.random.default_rng(0).integers(-9, 9, (2,) * 14).astype(np.float32)
+    t = strided(np.random.default_rng(1), a)
+    np.testing.assert_array_equal(array(_ops.call(_ops.OPS["add"], (t, 1.0))), a + 1)
+    for dims in ((0, 2, 4, 6, 8, 10, 12), (13,), tuple(range(14))):
+        check_reduction(np.random.default_rng(2), "sum", a, dims)
+    index = _ops.empty((2,) * 13, 5, DEV)
+    cl.arg_reduce("argmax", None, index, t, 5)
+    np.testing.assert_array_equal(array(index), a.argmax(5))
+
+
+@pytest.mark.parametrize("code", [1, 3, HALF, FLOAT, DOUBLE])
+def test_transposed_copies(code):
+    a = np.random.default_rng(0).integers(0, 99, (3, 150, 70)).astype(NUMPY[code])
+    t = on(DEV, host(a))
+    for dims in ((0, 2, 1), (2, 1, 0), (1, 2, 0)):
+        np.testing.assert_array_equal(array(_ops.contiguous_tensor(t.permute(dims))), a.transpose(dims))
+
+
+def test_every_half():
+    """All float16 numbers to float32 and back, and the rounding between them."""
+    every = np.arange(65536).astype(np.uint16).view(np.float16)
+    out = _ops.empty((65536,), FLOAT, DEV)
+    cl.copy(out, on(DEV, host(every)))
+    np.testing.assert_array_equal(array(out), every.astype(np.float32))
+    rng = np.random.default_rng(0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        x = np.concatenate([every.astype(np.float32) * np.float32(1 + d) for d in (0, 2.0**-12, 2.0**-11, -(2.0**-12))])
+        x = np.concatenate([x, rng.integers(0, 2**32, 50_000, np.uint32).view(np.float32)])
+        out = _ops.empty(x.shape, HALF, DEV)
+        cl.copy(out, on(DEV, host(x)))
+        np.testing.assert_array_equal(array(out), x.astype(np.float16))
 
 
 def test_mixed_dtypes():
@@ -391,6 +449,55 @@ def test_source_may_change_after_the_copy():
     assert not array(t).any()
 
 
+def test_host_copies_do_not_wait():
+    """More copies, and larger ones, than the ring of staging memory holds; each source changes at once."""
+    copies = []
+    for i in range(60):
+        x = torch.full((400_000 if i % 20 else 2_000_000,), float(i))
+        copies.append(x.to("opencl"))
+        x.fill_(-1)
+    assert all(bool((t == i).all()) for i, t in enumerate(copies))
+
+
+def test_threads():
+    errors = []
+
+    def work(k):
+        try:
+            for i in range(100):
+                t = torch.full((50 + k,), float(k)).to("opencl")
+                assert ((t + i) * 2).cpu().tolist() == [(k + i) * 2.0] * (50 + k)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not errors
+
+
+def test_profile():
+    t = torch.ones(1000, device="opencl")
+    before = time.perf_counter_ns()
+    cl.start_profile()
+    (t + t).cpu()
+    (found,) = cl.stop_profile().values()
+    assert [name for name, _, _ in found] == ["k_add", "copy device to host"]
+    assert all(before < start <= end < time.perf_counter_ns() for _, start, end in found)
+    assert cl.stop_profile() == {}
+    assert (t + t).cpu().tolist() == [2.0] * 1000
+
+
+def test_build_error_shows_the_line():
+    from cygrad.cl import _launch
+
+    device = _launch.device(DEV)
+    with pytest.raises(RuntimeError, match=r"(?s)refuses a program of cygrad.*2 \| \{ nonsense here;"):
+        _launch.kernel(device, ("test",), "k", lambda: "kernel void k(global int *x)\n{ nonsense here;\n}\n")
+
+
 def test_pool():
     before = cl.memory_allocated(DEV)
     t = _ops.empty((1000,), FLOAT, DEV)
@@ -489,6 +596,22 @@ print(memoryview(h.untyped_storage()).cast("f").tolist() == [1.5] * 4)
     assert python(code, **env) == ["True"]
 
 
+@pytest.mark.parametrize("schedule", ["cpu", "gpu"])
+def test_small_work_groups(schedule):
+    code = """
+import cygrad as torch
+from cygrad.cl import _launch
+x = torch.arange(21000.0).reshape(300, 70)
+for f in (torch.sum, torch.argmax, lambda t: t.sum(0), lambda t: t.T.contiguous(), lambda t: (t > 0.5).any(1)):
+    print(torch.equal(f(x.to("opencl")).cpu(), f(x)))
+print(_launch.device(1).group)
+"""
+    found = python(code, POCL_MAX_WORK_GROUP_SIZE="16", CYGRAD_CL_SCHEDULE=schedule)
+    assert found[:5] == ["True"] * 5
+    if cl.device_properties(DEV).platform.name == "Portable Computing Language":
+        assert found[5] == "16"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_fork():
     code = (
@@ -529,10 +652,10 @@ def test_the_other_schedule():
     if os.environ.get("CYGRAD_CL_SCHEDULE"):
         pytest.skip("this is the other schedule")
     other = "gpu" if cl.device_properties(DEV).type & 2 else "cpu"
-    chosen = "layouts or many_elements or long_reductions or every_reduction or places or mixed"
+    chosen = "layouts or many_elements or long_reductions or every_reduction or places or mixed or dimensions or complex_red"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-k", chosen, __file__],
-        env=os.environ | {"CYGRAD_CL_SCHEDULE": other}, capture_output=True, text=True, timeout=300,
+        env=os.environ | {"CYGRAD_CL_SCHEDULE": other}, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
 
@@ -560,7 +683,8 @@ def test_autograd_on_the_device():
 
 def draw_complex(rng, code, shape):
     """Numbers of both axes, all quadrants and sizes from 0.1 to 3, off the branch cuts."""
-    z = rng.uniform(0.1, 2, shape) * rng.choice([-1, 1], shape) + 1j * rng.uniform(0.1, 2, shape) * rng.choice([-1, 1], shape)
+    x, y = (rng.uniform(0.1, 2, shape) * rng.choice([-1, 1], shape) for _ in range(2))
+    z = x + 1j * y
     return torch.from_numpy(z.astype(np.complex64 if code == CFLOAT else np.complex128))
 
 
@@ -623,7 +747,8 @@ def test_complex_reductions_and_casts():
         for other in (torch.complex64, torch.complex128):
             assert torch.equal(d.to(other).cpu(), z.to(other))
         assert torch.equal(d.real.cpu(), z.real) and torch.equal(torch.view_as_real(d.T).cpu(), torch.view_as_real(z.T))
-        assert torch.equal((d.real * 1j).cpu(), z.real * 1j) and torch.equal(d.imag.to(z.dtype).cpu(), z.imag.to(z.dtype))
+        assert torch.equal((d.real * 1j).cpu(), z.real * 1j)
+        assert torch.equal(d.imag.to(z.dtype).cpu(), z.imag.to(z.dtype))
         assert torch.equal(torch.full((3,), 2 - 1j, device="opencl").cpu(), torch.full((3,), 2 - 1j))
         assert torch.equal(torch.where(d.real > 0, d, 1j).cpu(), torch.where(z.real > 0, z, 1j))
 

@@ -181,13 +181,14 @@ def elementwise_kernel(name, sig, schedule):
         v, n = _source.vector_type(sig.compute), width(sig.compute)
         lines = [f"const {v} {x} = *({v}u *)(x{x}_ + j_);" for x, _ in tensors]
         lines += [f"const {v} {x} = ({v})({y});" for x, y in values.items()]
-        value = _formula.to_c(text, "cl", DTYPES[sig.compute])
+        value = _source.vector(_formula.to_c(text, "cl", DTYPES[sig.compute]), sig.compute)
         put = f"*(uchar{n}u *)(xo_ + j_) = convert_uchar{n}(({value}) & 1);" if result == BOOL else \
             f"*({v}u *)(xo_ + j_) = {value};"  # fmt: skip
         compute = f"            for (int j_ = 0; j_ < m_; j_ += {n}) {{ {' '.join(lines)} {put} }}\n"
     else:
         lines = " ".join(f"const {t} {x} = x{x}_[j_];" for x, _ in tensors)
-        compute = f"            LOOP\n            for (int j_ = 0; j_ < m_; j_++) {{ {lines} xo_[j_] = {value}; }}\n"
+        compute = f"            LOOP\n            for (int j_ = 0; j_ < m_; j_++) "
+        compute += f"{{ {lines} xo_[j_] = {value}; }}\n"
     offsets = " ".join(f"p{x}_ += x_*s_.stride[{k}][k_];" for k, x in enumerate(names))
     return f"""{head}    const long from_ = (long)get_global_id(0)*s_.chunk, to_ = LEAST(from_ + s_.chunk, s_.size[0]);
 {declare}{direct}{tiles}    const long first_ = (long)get_global_id(1)*s_.block, end_ = LEAST(first_ + s_.block, s_.rows);
@@ -217,6 +218,6 @@ def elementwise_program(name, sig, schedule, fp64):
     names = companions(name, sig)
     kernels = "".join(elementwise_kernel(n, sig, schedule) for n in names)
     # A plain copy is spared the helpers' compilation.
-    helpers = re.search(r"\b(cg_(?!store_bf16|store_half|load_half)|m_)\w+\(", kernels)
-    count = 1 + sum(d != SCALAR for d in sig.operands)
-    return _source.prelude(schedule, fp64, sig.compute if helpers else None) + space(count) + kernels, names
+    helpers = re.search(r"\b(cg_(?!store_bf16|store_half|load_half|v)|m_)\w+\(", kernels)
+    head = _source.prelude(schedule, fp64, sig.compute if helpers else None) + _source.vector_functions(kernels, fp64)
+    return head + space(1 + sum(d != SCALAR for d in sig.operands)) + kernels, names

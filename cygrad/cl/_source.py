@@ -48,6 +48,62 @@ inline ushort cg_store_bf16(float f)
     return (ushort)((u & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : (u + 0x7fffu + (u >> 16 & 1)) >> 16);
 }
 """
+# sin, cos and pow of eight floats, several times as fast as PoCL's, to which arguments that need more care are left.
+# sin, cos: x less a multiple of pi/2 in four parts, then the polynomials of Cephes; the added 1.5*2^23 rounds, and
+# leaves the quadrant in the last bits.
+CPU_SIN = """\
+static inline float8 cg_quadrant(float8 x, int shift)
+{
+    const float8 t = x*0.636619772f + 12582912.0f, k = t - 12582912.0f;
+    const float8 r = (((x - k*1.5703125f) - k*0.0004837512969970703f) - k*7.549533620476723e-08f) - k*2.5633440682570896e-12f, z = r*r;
+    const int8 q = as_int8(t) + shift;
+    const float8 s = r*(1.0f + ((-1.9515295891e-4f*z + 8.3321608736e-3f)*z - 1.6666654611e-1f)*z); /* -0 stays */
+    const float8 c = ((2.443315711809948e-5f*z - 1.388731625493765e-3f)*z + 4.166664568298827e-2f)*z*z - 0.5f*z
+                     + 1.0f;
+    return as_float8(as_int8(q << 31 ? c : s) ^ ((q & 2) << 30));
+}
+static inline int cg_all(int8 m)
+{
+    const int4 n = m.lo & m.hi;
+    const int2 k = n.lo & n.hi;
+    return k.x & k.y;
+}
+#define TRIGONOMETRIC(f, shift) \\
+static inline float8 cg_v##f(float8 x) \\
+{ \\
+    const int8 near = (as_int8(x) & 0x7fffffff) < 0x46000000; /* 8192 */ \\
+    const float8 r = cg_quadrant(x, shift); \\
+    return cg_all(near) ? r : near ? r : f(near ? (float8)1.0f : x); /* whose vectors mix large and small badly */ \\
+}
+TRIGONOMETRIC(sin, 0) TRIGONOMETRIC(cos, 1)
+"""
+# exp2(b*log2(a)) in float64, whose error a float32 does not show, for normal a > 0 and results that are normal.
+CPU_POW = """\
+static inline double4 cg_pow_log(float4 m, int4 e, float4 b)
+{
+    const double4 x = convert_double4(m), s = (x - 1.0)/(x + 1.0), z = s*s;
+    const double4 l = ((((z*(1.0/11) + 1.0/9)*z + 1.0/7)*z + 1.0/5)*z + 1.0/3)*z + 1.0;
+    return convert_double4(b)*(s*2.8853900817779268*l + convert_double4(e));
+}
+static inline float4 cg_pow_exp(double4 p)
+{
+    const double4 n = (p + 6755399441055744.0) - 6755399441055744.0, f = (p - n)*0.6931471805599453;
+    const double4 v = ((((((f*(1.0/5040) + 1.0/720)*f + 1.0/120)*f + 1.0/24)*f + 1.0/6)*f + 0.5)*f + 1.0)*f + 1.0;
+    return as_float4(as_int4(convert_float4(v)) + (convert_int4(n) << 23));
+}
+static inline float8 cg_vpow(float8 a, float8 b)
+{
+    const int8 bits = as_int8(a), e = (bits - 0x3f3504f3) >> 23;
+    const float8 m = as_float8(bits - (e << 23));
+    const double4 p = cg_pow_log(m.lo, e.lo, b.lo), q = cg_pow_log(m.hi, e.hi, b.hi);
+    const long4 in = (p > -125.0) & (p < 125.0) & (q > -125.0) & (q < 125.0);
+    const long2 k = in.lo & in.hi;
+    if (cg_all((bits >= 0x00800000) & (bits < 0x7f800000)) & (int)(k.x & k.y))
+        return (float8)(cg_pow_exp(p), cg_pow_exp(q));
+    return pow(a, b);
+}
+"""
+VECTOR_FUNCTIONS = ("sin", "cos", "pow")
 # float16 as whole numbers: a CPU's compiler makes vectors of these, but calls a function for vload_half.  A half that is
 # no normal number is one as a float32; the multiplication moves the exponent.
 CPU_HALF = """\
@@ -66,7 +122,6 @@ static inline ushort cg_store_half(float x)
 }
 """
 VECTOR_PRELUDE = """\
-#define LEAST(a, b) ((a) < (b) ? (a) : (b)) /* min may be the name of a parameter */
 #define TYPE(t, n) typedef t##n t##n##u __attribute__((aligned(sizeof(t))));
 #define TYPES(t) TYPE(t, 4) TYPE(t, 8)
 TYPES(char) TYPES(uchar) TYPES(short) TYPES(ushort) TYPES(int) TYPES(long) TYPES(float)
@@ -209,6 +264,18 @@ def store_vector(code, pointer, value, of):
         return f"*(global ushort{n}u *)({pointer}) = cg_store_bf16_{n}({value});"
     value = value if code == of else f"convert_{ctype(code)}{n}({value})"
     return f"*(global {ctype(code)}{n}u *)({pointer}) = {value};"
+
+
+def vector(text, compute):
+    """A formula's C text as code with explicit vectors calls the library."""
+    return re.sub(rf"\b({'|'.join(VECTOR_FUNCTIONS)})\(", r"cg_v\1(", text) if compute == FLOAT else text
+
+
+def vector_functions(kernels, fp64):
+    """The functions that the kernels got from `vector`."""
+    called = set(re.findall(r"\bcg_v(\w+)\(", kernels))
+    text = CPU_SIN if called else ""
+    return text + ("" if "pow" not in called else CPU_POW if fp64 else "#define cg_vpow pow\n")
 
 
 @functools.cache
