@@ -960,8 +960,8 @@ cdef Tensor new_tensor(int ndim, const Py_ssize_t* shape, int dt, int dev):
                 raise RuntimeError(f"Trying to create tensor with negative dimension {shape[i]}: "
                                    f"{list(make_size(ndim, shape))}")
             numel = 0
-    if dt >= CFLOAT and (dev or dt >= N_DTYPES):
-        raise refused_complex(dt, dev)
+    if dt >= N_DTYPES:
+        raise no_complex32()
     t.count = numel
     t.dt = dt
     t.dev = dev
@@ -977,19 +977,14 @@ cdef int refuse_complex(str kernel, Tensor t) except -1:
     return 0
 
 
-def refused_complex(int dt, int dev):
-    return no_complex32() if dt >= N_DTYPES else NotImplementedError(
-        f"complex numbers are not implemented on device '{device_object(dev)}': cygrad has them on the CPU only")
-
-
 def no_complex32():
     return NotImplementedError("torch.complex32 (ComplexHalf) is not implemented: use torch.complex64")
 
 
 cdef Tensor empty_strided_like(int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides, int dt, int dev):
     """An uninitialised tensor of the given strides, with the least storage that holds it."""
-    if dt >= CFLOAT and (dev or dt >= N_DTYPES):
-        raise refused_complex(dt, dev)
+    if dt >= N_DTYPES:
+        raise no_complex32()
     cdef Py_ssize_t extent = 1
     cdef int i
     cdef Tensor t = Tensor.__new__(Tensor)

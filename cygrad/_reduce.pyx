@@ -427,6 +427,13 @@ cdef Tensor reduced(str name, Tensor x, unsigned long long mask, bint keepdim, i
 
 cdef Tensor on_device(str name, Tensor x, unsigned long long mask, Tensor out, int finish, double value, object param,
                       Tensor means):
+    cdef int dt = out.dt
+    if finish != NOTHING and (dt == HALF or dt == BFLOAT16):    # what comes before the finish needs more room
+        out = new_tensor(out.nd, out.sizes, FLOAT, out.dev)
+        if means is not None:
+            x, means = to_dtype(shallow(x), FLOAT), to_dtype(shallow(means), FLOAT)
+        out = on_device(name, x, mask, out, finish, value, param, means)
+        return to_dtype(out, dt)
     if means is not None:
         x = <Tensor> _call("sub", shallow(x), spread(shallow(means), x, mask, means.nd == x.nd))
         name = "_sumsq"

@@ -8,6 +8,8 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -15,14 +17,14 @@ import pytest
 import cygrad as torch
 from cygrad import _ops, cl
 from cygrad._table import formula as _formula, rows as _table
-from cygrad.cl import _source
+from cygrad.cl import _elementwise, _reductions
 
 try:
     DEV = cl.device_code("opencl", 0)
 except RuntimeError as error:
     pytest.skip(str(error), allow_module_level=True)
 
-HALF, BFLOAT16, FLOAT, DOUBLE = 6, 7, 8, 9
+HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE = range(6, 12)
 NUMPY = [bool, np.uint8, np.int8, np.int16, np.int32, np.int64, np.float16, np.void, np.float32, np.float64]
 EPS = {HALF: 2.0**-10, BFLOAT16: 2.0**-7, FLOAT: 2.0**-23, DOUBLE: 2.0**-52}
 ROWS = [row for row in _table.rows() if row.text]  # those without are of complex numbers alone, or reductions
@@ -223,12 +225,69 @@ def test_layouts(shape):
         np.testing.assert_array_equal(array(da), a - b)
 
 
+def test_vector_functions():
+    """sin, cos and pow of the cpu schedule are ours for ordinary arguments; others sit in the same vectors."""
+    rng = np.random.default_rng(0)
+    far = 10.0 ** rng.uniform(-30, 30, 1000)
+    x = np.concatenate([rng.uniform(-8190, 8190, 5000), np.arange(5000) * np.pi / 2, far])
+    x = rng.permutation(np.append(x, [np.inf, -np.inf, np.nan, 0, -0.0])).astype(np.float32)
+    for f in (torch.sin, torch.cos):
+        expected = getattr(np, f.__name__)(x.astype(float), where=np.isfinite(x), out=np.full(x.shape, np.nan))
+        actual = array(f(torch.from_numpy(x).to("opencl")))
+        np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-9)
+        np.testing.assert_array_equal(np.signbit(actual[x == 0]), np.signbit(expected[x == 0]))
+    a = np.exp(rng.uniform(-80, 80, 5000)).astype(np.float32)
+    b = rng.uniform(-5, 5, 5000).astype(np.float32)
+    a[:500], b[:500] = 1 + rng.uniform(-1e-3, 1e-3, 500), rng.uniform(-50000, 50000, 500)
+    special = [0, -0.0, -2, 1, 0.5, 3, np.inf, -np.inf, np.nan]
+    pairs = np.array([(p, q) for p in special for q in special], np.float32)
+    a, b = np.append(a, pairs[:, 0]), np.append(b, pairs[:, 1])
+    with np.errstate(all="ignore"):
+        expected = np.power(a.astype(float), b.astype(float)).astype(np.float32)
+    actual = array(torch.pow(torch.from_numpy(a).to("opencl"), torch.from_numpy(b).to("opencl")))
+    np.testing.assert_allclose(actual, expected, rtol=3e-7, atol=1e-37)
+
+
 def test_many_elements():
     """More than one work-item, and an end that fills none."""
     a = np.random.default_rng(0).standard_normal(300_007).astype(np.float32)
     t = on(DEV, host(a))
     np.testing.assert_array_equal(array(_ops.call(_ops.OPS["mul"], (t, t))), a * a)
     np.testing.assert_allclose(array(_ops.call(_ops.OPS["sin"], (t,))), np.sin(a), rtol=1e-6, atol=1e-7)
+
+
+def test_more_dimensions_than_a_kernel_walks():
+    a = np.random.default_rng(0).integers(-9, 9, (2,) * 14).astype(np.float32)
+    t = strided(np.random.default_rng(1), a)
+    np.testing.assert_array_equal(array(_ops.call(_ops.OPS["add"], (t, 1.0))), a + 1)
+    for dims in ((0, 2, 4, 6, 8, 10, 12), (13,), tuple(range(14))):
+        check_reduction(np.random.default_rng(2), "sum", a, dims)
+    index = _ops.empty((2,) * 13, 5, DEV)
+    cl.arg_reduce("argmax", None, index, t, 5)
+    np.testing.assert_array_equal(array(index), a.argmax(5))
+
+
+@pytest.mark.parametrize("code", [1, 3, HALF, FLOAT, DOUBLE])
+def test_transposed_copies(code):
+    a = np.random.default_rng(0).integers(0, 99, (3, 150, 70)).astype(NUMPY[code])
+    t = on(DEV, host(a))
+    for dims in ((0, 2, 1), (2, 1, 0), (1, 2, 0)):
+        np.testing.assert_array_equal(array(_ops.contiguous_tensor(t.permute(dims))), a.transpose(dims))
+
+
+def test_every_half():
+    """All float16 numbers to float32 and back, and the rounding between them."""
+    every = np.arange(65536).astype(np.uint16).view(np.float16)
+    out = _ops.empty((65536,), FLOAT, DEV)
+    cl.copy(out, on(DEV, host(every)))
+    np.testing.assert_array_equal(array(out), every.astype(np.float32))
+    rng = np.random.default_rng(0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        x = np.concatenate([every.astype(np.float32) * np.float32(1 + d) for d in (0, 2.0**-12, 2.0**-11, -(2.0**-12))])
+        x = np.concatenate([x, rng.integers(0, 2**32, 50_000, np.uint32).view(np.float32)])
+        out = _ops.empty(x.shape, HALF, DEV)
+        cl.copy(out, on(DEV, host(x)))
+        np.testing.assert_array_equal(array(out), x.astype(np.float16))
 
 
 def test_mixed_dtypes():
@@ -391,6 +450,55 @@ def test_source_may_change_after_the_copy():
     assert not array(t).any()
 
 
+def test_host_copies_do_not_wait():
+    """More copies, and larger ones, than the ring of staging memory holds; each source changes at once."""
+    copies = []
+    for i in range(60):
+        x = torch.full((400_000 if i % 20 else 2_000_000,), float(i))
+        copies.append(x.to("opencl"))
+        x.fill_(-1)
+    assert all(bool((t == i).all()) for i, t in enumerate(copies))
+
+
+def test_threads():
+    errors = []
+
+    def work(k):
+        try:
+            for i in range(100):
+                t = torch.full((50 + k,), float(k)).to("opencl")
+                assert ((t + i) * 2).cpu().tolist() == [(k + i) * 2.0] * (50 + k)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not errors
+
+
+def test_profile():
+    t = torch.ones(1000, device="opencl")
+    before = time.perf_counter_ns()
+    cl.start_profile()
+    (t + t).cpu()
+    (found,) = cl.stop_profile().values()
+    assert [name for name, _, _ in found] == ["k_add", "copy device to host"]
+    assert all(before < start <= end < time.perf_counter_ns() for _, start, end in found)
+    assert cl.stop_profile() == {}
+    assert (t + t).cpu().tolist() == [2.0] * 1000
+
+
+def test_build_error_shows_the_line():
+    from cygrad.cl import _launch
+
+    device = _launch.device(DEV)
+    with pytest.raises(RuntimeError, match=r"(?s)refuses a program of cygrad.*2 \| \{ nonsense here;"):
+        _launch.kernel(device, ("test",), "k", lambda: "kernel void k(global int *x)\n{ nonsense here;\n}\n")
+
+
 def test_pool():
     before = cl.memory_allocated(DEV)
     t = _ops.empty((1000,), FLOAT, DEV)
@@ -421,12 +529,12 @@ def test_unknown_device():
 
 @pytest.mark.parametrize("schedule", ["cpu", "gpu"])
 def test_no_double_where_the_device_has_none(schedule):
-    sig = _source.Signature(FLOAT, (FLOAT, FLOAT), FLOAT, (1, 1, 1), 0)
+    sig = _elementwise.Signature(FLOAT, (FLOAT, FLOAT), FLOAT)
     mode = "rows" if schedule == "cpu" else "tree"
     texts = [
-        _source.elementwise_program("add", sig, schedule, False)[0],
-        _source.reduction_program("sum", _source.Reduction(FLOAT, None, mode, 1, 1, True), schedule, False)[0],
-        _source.join_program("sum", FLOAT, FLOAT, schedule, False)[0],
+        _elementwise.elementwise_program("add", sig, schedule, False)[0],
+        _reductions.reduction_program("sum", _reductions.Reduction(FLOAT, None, mode, group=64), schedule, False)[0],
+        _reductions.join_program("sum", FLOAT, FLOAT, schedule, False)[0],
     ]
     for text in texts:
         kernels = text[text.index("kernel void") :]
@@ -489,6 +597,22 @@ print(memoryview(h.untyped_storage()).cast("f").tolist() == [1.5] * 4)
     assert python(code, **env) == ["True"]
 
 
+@pytest.mark.parametrize("schedule", ["cpu", "gpu"])
+def test_small_work_groups(schedule):
+    code = """
+import cygrad as torch
+from cygrad.cl import _launch
+x = torch.arange(21000.0).reshape(300, 70)
+for f in (torch.sum, torch.argmax, lambda t: t.sum(0), lambda t: t.T.contiguous(), lambda t: (t > 0.5).any(1)):
+    print(torch.equal(f(x.to("opencl")).cpu(), f(x)))
+print(_launch.device(1).group)
+"""
+    found = python(code, POCL_MAX_WORK_GROUP_SIZE="16", CYGRAD_CL_SCHEDULE=schedule)
+    assert found[:5] == ["True"] * 5
+    if cl.device_properties(DEV).platform.name == "Portable Computing Language":
+        assert found[5] == "16"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_fork():
     code = (
@@ -529,10 +653,12 @@ def test_the_other_schedule():
     if os.environ.get("CYGRAD_CL_SCHEDULE"):
         pytest.skip("this is the other schedule")
     other = "gpu" if cl.device_properties(DEV).type & 2 else "cpu"
-    chosen = "layouts or many_elements or long_reductions or every_reduction or places or mixed"
+    chosen = (
+        "layouts or many_elements or long_reductions or every_reduction or places or mixed or dimensions or complex_red"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-k", chosen, __file__],
-        env=os.environ | {"CYGRAD_CL_SCHEDULE": other}, capture_output=True, text=True, timeout=300,
+        env=os.environ | {"CYGRAD_CL_SCHEDULE": other}, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
 
@@ -555,8 +681,89 @@ def test_autograd_on_the_device():
         assert torch.allclose(actual, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_complex_numbers_are_refused():
-    z = torch.ones(2, dtype=torch.complex64)
-    for make in (lambda: torch.ones_like(z, device="opencl"), lambda: z.to("opencl"), lambda: on(DEV, z.real) * 1j):
-        with pytest.raises(NotImplementedError, match="complex numbers are not implemented on device 'opencl:0'"):
-            make()
+# ------------------------------------------------------------------ complex numbers
+
+
+def draw_complex(rng, code, shape):
+    """Numbers of both axes, all quadrants and sizes from 0.1 to 3, off the branch cuts."""
+    x, y = (rng.uniform(0.1, 2, shape) * rng.choice([-1, 1], shape) for _ in range(2))
+    z = x + 1j * y
+    return torch.from_numpy(z.astype(np.complex64 if code == CFLOAT else np.complex128))
+
+
+def test_every_complex_row():
+    check_complex_rows(CFLOAT, [r for r in _table.rows() if r.complexes and not r.start])
+
+
+def test_complex128_rows():
+    check_complex_rows(CDOUBLE, [_table.by_name[name] for name in ("add", "mul", "div", "log", "abs", "eq")])
+
+
+def check_complex_rows(code, rows):
+    """The rows and their gradients against the CPU's."""
+    rng = np.random.default_rng(code)
+    for row in rows:
+        operands = [draw_complex(rng, code, (3, 50)) for _ in range(row.arity)]
+        result = code - 2 if row.real_result else 0 if row.kind == "test" else code
+        params = [2 if p is None else p for _, p in row.params]
+        values = dict(zip("abc", operands, strict=False))
+        for name in [row.name, *(f"{row.name}.d{x}" for x in row.gradients)]:
+            if name == row.name:
+                given, out_code = operands, result
+            else:
+                given = [values[n] for n in _formula.names(row.gradients[name[-1]])]
+                out_code = code
+            expected, out = _ops.empty((3, 50), out_code, 0), _ops.empty((3, 50), out_code, DEV)
+            if name == row.name:
+                expected = _ops.call(_ops.OPS[row.name], tuple(operands), tuple(params) or None)
+                values |= {"y": expected, "g": draw_complex(rng, code, (3, 50))}
+                if row.real_result:
+                    values["g"] = values["g"].real.contiguous()
+            else:
+                expected = complex_gradient(row, name[-1], values, params)
+            cl.elementwise(name, out, [on(DEV, x) for x in given], params, code)
+            tolerance = 3e-5 if code == CFLOAT else 1e-12
+            x, y = out.cpu().numpy(), expected.numpy()
+            np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+def complex_gradient(row, letter, values, params):
+    """What the CPU's autograd gives."""
+    operands = [v.clone().requires_grad_() for k, v in values.items() if k in row.operands]
+    y = _ops.call(_ops.OPS[row.name], tuple(operands), tuple(params) or None)
+    return torch.autograd.grad(y, operands["abc".index(letter)], values["g"])[0]
+
+
+def test_complex_reductions_and_casts():
+    rng = np.random.default_rng(0)
+    for code in (CFLOAT, CDOUBLE):
+        z = draw_complex(rng, code, (6, 40))
+        d = z.to("opencl")
+        for t in (d, d.T):
+            e = t.cpu()
+            for dims in ((0,), (1,), (0, 1)):
+                for name in ("sum", "prod") if len(dims) == 1 else ("sum",):
+                    x, y = (getattr(torch, name)(q, dims[0] if name == "prod" else dims) for q in (t, e))
+                    np.testing.assert_allclose(x.cpu().numpy(), y.numpy(), rtol=1e-4)
+                assert torch.equal(torch.count_nonzero(t, dims).cpu(), torch.count_nonzero(e, dims))
+            assert torch.equal(t.all(0).cpu(), e.all(0)) and torch.equal(t.any(1).cpu(), e.any(1))
+        for other in (torch.complex64, torch.complex128):
+            assert torch.equal(d.to(other).cpu(), z.to(other))
+        assert torch.equal(d.real.cpu(), z.real) and torch.equal(torch.view_as_real(d.T).cpu(), torch.view_as_real(z.T))
+        assert torch.equal((d.real * 1j).cpu(), z.real * 1j)
+        assert torch.equal(d.imag.to(z.dtype).cpu(), z.imag.to(z.dtype))
+        assert torch.equal(torch.full((3,), 2 - 1j, device="opencl").cpu(), torch.full((3,), 2 - 1j))
+        assert torch.equal(torch.where(d.real > 0, d, 1j).cpu(), torch.where(z.real > 0, z, 1j))
+
+
+def test_complex_gradients():
+    z = draw_complex(np.random.default_rng(1), CDOUBLE, (4, 3))
+    found = []
+    for device in ("cpu", "opencl"):
+        a = z.to(device).detach().requires_grad_()
+        loss = ((a * a.conj()).real.sqrt() + (a / (a + 2j)).abs() + torch.exp(a * 1j).imag).sum()
+        (g,) = torch.autograd.grad(loss, a, create_graph=True)
+        (h,) = torch.autograd.grad(g.abs().sum(), a)
+        found.append((g.detach().cpu(), h.cpu()))
+    for expected, actual in zip(*found, strict=True):
+        assert torch.allclose(actual, expected, rtol=1e-9, atol=1e-9)

@@ -30,6 +30,7 @@ CTYPE = {
     "cl": {
         "bool": "uchar", "uint8": "uchar", "int8": "char", "int16": "short",
         "int32": "int", "int64": "long", "float32": "float", "float64": "double",
+        "complex64": "float2", "complex128": "double2",
     },
 }  # fmt: skip
 CONSTANTS = {
@@ -161,6 +162,94 @@ class _Printer:
             op = _COMPARE.get(type(node.ops[0])) or self.refuse(type(node.ops[0]).__name__)
             return f"({self.expr(node.left)} {op} {self.expr(node.comparators[0])})"
         self.refuse(type(node).__name__)
+
+
+class _VectorPrinter(_Printer):
+    """Complex formulas for OpenCL C, which has no complex type: a number is a vector of two, and functions of
+    `cl/complex.cl` do what operators do in C.  So every part has a kind: "c" complex, "r" real, "b" a truth value."""
+
+    REAL = {"abs", "angle"}  # functions with a real result
+    TESTS = {"isnan", "isinf", "isfinite"}
+
+    def __init__(self, text, dtype, reals):
+        super().__init__(text, "cl", dtype)
+        self.reals = reals
+
+    def complex_of(self, text, kind):
+        return text if kind == "c" else f"({self.ctype})({self.real_of(text, kind)}, 0)"
+
+    def real_of(self, text, kind):
+        return f"({self.literal_type})({text})" if kind == "b" else text
+
+    def call(self, node):
+        if not isinstance(node.func, ast.Name) or node.keywords:
+            self.refuse("this form of call")
+        name, args = node.func.id, [self.typed(x) for x in node.args]
+        if name == "where":
+            (cond, kind), *ways = args
+            if kind == "c" or len(ways) != 2:
+                self.refuse("this form of where()")
+            kinds = {k for _, k in ways}
+            make = self.complex_of if "c" in kinds else self.real_of
+            return f"({cond} ? {make(*ways[0])} : {make(*ways[1])})", "c" if "c" in kinds else "r"
+        first, kind = args[0]
+        if name in ("conj", "real", "imag", "abs", "square", "isnan") and kind != "c":
+            real = {"imag": "0", "abs": f"fabs({first})", "square": f"({first} * {first})", "isnan": f"isnan({first})"}
+            return real.get(name, first), "b" if name == "isnan" else "r"
+        if name in ("real", "imag"):
+            return f"({first}).{'x' if name == 'real' else 'y'}", "r"
+        text = f"cg_{name.lstrip('_')}({', '.join(self.complex_of(*x) for x in args)})"
+        return text, "r" if name in self.REAL else "b" if name in self.TESTS else "c"
+
+    def binary(self, op, left, right):
+        kinds = left[1] + right[1]
+        if op in "&|^":
+            if "c" in kinds:
+                self.refuse(f"{op} of complex numbers")
+            return f"({left[0]} {op} {right[0]})", "b" if kinds == "bb" else "r"
+        if op == "/" and "c" in kinds:
+            return f"cg_divide({self.complex_of(*left)}, {self.complex_of(*right)})", "c"
+        if kinds == "cc":
+            return f"cg_mul({left[0]}, {right[0]})" if op == "*" else f"({left[0]} {op} {right[0]})", "c"
+        if "c" not in kinds:
+            return f"({self.real_of(*left)} {op} {self.real_of(*right)})", "r"
+        # Real with complex: the imaginary part keeps the sign of its zero, as in C.
+        if op == "*":
+            return f"({' * '.join(x if k == 'c' else self.real_of(x, k) for x, k in (left, right))})", "c"
+        if left[1] == "c":
+            left, right = (f"({'-' if op == '-' else ''}{self.real_of(*right)})", "r"), left
+            op = "+"
+        return f"cg_{'add' if op == '+' else 'sub'}_real({self.real_of(*left)}, {right[0]})", "c"
+
+    def typed(self, node):
+        """(text, kind) of a part."""
+        if isinstance(node, ast.Constant):
+            return self.literal(node.value), "r"
+        if isinstance(node, ast.Name):
+            return self.name(node.id), "r" if node.id in CONSTANTS or node.id in self.reals else "c"
+        if isinstance(node, ast.Call):
+            return self.call(node)
+        if isinstance(node, ast.BinOp):
+            op = _BINARY.get(type(node.op)) or self.refuse(type(node.op).__name__)
+            return self.binary(op, self.typed(node.left), self.typed(node.right))
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            text, kind = self.typed(node.operand)
+            return f"(-{text})", kind
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            op = _COMPARE[type(node.ops[0])]
+            left, right = self.typed(node.left), self.typed(node.comparators[0])
+            if "c" not in left[1] + right[1]:
+                return f"({left[0]} {op} {right[0]})", "b"
+            if op in ("==", "!="):
+                same = f"cg_eq({self.complex_of(*left)}, {self.complex_of(*right)})"
+                return same if op == "==" else f"(!{same})", "b"
+        self.refuse(type(node).__name__)
+
+
+@functools.cache
+def to_vector(text, dtype, reals=""):
+    """(OpenCL C expression, kind) of a formula computed in a complex dtype; `reals`: names of real numbers."""
+    return _VectorPrinter(text, dtype, reals).typed(_parse(text))
 
 
 @functools.cache

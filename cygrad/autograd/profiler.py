@@ -12,7 +12,7 @@ import warnings
 from time import perf_counter_ns
 
 import cygrad
-from cygrad import Tensor, _core, _dispatch, _engine
+from cygrad import Tensor, _core, _dispatch, _engine, cl
 
 from . import _operator_names
 from .profiler_util import EventList, FunctionEvent
@@ -49,6 +49,7 @@ class Recorder:
         self.record_shapes, self.profile_memory = record_shapes, profile_memory
         self.with_stack, self.with_flops = with_stack, with_flops
         self.events = []
+        self.device_events = {}  # device code: (name, start, end) of kernels and copies
         self.running = None
         self.started = perf_counter_ns()
 
@@ -110,7 +111,13 @@ class Recorder:
                 is_user_annotation=event.scope == _USER_SCOPE,
             )
             made.append(of[event])
-        return EventList(made, profile_memory=self.profile_memory, with_flops=self.with_flops)
+        events = EventList(made, profile_memory=self.profile_memory, with_flops=self.with_flops)
+        events.device_rows = [
+            (str(_core.device_of_code(code)), name, (start - self.started) / 1000, (end - start) / 1000)
+            for code, found in self.device_events.items()
+            for name, start, end in found
+        ]
+        return events
 
 
 def _shape(x):
@@ -151,8 +158,9 @@ def _start(recorder):
     global _users
     if _users == 0:
         _engine.set_recorder(_dispatch.get_recorder)
+        cl.start_profile(perf_counter_ns)
     _users += 1
-    return (_dispatch.set_recorder(recorder),)
+    return _dispatch.set_recorder(recorder), recorder
 
 
 def _stop(started):
@@ -161,6 +169,7 @@ def _stop(started):
     _dispatch.set_recorder(started[0])
     _users -= 1
     if _users == 0:
+        started[1].device_events = cl.stop_profile()
         _engine.set_recorder(None)
 
 
@@ -171,7 +180,8 @@ class profile:
 
     `record_shapes` notes the shapes of the inputs, `profile_memory` the bytes taken, `with_stack` the lines of the
     program, `with_flops` the operations of products. Operators on OpenCL devices count with the time that it takes to
-    launch them. Of profiles within each other, the innermost has the events.
+    launch them; how long their kernels and copies ran is in the trace, a row per device. Of profiles within each
+    other, the innermost has the events.
     """
 
     def __init__(self, enabled=True, *, use_cuda=False, use_device=None, record_shapes=False, with_flops=False,

@@ -185,6 +185,7 @@ class EventList(list):
         super().__init__(*args)
         self._profile_memory, self._with_flops = profile_memory, with_flops
         self._with_shapes = self._with_stack = False
+        self.device_rows = []  # (device, name, start, duration) in microseconds: what devices ran
 
     def _like(self, events):
         made = EventList(events, profile_memory=self._profile_memory, with_flops=self._with_flops)
@@ -346,6 +347,10 @@ class EventList(list):
                 "dur": event.cpu_time_total,
                 "args": args,
             })  # fmt: skip
+        for device, name, start, duration in self.device_rows:
+            kind = "gpu_memcpy" if name.startswith("copy ") else "kernel"
+            trace.append({"ph": "X", "cat": kind, "name": name, "pid": device, "tid": "queue", "ts": start,
+                          "dur": duration, "args": {}})  # fmt: skip
         contents = {
             "schemaVersion": 1,
             **(metadata or {}),

@@ -3,9 +3,12 @@
 Importing this module does not need OpenCL; the first use of a device does.
 """
 
+import time
+
 from cygrad._devices import primitives
 from cygrad.cl import (
     _launch,
+    _rows,
     conv,
     distance,
     gemm as _gemm,
@@ -23,11 +26,12 @@ from cygrad.cl._launch import OutOfMemoryError
 __all__ = [
     "OutOfMemoryError", "current_device", "device_code", "device_count", "device_name", "device_properties",
     "empty_cache", "is_available", "max_memory_allocated", "max_memory_reserved", "memory_allocated",
-    "memory_reserved", "reset_peak_memory_stats", "set_device", "synchronize",
+    "memory_reserved", "reset_peak_memory_stats", "set_device", "start_profile", "stop_profile",
+    "synchronize",
 ]  # fmt: skip
 
 # The column of the primitives: each module has those of its family, under their names.
-for _module in (_launch, conv, distance, _gemm, index, norm, optim, pool, _random, _scan, _softmax, _sort):
+for _module in (_launch, _rows, conv, distance, _gemm, index, norm, optim, pool, _random, _scan, _softmax, _sort):
     globals().update({name: getattr(_module, name) for name in primitives.NAMES if hasattr(_module, name)})
 
 _current = {"opencl": 0, "cuda": 0}
@@ -123,6 +127,24 @@ def empty_cache():
     """Gives the unused blocks of all devices back to their drivers."""
     for device in _launch.opened():
         device.empty_cache()
+
+
+def start_profile(clock=time.perf_counter_ns):
+    """Every device records its kernels and copies from now on, also one that is opened later.  clock() is the host's
+    time in ns."""
+    from . import _device
+
+    _device.clock = clock
+    for device in _launch.opened():
+        _device.start_profile(device)
+
+
+def stop_profile():
+    """{device code: [(name, start, end)]} since `start_profile`, in the clock's ns."""
+    from . import _device
+
+    _device.clock = None
+    return {device.index + 1: device.stop_profile() for device in _launch.opened() if device.profiling}
 
 
 __getattr__ = primitives.lacking("OpenCL")

@@ -6,6 +6,7 @@ import os
 import re
 
 NO_DRIVER = "no OpenCL driver: pip install pocl-binary-distribution, or install your vendor's driver"
+clock = None  # while devices are profiled: the host's
 LIMIT = 16  # device codes: 1 + i is "opencl:i", 17 + i is "cuda:i"
 
 
@@ -89,13 +90,26 @@ def opened(index):
     cl = pyopencl()
     handle = found()[0][index]
     context = cl.Context([handle])
-    queue = cl.CommandQueue(context, handle)
+    queue = new_queue(context, handle)
     schedule = os.environ.get("CYGRAD_CL_SCHEDULE") or ("cpu" if _kind(cl, handle) == 2 else "gpu")
     if schedule not in ("cpu", "gpu"):
         raise RuntimeError(f"CYGRAD_CL_SCHEDULE must be cpu or gpu, not {schedule!r}")
     limit = int(os.environ.get("CYGRAD_CL_MEMORY_LIMIT", 0)) or handle.global_mem_size
+    group = 256
+    while group > handle.max_work_group_size:
+        group //= 2
     return {
         "handle": handle, "context": context, "queue": queue, "schedule": schedule, "limit": limit,
         "fp64": bool(handle.double_fp_config), "max_alloc": handle.max_mem_alloc_size,
-        "units": handle.max_compute_units,
+        "units": handle.max_compute_units, "group": group,
     }  # fmt: skip
+
+
+def start_profile(device):
+    device.start_profile(new_queue(device.context, device.handle, profiling=True), clock)
+
+
+def new_queue(context, handle, profiling=False):
+    """Another queue of a device; one with `profiling` takes the time of everything."""
+    cl = pyopencl()
+    return cl.CommandQueue(context, handle, cl.command_queue_properties.PROFILING_ENABLE if profiling else 0)

@@ -13,7 +13,7 @@ are float32 over some thousands of elements at most; beyond, float64 where the d
 """
 
 from cygrad import _ops
-from cygrad.cl import _launch, _source
+from cygrad.cl import _launch, _rows, _source
 from cygrad.cl._source import DOUBLE, FLOAT
 
 GROUP = 256  # work-items per row of the gpu schedule, at most
@@ -224,7 +224,7 @@ def as_code(t, code):
         return t
     r = _ops.empty(tuple(t.shape), code, _launch.code_of(t))
     if t.numel():
-        _launch.copy(r, t)
+        _rows.copy(r, t)
     return r
 
 

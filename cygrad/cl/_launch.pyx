@@ -9,23 +9,18 @@ Design
   again at once, because whoever gets it is queued behind whoever had it.
 * The pool keeps freed blocks by size class (eight per power of two) and does its own accounting: CPU drivers never
   refuse memory, so the limit is ours.
+* Host memory travels through a ring of staging memory; only reads wait.
+* A profile swaps in a queue with time stamps and keeps the events; without one, launches have no events.
 * The GIL is held from the first argument to the launch, since a kernel's arguments are its state; it is released
   where the host waits.
-* One file for allocation, index spaces and launches, long as it is: they call each other on every operator, as plain C.
-* Shapes are worked out on the host: operands become strided index spaces with as few dimensions as possible, so
-  that contiguous work needs no division in the kernel.
 """
 cimport cython
 from libc.stdlib cimport malloc, calloc, free
-from libc.string cimport memcpy, memmove
+from libc.string cimport memcpy
 
-from cygrad._core cimport (
-    BOOL, HALF, BFLOAT16, FLOAT, DOUBLE, CDOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
-    device_object, same_shape)
-from cygrad._ops cimport copy_into
+from cygrad._core cimport BOOL, CFLOAT, CDOUBLE, FLOAT, DOUBLE, Tensor, itemsize_of, dtype_object, device_object
 from cygrad._ops import empty
-from cygrad._table import rows as _table
-from cygrad.cl import _device, _program, _source
+from cygrad.cl import _device, _program
 
 import gc
 import os
@@ -37,37 +32,45 @@ ctypedef int (*transfer_t)(void*, void*, unsigned int, size_t, size_t, const voi
                            void*) noexcept nogil
 ctypedef int (*copy_t)(void*, void*, void*, size_t, size_t, size_t, unsigned int, const void*, void*) noexcept nogil
 ctypedef int (*queue_t)(void*) noexcept nogil
+ctypedef void* (*map_t)(void*, void*, unsigned int, unsigned long long, size_t, size_t, unsigned int, const void*, void*,
+                        int*) noexcept nogil
+ctypedef int (*wait_t)(unsigned int, void**) noexcept nogil
+ctypedef int (*info_t)(void*, unsigned int, size_t, void*, size_t*) noexcept nogil
 ctypedef void* (*create_t)(void*, unsigned long long, size_t, void*, int*) noexcept nogil
 
 FUNCTIONS = ("clSetKernelArg", "clEnqueueNDRangeKernel", "clEnqueueReadBuffer", "clEnqueueWriteBuffer",
-             "clEnqueueCopyBuffer", "clFinish", "clFlush", "clCreateBuffer", "clReleaseMemObject")
+             "clEnqueueCopyBuffer", "clFinish", "clFlush", "clCreateBuffer", "clReleaseMemObject", "clEnqueueMapBuffer",
+             "clWaitForEvents", "clRetainEvent", "clReleaseEvent", "clGetEventInfo", "clGetEventProfilingInfo")
 
 cdef enum:
-    MAX_ARGS = 160
-    MAX_OPERANDS = 6
-    MAX_RANK = 12               # dimensions beyond the innermost that a kernel can walk
-    SCALAR = 15                 # dtype code of an operand that is a Python number
-    BROADCAST = 0               # stride classes of an operand in the innermost dimension
-    UNIT = 1
-    STRIDED = 2
     N_BINS = 1024
-    GROUP = 256                 # work-items per group of the gpu schedule
-    COLUMNS = 32                # see _source
-    STAGED = 65536              # bytes up to which a host tensor is copied aside instead of waited for
-    MAX_STAGED = 1 << 22
+    RING = 1 << 24              # bytes of host memory that copies to the device pass through
+    ALONE = 1 << 22             # a copy larger than this has host memory of its own
+    MAX_STAGED = 1 << 29        # bytes that may be on their way at a time
+    N_PENDING = 4096            # copies that may be
 
 cdef set_arg_t cl_set_arg = NULL
 cdef enqueue_t cl_enqueue
 cdef transfer_t cl_read, cl_write
 cdef copy_t cl_copy
-cdef queue_t cl_finish, cl_flush, cl_release
+cdef queue_t cl_finish, cl_flush, cl_release, cl_retain_event, cl_release_event
 cdef create_t cl_create
+cdef map_t cl_map
+cdef wait_t cl_wait
+cdef info_t cl_event_info, cl_event_times
 cdef bint _forked = False
 
 
 def bind(dict address):
     """Takes the addresses of FUNCTIONS."""
     global cl_set_arg, cl_enqueue, cl_read, cl_write, cl_copy, cl_finish, cl_flush, cl_create, cl_release
+    global cl_map, cl_wait, cl_retain_event, cl_release_event, cl_event_info, cl_event_times
+    cl_map = <map_t> <size_t> address["clEnqueueMapBuffer"]
+    cl_wait = <wait_t> <size_t> address["clWaitForEvents"]
+    cl_retain_event = <queue_t> <size_t> address["clRetainEvent"]
+    cl_release_event = <queue_t> <size_t> address["clReleaseEvent"]
+    cl_event_info = <info_t> <size_t> address["clGetEventInfo"]
+    cl_event_times = <info_t> <size_t> address["clGetEventProfilingInfo"]
     cl_enqueue = <enqueue_t> <size_t> address["clEnqueueNDRangeKernel"]
     cl_read = <transfer_t> <size_t> address["clEnqueueReadBuffer"]
     cl_write = <transfer_t> <size_t> address["clEnqueueWriteBuffer"]
@@ -109,11 +112,6 @@ cdef int failed(int code, str function) except -1:
 
 # ------------------------------------------------------------------ devices and memory
 
-cdef struct Block:
-    void* handle
-    Block* next
-
-
 cdef Py_ssize_t bin_size(Py_ssize_t nbytes, int* index) noexcept:
     """The size class of a request, and its number: multiples of 512 bytes, eight classes per power of two."""
     cdef Py_ssize_t units = (nbytes + 511) >> 9
@@ -130,37 +128,16 @@ cdef Py_ssize_t bin_size(Py_ssize_t nbytes, int* index) noexcept:
 @cython.binding(False)    # its methods check the type of `self`
 cdef class Device:
     """One OpenCL device: context, queue, pool, kernels."""
-    cdef readonly int index
-    cdef readonly object handle, context, queue
-    cdef readonly str schedule
-    cdef readonly bint fp64
-    cdef readonly Py_ssize_t limit, max_alloc
-    cdef public Py_ssize_t allocated, reserved, max_allocated, max_reserved
-    cdef bint cpu
-    cdef readonly int units
-    cdef void* queue_handle
-    cdef void* context_handle
-    cdef Block** bins
-    cdef dict kept                  # handle -> pyopencl buffer, where pyopencl makes them
-    cdef dict elementwise_kernels   # row name -> {signature: Kernel}
-    cdef dict reduction_kernels
-    cdef dict kernels               # (program's key, kernel's name) -> Kernel
-    cdef void** staged              # host copies that queued writes still read
-    cdef int n_staged
-    cdef Py_ssize_t staged_bytes, staged_ever
-    cdef int unflushed
-    cdef Buffer word                # see error_word
-    cdef bint word_asked            # whether a kernel may have written there since it was read
-    cdef long long[5] word_read
 
-    def __init__(self, int index, handle, context, queue, *, str schedule, bint fp64, limit, max_alloc, int units):
+    def __init__(self, int index, handle, context, queue, *, str schedule, bint fp64, limit, max_alloc, int units,
+                 int group):
         self.index, self.handle, self.context, self.queue = index, handle, context, queue
         self.schedule, self.cpu, self.fp64 = schedule, schedule == "cpu", fp64
-        self.limit, self.max_alloc, self.units = limit, max_alloc, units
+        self.limit, self.max_alloc, self.units, self.group = limit, max_alloc, units, group
         self.queue_handle = <void*> <size_t> queue.int_ptr
         self.context_handle = <void*> <size_t> context.int_ptr
         self.bins = <Block**> calloc(N_BINS, sizeof(Block*))
-        self.staged = <void**> malloc(1024 * sizeof(void*))
+        self.pending = <Copy*> malloc(N_PENDING * sizeof(Copy))
         self.kept, self.elementwise_kernels, self.reduction_kernels, self.kernels = {}, {}, {}, {}
 
     def __repr__(self):
@@ -246,7 +223,6 @@ cdef class Device:
     cpdef finish(self):
         """Waits until the device has done everything that was queued."""
         cdef int code
-        cdef Py_ssize_t ever = self.staged_ever
         check_fork()
         cdef bint asked = self.read_word()
         if cl_set_arg != NULL:
@@ -256,7 +232,7 @@ cdef class Device:
                 failed(code, "clFinish")
         else:
             self.queue.finish()
-        self.release_staged(ever)
+        self.retire()
         if asked:
             self.raise_word()
 
@@ -282,7 +258,6 @@ cdef class Device:
             return False
         self.word_asked = False
         if cl_set_arg == NULL:
-            from cygrad.cl import _device
             _device.pyopencl().enqueue_copy(self.queue, <char[:40]> <char*> self.word_read,
                                             self.kept[<size_t> self.word.handle])
             return True
@@ -299,50 +274,104 @@ cdef class Device:
         from cygrad import _walk
         raise _walk.out_of_range(error, index, dim, size)
 
-    cdef void release_staged(self, Py_ssize_t ever) noexcept:
-        """Frees what was queued when `staged_ever` was `ever`; another thread may have queued more since."""
-        cdef int i, n = <int> (ever - (self.staged_ever - self.n_staged))
-        if n <= 0:
-            return
-        for i in range(n):
-            free(self.staged[i])
-        self.n_staged -= n
-        memmove(self.staged, self.staged + n, self.n_staged * sizeof(void*))
-        if self.n_staged == 0:
-            self.staged_bytes = 0
+    # Host copies pass through a ring of host memory that the driver has mapped (on a GPU: pinned), so that the host
+    # goes on at once, whatever is queued before them.  `head` and `tail` count bytes for ever; the ring's place is
+    # their remainder.  The queue is in order: when a copy is done, so are those before it.
+
+    cdef int retire(self) noexcept:
+        """Frees the room of the copies that are done."""
+        cdef int status = 0
+        cdef Copy* c
+        while self.n_pending:
+            c = &self.pending[self.first]
+            if cl_event_info(c.event, 0x11D3, sizeof(int), &status, NULL) or status > 0:    # EXECUTION_STATUS
+                return 0
+            cl_release_event(c.event)
+            self.staged_bytes -= c.nbytes
+            if c.own != NULL:
+                free(c.own)
+            else:
+                self.tail = c.end
+            self.first = (self.first + 1) % N_PENDING
+            self.n_pending -= 1
+        self.tail = self.head
+        return 0
+
+    cdef int wait_oldest(self) except -1:
+        """Waits for the oldest copy.  Other threads go on, and may retire it before."""
+        cdef void* event = self.pending[self.first].event
+        cl_retain_event(event)
+        with nogil:
+            cl_wait(1, &event)
+        cl_release_event(event)
+        self.retire()
+        return 0
 
     cdef int write(self, Buffer buffer, Py_ssize_t offset, const char* host, Py_ssize_t nbytes) except -1:
-        """Host memory to the device.  `host` may change afterwards."""
-        cdef void* copy
-        cdef int code
+        """Host memory to the device, without waiting for what is queued.  `host` may change afterwards."""
+        cdef Copy c
+        cdef void* at
+        cdef void* event = NULL
+        cdef int code = 0
+        cdef Py_ssize_t place, skipped
         if cl_set_arg == NULL:
             _device.pyopencl().enqueue_copy(self.queue, self.kept[<size_t> buffer.handle], <char[:nbytes]> <char*> host,
                                             dst_offset=offset)
             return 0
-        if nbytes <= STAGED:
-            while self.n_staged == 1024 or self.staged_bytes > MAX_STAGED:
-                self.finish()
-            copy = malloc(nbytes)
-            if copy != NULL:
-                memcpy(copy, host, nbytes)
-                self.staged[self.n_staged] = copy
-                self.n_staged += 1
-                self.staged_ever += 1
-                self.staged_bytes += nbytes
-                code = cl_write(self.queue_handle, buffer.handle, 0, offset, nbytes, copy, 0, NULL, NULL)
-                if code:
-                    failed(code, "clEnqueueWriteBuffer")
-                return 0
-        with nogil:
-            code = cl_write(self.queue_handle, buffer.handle, 1, offset, nbytes, host, 0, NULL, NULL)
+        self.retire()
+        while self.n_pending and (self.n_pending == N_PENDING or self.staged_bytes + nbytes > MAX_STAGED):
+            self.wait_oldest()
+        c.own, c.nbytes = NULL, nbytes
+        if nbytes > ALONE:
+            c.own = at = malloc(nbytes)
+            if at == NULL:
+                raise MemoryError()
+        else:
+            if self.ring == NULL:
+                self.make_ring()
+            while True:
+                place = self.head % RING
+                skipped = RING - place if place + nbytes > RING else 0
+                if self.head + skipped + nbytes - self.tail <= RING:
+                    break
+                if self.n_pending == 0:
+                    self.retire()
+                else:
+                    self.wait_oldest()
+            at = self.ring + (0 if skipped else place)
+            self.head += skipped + nbytes
+            c.end = self.head
+        memcpy(at, host, nbytes)
+        code = cl_write(self.queue_handle, buffer.handle, 0, offset, nbytes, at, 0, NULL, &event)
         if code:
+            free(c.own)
             failed(code, "clEnqueueWriteBuffer")
+        if self.profile is not None:
+            cl_retain_event(event)
+            self.note("copy host to device", event)
+        c.event = event
+        self.pending[(self.first + self.n_pending) % N_PENDING] = c
+        self.n_pending += 1
+        self.staged_bytes += nbytes
+        return 0
+
+    cdef int make_ring(self) except -1:
+        cdef int code = 0
+        cdef void* handle = cl_create(self.context_handle, 1 | 16, RING, NULL, &code)   # READ_WRITE, ALLOC_HOST_PTR
+        cdef void* ring = NULL
+        if code == 0:                   # on a queue of its own: to map is to wait for a queue
+            other = _device.new_queue(self.context, self.handle)
+            ring = cl_map(<void*> <size_t> other.int_ptr, handle, 1, 3, 0, RING, 0, NULL, NULL, &code)
+        self.ring = <char*> (malloc(RING) if code or ring == NULL else ring)
+        if self.ring == NULL:
+            raise MemoryError()
         return 0
 
     cdef int read(self, Buffer buffer, Py_ssize_t offset, char* host, Py_ssize_t nbytes) except -1:
         """Device memory to the host; waits for everything queued before."""
         cdef int code
-        cdef Py_ssize_t ever = self.staged_ever
+        cdef void* event = NULL
+        cdef void** noted = &event if self.profile is not None else NULL
         check_fork()
         cdef bint asked = self.read_word()
         if cl_set_arg == NULL:
@@ -352,24 +381,86 @@ cdef class Device:
                 self.raise_word()
             return 0
         with nogil:
-            code = cl_read(self.queue_handle, buffer.handle, 1, offset, nbytes, host, 0, NULL, NULL)
+            code = cl_read(self.queue_handle, buffer.handle, 1, offset, nbytes, host, 0, NULL, noted)
         if code:
             failed(code, "clEnqueueReadBuffer")
-        self.release_staged(ever)       # a blocking read on an in-order queue: what was queued before is done
+        if event != NULL:
+            self.note("copy device to host", event)
+        self.retire()
         if asked:
             self.raise_word()
         return 0
 
     cdef int copy(self, Buffer to, Py_ssize_t to_offset, Buffer of, Py_ssize_t of_offset, Py_ssize_t nbytes) except -1:
         cdef int code
+        cdef void* event = NULL
+        cdef void** noted = &event if self.profile is not None else NULL
         check_fork()
         if cl_set_arg == NULL:
             _device.pyopencl().enqueue_copy(self.queue, self.kept[<size_t> to.handle], self.kept[<size_t> of.handle],
                                             byte_count=nbytes, src_offset=of_offset, dst_offset=to_offset)
             return 0
-        code = cl_copy(self.queue_handle, of.handle, to.handle, of_offset, to_offset, nbytes, 0, NULL, NULL)
+        code = cl_copy(self.queue_handle, of.handle, to.handle, of_offset, to_offset, nbytes, 0, NULL, noted)
         if code:
             failed(code, "clEnqueueCopyBuffer")
+        if event != NULL:
+            self.note("copy device to device", event)
+        return 0
+
+    cdef int enqueue(self, Kernel kernel, int dims, const size_t* sizes, const size_t* local) except -1:
+        """Launches a kernel whose arguments are set."""
+        cdef void* event = NULL
+        cdef void** noted = &event if self.profile is not None else NULL
+        cdef int code = cl_enqueue(self.queue_handle, kernel.handle, dims, NULL, sizes, local, 0, NULL, noted)
+        if code == -4 or code == -5 or code == -6:      # some drivers find memory for a buffer only now
+            self.finish()
+            self.empty_cache()
+            code = cl_enqueue(self.queue_handle, kernel.handle, dims, NULL, sizes, local, 0, NULL, noted)
+        if code:
+            failed(code, f"clEnqueueNDRangeKernel of {kernel.kernel.function_name}")
+        if event != NULL:
+            self.note(kernel.kernel.function_name, event)
+        if not self.cpu:                # some drivers hold launches back until asked
+            self.unflushed += 1
+            if self.unflushed >= 8:
+                self.unflushed = 0
+                cl_flush(self.queue_handle)
+        return 0
+
+    @property
+    def profiling(self):
+        return self.profile is not None
+
+    def start_profile(self, queue, clock):
+        """Records every kernel and copy from now on; `queue` is one with profiling, clock() the host's time in ns."""
+        self.finish()
+        self.plain_queue, self.queue = self.queue, queue
+        self.queue_handle = <void*> <size_t> queue.int_ptr
+        self.clock, self.profile = clock, []
+
+    def stop_profile(self):
+        """[(name, start, end)] of what was recorded, in the host's ns."""
+        cdef unsigned long long queued = 0, start = 0, end = 0
+        cdef void* event
+        self.finish()
+        found = []
+        for name, handle, host in self.profile:
+            event = <void*> <size_t> handle
+            cl_event_times(event, 0x1280, 8, &queued, NULL)
+            cl_event_times(event, 0x1282, 8, &start, NULL)
+            cl_event_times(event, 0x1283, 8, &end, NULL)
+            cl_release_event(event)
+            found.append((name, host, queued, start, end))
+        self.profile = None
+        self.queue = self.plain_queue
+        self.queue_handle = <void*> <size_t> self.queue.int_ptr
+        # The device's clock starts anywhere: the least delay between a call and its queueing is their difference.
+        shift = min([host - queued for _, host, queued, _, _ in found], default=0)
+        return [(name, start + shift, end + shift) for name, _, _, start, end in found]
+
+    cdef int note(self, str name, void* event) except -1:
+        """Keeps an event, and its reference, for `stop_profile`."""
+        self.profile.append((name, <size_t> event, self.clock()))
         return 0
 
 
@@ -388,10 +479,6 @@ cdef str in_words(Py_ssize_t nbytes):
 @cython.binding(False)    # its methods check the type of `self`
 cdef class Buffer:
     """A block of device memory; goes back to the pool when nothing refers to it."""
-    cdef readonly Device device
-    cdef void* handle
-    cdef readonly Py_ssize_t nbytes
-    cdef int bin
 
     def __dealloc__(self):
         cdef Block* block
@@ -433,6 +520,8 @@ cdef Device open_code(int dev):
             bind(found)
         _devices.extend([None] * 32)
     device = Device(index, **parts)
+    if _device.clock is not None:
+        _device.start_profile(device)
     _devices[index] = _devices[index + 16] = device     # "opencl:i" and "cuda:i"
     return <Device> device
 
@@ -468,17 +557,11 @@ def data_ptr(Tensor t not None):
     return (<size_t> buffer_of(t).handle) + <size_t> (t.offset * itemsize_of(t.dt)) if t.count else 0
 
 
-cdef inline Buffer buffer_of(Tensor t):
-    return <Buffer?> t.storage.owner
-
-
 # ------------------------------------------------------------------ launching
 
 @cython.binding(False)    # its methods check the type of `self`
 cdef class Kernel:
     """A kernel object; its arguments are set and it is launched without letting another thread in between."""
-    cdef object kernel
-    cdef void* handle
 
 
 cdef Kernel make_kernel(Device device, tuple key, str name, make):
@@ -554,10 +637,7 @@ def run(Device device not None, Kernel kernel not None, tuple sizes, tuple local
         if code:
             failed(code, f"clSetKernelArg({n}) of {kernel.kernel.function_name}")
         n += 1
-    code = cl_enqueue(device.queue_handle, kernel.handle, dims, NULL, counts, groups, 0, NULL, NULL)
-    if code:
-        failed(code, f"clEnqueueNDRangeKernel of {kernel.kernel.function_name}")
-    flush_sometimes(device)
+    device.enqueue(kernel, dims, counts, groups)
 
 
 def place(Tensor t not None):
@@ -587,7 +667,6 @@ class Local:
 
 cdef object run_pyopencl(Device device, Kernel kernel, tuple counts, tuple local, tuple args):
     cdef Args a
-    from cygrad.cl import _device
     cl = _device.pyopencl()
     given = []
     for x in args:
@@ -616,34 +695,6 @@ cdef object run_pyopencl(Device device, Kernel kernel, tuple counts, tuple local
     cl.enqueue_nd_range_kernel(device.queue, kernel.kernel, counts, local)
 
 
-cdef int flush_sometimes(Device device) except -1:
-    """Some drivers hold launches back until asked."""
-    if not device.cpu:
-        device.unflushed += 1
-        if device.unflushed >= 8:
-            device.unflushed = 0
-            cl_flush(device.queue_handle)
-    return 0
-
-
-cdef struct Args:
-    int n
-    int size[MAX_ARGS]              # 0: a buffer
-    char value[MAX_ARGS][8]
-
-
-cdef inline void add_buffer(Args* a, Buffer b) noexcept:
-    a.size[a.n] = 0
-    (<void**> a.value[a.n])[0] = b.handle
-    a.n += 1
-
-
-cdef inline void add_long(Args* a, Py_ssize_t x) noexcept:
-    a.size[a.n] = 8
-    (<long long*> a.value[a.n])[0] = x
-    a.n += 1
-
-
 cdef int add_number(Args* a, int dt, object x) except -1:
     """A Python number as a kernel argument of dtype `dt`."""
     cdef char* to = a.value[a.n]
@@ -652,6 +703,12 @@ cdef int add_number(Args* a, int dt, object x) except -1:
         (<float*> to)[0] = <float> <double> x
     elif dt == DOUBLE:
         (<double*> to)[0] = x
+    elif dt == CFLOAT:
+        z = complex(x)
+        (<float*> to)[0], (<float*> to)[1] = <float> <double> z.real, <float> <double> z.imag
+    elif dt == CDOUBLE:
+        z = complex(x)
+        (<double*> to)[0], (<double*> to)[1] = <double> z.real, <double> z.imag
     else:
         i = (1 if x else 0) if dt == BOOL else <long long> int(x)
         memcpy(to, &i, 8)           # little-endian: the low bytes are the narrow integer
@@ -660,7 +717,9 @@ cdef int add_number(Args* a, int dt, object x) except -1:
     return 0
 
 
-cdef int launch(Device device, Kernel k, Args* a, size_t gx, size_t gy, size_t local) except -1:
+cdef int launch(Device device, Kernel k, Args* a, const void* space, size_t size, size_t gx, size_t gy,
+                size_t local) except -1:
+    """Launches gx by gy work-items in groups of `local` by 1; the struct `space` is the last argument, unless size is 0."""
     cdef size_t[2] sizes
     cdef size_t[2] locals
     cdef int i, code
@@ -669,551 +728,33 @@ cdef int launch(Device device, Kernel k, Args* a, size_t gx, size_t gy, size_t l
     sizes[0], sizes[1] = gx, gy
     locals[0], locals[1] = local, 1
     if cl_set_arg == NULL:
-        return launch_pyopencl(device, k, a, gx, gy, local)
+        return launch_pyopencl(device, k, a, (<const char*> space)[:size] if size else None, gx, gy, local)
     for i in range(a.n):
         code = cl_set_arg(k.handle, i, a.size[i] if a.size[i] else sizeof(void*), a.value[i])
         if code:
             failed(code, f"clSetKernelArg({i}) of {k.kernel.function_name}")
-    code = cl_enqueue(device.queue_handle, k.handle, 2 if gy > 1 else 1, NULL, sizes, locals, 0, NULL, NULL)
-    if code:
-        failed(code, f"clEnqueueNDRangeKernel of {k.kernel.function_name}")
-    return flush_sometimes(device)
+    if size:
+        code = cl_set_arg(k.handle, a.n, size, space)
+        if code:
+            failed(code, f"clSetKernelArg({a.n}) of {k.kernel.function_name}")
+    return device.enqueue(k, 2 if gy > 1 else 1, sizes, locals)
 
 
-cdef int launch_pyopencl(Device device, Kernel k, Args* a, size_t gx, size_t gy, size_t local) except -1:
+cdef int launch_pyopencl(Device device, Kernel k, Args* a, bytes space, size_t gx, size_t gy, size_t local) except -1:
     cdef int i
     for i in range(a.n):
         if a.size[i]:
             k.kernel.set_arg(i, a.value[i][:a.size[i]])
         else:
             k.kernel.set_arg(i, device.kept[<size_t> (<void**> a.value[i])[0]])
+    if space is not None:
+        k.kernel.set_arg(a.n, space)
     _device.pyopencl().enqueue_nd_range_kernel(device.queue, k.kernel, (gx, gy), (local, 1))
     return 0
 
 
 cdef int check_fp64(Device device, int dev, int dt) except -1:
-    if dt == DOUBLE and not device.fp64:
+    if (dt == DOUBLE or dt == CDOUBLE) and not device.fp64:
         raise TypeError(f"the device {device_object(dev)} ({device.handle.name}) doesn't support {dtype_object(dt)!r}. "
-                        f"Please use float32 instead.")
+                        f"Please use {'float32' if dt == DOUBLE else 'complex64'} instead.")
     return 0
-
-
-# ------------------------------------------------------------------ index spaces
-
-cdef struct Space:
-    int n                           # tensors, the output first
-    int nd
-    Py_ssize_t count
-    Py_ssize_t sizes[64]            # outermost first
-    Py_ssize_t strides[MAX_OPERANDS][64]    # elements
-
-
-cdef bint before(Space* p, int i, int j) noexcept nogil:
-    """Whether dimension i belongs outside of dimension j."""
-    cdef int k
-    for k in range(p.n):
-        if p.strides[k][i] and p.strides[k][j] and p.strides[k][i] != p.strides[k][j]:
-            return p.strides[k][i] > p.strides[k][j]
-    return False
-
-
-cdef void coalesce(Space* p, bint reorder) noexcept nogil:
-    """Drops dimensions of size 1, orders the rest by stride (if `reorder`) and merges what is one run for all."""
-    cdef int i, j, k, kept = 0
-    cdef Py_ssize_t x
-    for i in range(p.nd):
-        if p.sizes[i] != 1:
-            p.sizes[kept] = p.sizes[i]
-            for k in range(p.n):
-                p.strides[k][kept] = p.strides[k][i]
-            kept += 1
-    p.nd = kept
-    if kept == 0:
-        return
-    if reorder:
-        for i in range(1, kept):
-            j = i
-            while j > 0 and before(p, j, j - 1):
-                x = p.sizes[j]
-                p.sizes[j] = p.sizes[j - 1]
-                p.sizes[j - 1] = x
-                for k in range(p.n):
-                    x = p.strides[k][j]
-                    p.strides[k][j] = p.strides[k][j - 1]
-                    p.strides[k][j - 1] = x
-                j -= 1
-    kept = 0
-    for i in range(1, p.nd):
-        for k in range(p.n):
-            if p.strides[k][kept] != p.strides[k][i] * p.sizes[i]:
-                break
-        else:
-            p.sizes[kept] *= p.sizes[i]
-            for k in range(p.n):
-                p.strides[k][kept] = p.strides[k][i]
-            continue
-        kept += 1
-        p.sizes[kept] = p.sizes[i]
-        for k in range(p.n):
-            p.strides[k][kept] = p.strides[k][i]
-    p.nd = kept + 1
-
-
-cdef Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
-# ------------------------------------------------------------------ elementwise
-
-def elementwise(str name, Tensor out not None, list operands, list params, int compute):
-    """Row `name` of the table (or a gradient such as "sigmoid.da") on operands of out's shape (expanded tensors of any
-    dtype, or numbers), computed in dtype code `compute` (half types: in float32), stored as out's dtype."""
-    cdef Device device = device_of(out.dev)
-    cdef Space p
-    cdef Args a
-    cdef Tensor t
-    cdef int i, k, rank, n_ops = <int> len(operands)
-    cdef unsigned long long key
-    cdef Py_ssize_t n, rows = 1, chunk = 1, block = 1
-    cdef bint wide
-    if out.count == 0:
-        return
-    if compute == HALF or compute == BFLOAT16:
-        compute = FLOAT
-    if n_ops >= MAX_OPERANDS:
-        raise ValueError(f"{name} has more than {MAX_OPERANDS - 1} operands")
-    # --- the index space
-    p.nd = out.nd
-    for i in range(out.nd):
-        p.sizes[i] = out.sizes[i]
-        p.strides[0][i] = out.strides[i]
-    p.n = 1
-    for x in operands:
-        if isinstance(x, Tensor):
-            t = <Tensor> x
-            if t.dev != out.dev and device_of(t.dev) is not device:
-                raise RuntimeError("Expected all tensors to be on the same device, but found at least two devices, "
-                                   f"{device_object(out.dev)} and {device_object(t.dev)}!")
-            if not same_shape(t, out):
-                raise ValueError(f"{name}: an operand of shape {list(t.shape)} for an output of {list(out.shape)}")
-            for i in range(t.nd):
-                p.strides[p.n][i] = t.strides[i]
-            p.n += 1
-    coalesce(&p, True)
-    if p.nd == 0:                   # one element: as a contiguous run of one
-        p.nd, p.sizes[0] = 1, 1
-        for i in range(p.n):
-            p.strides[i][0] = 1
-    rank = p.nd - 1
-    n = p.sizes[rank]
-    for i in range(rank):
-        rows *= p.sizes[i]
-    wide = n * rows >= 1 << 32
-    # --- the kernel
-    key = out.dt | compute << 4 | rank << 8 | <int> wide << 15
-    p.n = 0
-    key |= <unsigned long long> way_of(p.strides[0][rank]) << 16
-    i = 18
-    for x in operands:
-        if isinstance(x, Tensor):
-            p.n += 1
-            key |= <unsigned long long> ((<Tensor> x).dt | way_of(p.strides[p.n][rank]) << 4) << i
-        else:
-            key |= <unsigned long long> SCALAR << i
-        i += 6
-    p.n += 1
-    kernels = device.elementwise_kernels.get(name)
-    kernel = None if kernels is None else (<dict> kernels).get(key)
-    if kernel is None:
-        kernel = elementwise_kernel(device, name, out, operands, compute, rank, wide, &p, key)
-    # --- arguments
-    a.n = 0
-    add_buffer(&a, buffer_of(out))
-    add_long(&a, out.offset)
-    for x in operands:
-        if isinstance(x, Tensor):
-            add_buffer(&a, buffer_of(<Tensor> x))
-            add_long(&a, (<Tensor> x).offset)
-        else:
-            add_number(&a, compute, x)
-    for i, x in enumerate(params):
-        add_number(&a, compute, default_param(name, i) if x is None else x)
-    add_long(&a, n)
-    if device.cpu:
-        chunk = min(max(ceil_div(n * rows, 4 * device.units), 4096), 65536) // 64 * 64
-        if rank and n < chunk:
-            block = max(chunk // n, 1)
-            chunk = n
-        add_long(&a, chunk)
-    if rank:
-        add_long(&a, rows)
-        if device.cpu:
-            add_long(&a, block)
-        for i in range(rank - 1, -1, -1):
-            add_long(&a, p.sizes[i])
-    for k in range(p.n):
-        if way_of(p.strides[k][rank]) == STRIDED:
-            add_long(&a, p.strides[k][rank])
-        for i in range(rank - 1, -1, -1):
-            add_long(&a, p.strides[k][i])
-    if device.cpu:
-        launch(device, <Kernel> kernel, &a, ceil_div(n, chunk), ceil_div(rows, block) if rank else 1, 1)
-    else:
-        launch(device, <Kernel> kernel, &a, ceil_div(n * rows, GROUP) * GROUP, 1, GROUP)
-
-
-cdef object default_param(str name, int i):
-    """What the table gives for a parameter that was not given; NaN where it gives nothing, as on the CPU."""
-    default = _table.by_name[name.partition(".d")[0]].params[i][1]
-    return float("nan") if default is None else default
-
-
-cdef inline int way_of(Py_ssize_t stride) noexcept:
-    return BROADCAST if stride == 0 else UNIT if stride == 1 else STRIDED
-
-
-cdef Kernel elementwise_kernel(Device device, str name, Tensor out, list operands, int compute, int rank, bint wide,
-                               Space* p, unsigned long long key):
-    cdef int k = 0
-    if rank > MAX_RANK:
-        raise RuntimeError(f"{name}: the operands' strides need {rank + 1} dimensions on an OpenCL device, at most "
-                           f"{MAX_RANK + 1} are possible; call contiguous() first")
-    check_fp64(device, out.dev, out.dt)
-    check_fp64(device, out.dev, compute)
-    layout, dts = [way_of(p.strides[0][rank])], []
-    for x in operands:
-        if isinstance(x, Tensor):
-            k += 1
-            check_fp64(device, out.dev, (<Tensor> x).dt)
-            layout.append(way_of(p.strides[k][rank]))
-            dts.append((<Tensor> x).dt)
-        else:
-            layout.append(BROADCAST)
-            dts.append(SCALAR)
-    sig = _source.Signature(out.dt, tuple(dts), compute, tuple(layout), rank, wide)
-    if _source.find(name, compute)[1] is None:
-        raise NotImplementedError(f"\"{name}\" not implemented for {dtype_object(compute)!r} on OpenCL devices")
-    names = _source.companions(name, sig)
-    kernel = make_kernel(device, ("elementwise", sig, min(names)), _source.kernel_name(name),
-                         lambda: _source.elementwise_program(name, sig, device.schedule, device.fp64))
-    device.elementwise_kernels.setdefault(name, {})[key] = kernel
-    return kernel
-
-
-# ------------------------------------------------------------------ copies
-
-cdef int compute_dtype(int dt) noexcept:
-    return FLOAT if dt == HALF or dt == BFLOAT16 else dt
-
-
-def fill(Tensor dst not None, value):
-    """Every element becomes the Python number."""
-    elementwise("_copy", dst, [value], [], compute_dtype(dst.dt))
-
-
-def where(Tensor out not None, Tensor cond not None, a, b):
-    """out = a where cond else b; a and b are expanded tensors or numbers."""
-    elementwise("_where", out, [cond, a, b], [], compute_dtype(out.dt))
-
-
-cdef bint same_layout(Tensor a, Tensor b) noexcept:
-    """Whether both have the same elements in the same order in one gapless run each."""
-    cdef int i
-    cdef Py_ssize_t extent = 1
-    if a.contiguous and b.contiguous:
-        return True
-    for i in range(a.nd):
-        if a.sizes[i] != 1 and a.strides[i] != b.strides[i]:
-            return False
-        extent += (a.sizes[i] - 1) * a.strides[i]
-    return extent == a.count
-
-
-cdef Tensor host_copy(Tensor t, int dt):
-    """A contiguous CPU tensor of dtype `dt` with t's elements: `t` itself where it is one."""
-    cdef Tensor r
-    if t.contiguous and t.dt == dt:
-        return t
-    r = new_tensor(t.nd, t.sizes, dt, 0)
-    copy_into(r, t)
-    return r
-
-
-def copy(Tensor dst not None, Tensor src not None):
-    """The elements of `src`, which has dst's shape, cast to dst's dtype; one at least is on an OpenCL device."""
-    cdef Device device
-    cdef Tensor t
-    cdef Py_ssize_t size
-    cdef int dt
-    if not same_shape(dst, src):
-        raise ValueError(f"copy: the shapes {list(dst.shape)} and {list(src.shape)} differ")
-    if dst.count == 0:
-        return
-    if dst.dev and src.dev and device_of(dst.dev) is device_of(src.dev):
-        device = device_of(dst.dev)
-        if dst.dt == src.dt and buffer_of(dst) is not buffer_of(src) and same_layout(dst, src):
-            size = itemsize_of(dst.dt)
-            device.copy(buffer_of(dst), dst.offset * size, buffer_of(src), src.offset * size, dst.count * size)
-        else:
-            elementwise("_copy", dst, [src], [], compute_dtype(src.dt))
-    elif src.dev == 0:
-        device = device_of(dst.dev)
-        dt = src.dt
-        # The cast is done where the smaller type travels, and never by a device that lacks the type.
-        if itemsize_of(dst.dt) <= itemsize_of(dt) or (dt == DOUBLE and not device.fp64):
-            dt = dst.dt
-        if dst.dt == dt and dst.contiguous:
-            t = dst
-        else:
-            t = new_tensor(dst.nd, dst.sizes, dt, dst.dev)
-        src = host_copy(src, dt)
-        device.write(buffer_of(t), t.offset * itemsize_of(dt), data_of(src), t.count * itemsize_of(dt))
-        if t is not dst:
-            copy(dst, t)
-    elif dst.dev == 0:
-        device = device_of(src.dev)
-        dt = src.dt
-        if device.fp64 and itemsize_of(dst.dt) <= itemsize_of(dt):
-            dt = dst.dt
-        if not src.contiguous or src.dt != dt:
-            t = new_tensor(src.nd, src.sizes, dt, src.dev)
-            copy(t, src)
-            src = t
-        t = dst if dst.contiguous and dst.dt == dt else new_tensor(dst.nd, dst.sizes, dt, 0)
-        device.read(buffer_of(src), src.offset * itemsize_of(dt), data_of(t), t.count * itemsize_of(dt))
-        if t is not dst:
-            copy_into(dst, t)
-    else:
-        t = new_tensor(src.nd, src.sizes, src.dt, 0)
-        copy(t, src)
-        copy(dst, t)
-
-
-# ------------------------------------------------------------------ reductions
-
-cdef int split_dims(Tensor x, tuple dims, Space* kept, Space* reduced) except -1:
-    """The dimensions of x as those that stay (with the strides of a contiguous result) and those that go."""
-    cdef unsigned long long gone = 0
-    cdef Py_ssize_t step = 1
-    cdef int i, k
-    for d in dims:
-        gone |= <unsigned long long> 1 << <int> (d + x.nd if d < 0 else d)
-    kept.n, reduced.n, kept.nd, reduced.nd = 2, 1, 0, 0
-    for i in range(x.nd):
-        if gone >> i & 1:
-            reduced.sizes[reduced.nd] = x.sizes[i]
-            reduced.strides[0][reduced.nd] = x.strides[i]
-            reduced.nd += 1
-        else:
-            kept.sizes[kept.nd] = x.sizes[i]
-            kept.strides[0][kept.nd] = x.strides[i]
-            kept.nd += 1
-    for k in range(kept.nd - 1, -1, -1):
-        kept.strides[1][k] = step
-        step *= kept.sizes[k]
-    return 0
-
-
-cdef void at_least_one(Space* p) noexcept:
-    """An empty list of dimensions as one of size 1."""
-    if p.nd == 0:
-        p.nd, p.sizes[0] = 1, 1
-        p.strides[0][0] = p.strides[1][0] = 1
-
-
-cdef Py_ssize_t product(Space* p) noexcept:
-    cdef Py_ssize_t n = 1
-    cdef int i
-    for i in range(p.nd):
-        n *= p.sizes[i]
-    return n
-
-
-def reduce(str name, Tensor out not None, Tensor x not None, tuple dims, list params):
-    """Reduction row `name` over the dimensions `dims` of x into `out`, which is contiguous with the kept sizes.
-
-    Sums accumulate in float64 where the device has it, else blockwise in float32; integers in int64.  The order of
-    the additions depends on the shape alone.
-    """
-    cdef Device device = device_of(x.dev)
-    cdef Space kept, reduced
-    cdef Args a
-    cdef Buffer partial = None
-    cdef Py_ssize_t outs, total, splits, chunk, block = 1, cells, per_item
-    cdef int i, acc
-    cdef bint columns, unit, tree = False
-    cdef str mode
-    row = _table.by_name[name]
-    check_fp64(device, x.dev, x.dt)
-    check_fp64(device, x.dev, out.dt)
-    if not out.contiguous:
-        raise ValueError(f"{name}: the result must be contiguous")
-    found = _source.accumulator(row, x.dt, device.fp64)
-    if found is None:
-        raise NotImplementedError(f"\"{name}\" not implemented for {dtype_object(x.dt)!r} on OpenCL devices")
-    acc = found
-    split_dims(x, dims, &kept, &reduced)
-    outs = product(&kept)
-    if outs != out.count:
-        raise ValueError(f"{name}: {out.count} results where x has {outs}")
-    if outs == 0:
-        return
-    total = product(&reduced)
-    coalesce(&kept, True)
-    coalesce(&reduced, True)
-    at_least_one(&kept)
-    at_least_one(&reduced)
-    if kept.nd > MAX_RANK or reduced.nd > MAX_RANK:
-        raise RuntimeError(f"{name}: more than {MAX_RANK} separate dimensions on an OpenCL device; "
-                           "call contiguous() first")
-    unit = reduced.strides[0][reduced.nd - 1] == 1
-    columns = not unit and kept.strides[0][kept.nd - 1] == 1 and kept.sizes[kept.nd - 1] >= 8
-    # --- how the work is cut: by the shape alone
-    if device.cpu:
-        mode = "columns" if columns else "rows"
-        if columns:
-            cells = ceil_div(kept.sizes[kept.nd - 1], COLUMNS) * (outs // kept.sizes[kept.nd - 1])
-            per_item, i = 16384 // COLUMNS, 1
-        else:
-            cells, per_item, i = outs, 32768, 512
-        splits = min(ceil_div(total, per_item), max(64 // cells, 1))
-        if not columns and total:
-            block = max(32768 // total, 1)
-    else:
-        tree = not columns and total >= GROUP
-        mode = "tree" if tree else "items"
-        cells, i = outs, 1
-        splits = min(ceil_div(total, 4096 if tree else 64), max((1024 if tree else 65536) // outs, 1))
-    splits = max(splits, 1)
-    chunk = ceil_div(ceil_div(total, splits), i) * i
-    splits = max(ceil_div(total, chunk), 1) if chunk else 1
-    # --- launch
-    if splits > 1:
-        partial = device.allocate(outs * splits * itemsize_of(acc))
-    key = (name, x.dt, out.dt if splits == 1 else None, mode, kept.nd, reduced.nd, unit, total >= 1 << 32)
-    kernel = device.reduction_kernels.get(key)
-    if kernel is None:
-        sig = _source.Reduction(*key[1:])
-        kernel = make_kernel(device, ("reduction", sig), _source.kernel_name(name),
-                             lambda: _source.reduction_program(name, sig, device.schedule, device.fp64))
-        device.reduction_kernels[key] = kernel
-    a.n = 0
-    add_buffer(&a, buffer_of(out) if splits == 1 else partial)
-    add_long(&a, out.offset if splits == 1 else 0)
-    add_buffer(&a, buffer_of(x))
-    add_long(&a, x.offset)
-    for value in params:
-        add_number(&a, acc, value)
-    add_long(&a, outs)
-    add_long(&a, block)
-    add_long(&a, splits)
-    add_long(&a, chunk)
-    add_dims(&a, &kept, 2)
-    add_dims(&a, &reduced, 1)
-    if device.cpu:
-        launch(device, <Kernel> kernel, &a, cells if columns else ceil_div(outs, block), splits, 1)
-    elif tree:
-        launch(device, <Kernel> kernel, &a, outs * splits * GROUP, 1, GROUP)
-    else:
-        launch(device, <Kernel> kernel, &a, ceil_div(outs * splits, GROUP) * GROUP, 1, GROUP)
-    if splits == 1:
-        return
-    key = (name, x.dt, out.dt)
-    kernel = device.reduction_kernels.get(key)
-    if kernel is None:
-        kernel = make_kernel(device, ("join", x.dt, out.dt), _source.kernel_name(name) + "_join",
-                             lambda: _source.join_program(name, x.dt, out.dt, device.schedule, device.fp64))
-        device.reduction_kernels[key] = kernel
-    a.n = 0
-    add_buffer(&a, buffer_of(out))
-    add_long(&a, out.offset)
-    add_buffer(&a, partial)
-    add_long(&a, outs)
-    add_long(&a, splits)
-    launch_items(device, <Kernel> kernel, &a, outs)
-
-
-cdef void add_dims(Args* a, Space* p, int strides) noexcept:
-    """Sizes, innermost first, then the strides of each tensor."""
-    cdef int i, k
-    for i in range(p.nd - 1, -1, -1):
-        add_long(a, p.sizes[i])
-    for k in range(strides):
-        for i in range(p.nd - 1, -1, -1):
-            add_long(a, p.strides[k][i])
-
-
-cdef int launch_items(Device device, Kernel kernel, Args* a, Py_ssize_t n) except -1:
-    """At least n work-items; the kernel guards its end."""
-    cdef Py_ssize_t local = 16 if device.cpu else GROUP
-    return launch(device, kernel, a, ceil_div(n, local) * local, 1, local)
-
-
-def arg_reduce(str name, Tensor values, Tensor indices not None, Tensor x not None, dim):
-    """The place (int64, into `indices`) and, if `values` is a tensor, the value of the greatest ("argmax") or least
-    ("argmin") element of x along `dim`, or of all of x in its logical order (dim None).  The first of equal ones; NaN
-    counts as the greatest and the least.  Results are contiguous."""
-    cdef Device device = device_of(x.dev)
-    cdef Space kept, reduced
-    cdef Args a
-    cdef Buffer part_values, part_indices
-    cdef Py_ssize_t outs, total, splits, chunk
-    cdef int element = compute_dtype(x.dt)
-    check_fp64(device, x.dev, x.dt)
-    if indices.dt != INT64 or not indices.contiguous or (values is not None and
-                                                         (values.dt != x.dt or not values.contiguous)):
-        raise ValueError(f"{name}: the indices must be contiguous int64, the values contiguous of x's dtype")
-    split_dims(x, tuple(range(x.nd)) if dim is None else (dim,), &kept, &reduced)
-    outs, total = product(&kept), product(&reduced)
-    if outs != indices.count:
-        raise ValueError(f"{name}: {indices.count} results where x has {outs}")
-    if outs == 0:
-        return
-    if total == 0:
-        raise IndexError(f"{name}(): Expected reduction dim to have non-zero size.")
-    kept.n = 1
-    coalesce(&kept, False)          # in logical order: an output's number is its place in `indices`
-    coalesce(&reduced, False)
-    at_least_one(&kept)
-    at_least_one(&reduced)
-    if kept.nd > MAX_RANK or reduced.nd > MAX_RANK:
-        raise RuntimeError(f"{name}: more than {MAX_RANK} separate dimensions on an OpenCL device; "
-                           "call contiguous() first")
-    if device.cpu:
-        splits = min(ceil_div(total, 8192), max(64 // outs, 1))
-    else:
-        splits = min(ceil_div(total, 32), max(65536 // outs, 1))
-    chunk = ceil_div(total, splits)
-    splits = ceil_div(total, chunk)
-    part_values = device.allocate(outs * splits * itemsize_of(element))
-    part_indices = device.allocate(outs * splits * 8)
-    key = (name, x.dt, kept.nd, reduced.nd)
-    kernels = device.reduction_kernels.get(key)
-    if kernels is None:
-        def make():
-            return _source.arg_program(key[1], key[2], key[3], device.schedule, device.fp64)
-
-        kernels = tuple([make_kernel(device, ("arg", *key[1:]), f"k_{name}{end}", make) for end in ("", "_join")])
-        device.reduction_kernels[key] = kernels
-    a.n = 0
-    add_buffer(&a, part_values)
-    add_buffer(&a, part_indices)
-    add_buffer(&a, buffer_of(x))
-    add_long(&a, x.offset)
-    add_long(&a, outs)
-    add_long(&a, splits)
-    add_long(&a, chunk)
-    add_dims(&a, &kept, 1)
-    add_dims(&a, &reduced, 1)
-    launch_items(device, <Kernel> kernels[0], &a, outs * splits)
-    a.n = 0
-    add_buffer(&a, buffer_of(indices if values is None else values))
-    add_long(&a, 0 if values is None else values.offset)
-    add_buffer(&a, buffer_of(indices))
-    add_long(&a, indices.offset)
-    add_buffer(&a, part_values)
-    add_buffer(&a, part_indices)
-    add_long(&a, outs)
-    add_long(&a, splits)
-    add_long(&a, values is not None)
-    launch_items(device, <Kernel> kernels[1], &a, outs)

@@ -4,7 +4,7 @@ A file holds the binary, the names of the kernels that had run when it was taken
 first run, and its binary then has the machine code), and a checksum: a damaged binary can crash a driver.
 PoCL is left to its own cache: asked for a binary, it compiles every kernel of the program in every variant, which takes
 seconds, while its cache holds just what ran.  CYGRAD_CL_CACHE=0 switches the cache off, 1 forces it,
-XDG_CACHE_HOME moves it.
+XDG_CACHE_HOME moves it.  Processes may share it: a file appears whole, and whoever is last wins.
 """
 
 import atexit
@@ -12,7 +12,10 @@ import hashlib
 import json
 import os
 import pathlib
+import re
+import sys
 import tempfile
+import time
 import uuid
 import warnings
 
@@ -63,6 +66,32 @@ def write(path, ran, binary):
         pass
 
 
+def build_error(device, source, log):
+    """What the compiler said, with the lines of the source that it names."""
+    lines, found = source.splitlines(), []
+    for said in log.splitlines():
+        found.append(said)
+        place = re.search(r":(\d+):\d+:", said) or re.match(r"(\d+):\d+:", said)
+        if place and 0 < int(place[1]) <= len(lines):
+            found.append(f"    {place[1]} | {lines[int(place[1]) - 1]}")
+    text = "\n".join(found[:60])
+    return f"OpenCL error: the compiler of {device!r} refuses a program of cygrad:\n{text}"
+
+
+_compiling = 0.0  # seconds; infinity once it has been said
+
+
+def notice(seconds):
+    """Says once, to stderr, why the first run is slow: when compiling has taken a second in all."""
+    global _compiling
+    _compiling += seconds
+    if 1 < _compiling < float("inf"):
+        _compiling = float("inf")
+        if os.environ.get("CYGRAD_CL_NOTICE") != "0":
+            print("cygrad: compiling OpenCL kernels; the next run finds them in the cache (CYGRAD_CL_NOTICE=0 hides "
+                  "this)", file=sys.stderr)  # fmt: skip
+
+
 class Program:
     """A built program of one device; `kernel(name)` gives its kernels."""
 
@@ -88,7 +117,7 @@ class Program:
                 return
             except cl.Error:  # made by another build of the driver: compile anew
                 pass
-        self.program = self.build(cl.Program(device.context, source))
+        self.program = self.build_source(source)
         self.save()
 
     def build(self, program):
@@ -97,13 +126,23 @@ class Program:
             # cache_dir=False: pyopencl's own cache would keep a second copy.
             return program.build(self.options, cache_dir=False)
 
+    def build_source(self, source):
+        cl = _device.pyopencl()
+        start = time.monotonic()
+        try:
+            return self.build(cl.Program(self.device.context, source))
+        except cl.RuntimeError as error:
+            raise RuntimeError(build_error(self.device, source, str(error))) from None
+        finally:
+            notice(time.monotonic() - start)
+
     def kernel(self, name):
         """A kernel object of its own for every caller: arguments are a kernel's state."""
         cl = _device.pyopencl()
         self.ran.add(name)
         if name not in self.program.kernel_names.split(";"):
             # PoCL 3.0 can read a program without its kernels from its cache; the comment makes it another program.
-            self.program = self.build(cl.Program(self.device.context, f"{self.source}// {uuid.uuid4()}\n"))
+            self.program = self.build_source(f"{self.source}// {uuid.uuid4()}\n")
         return cl.Kernel(self.program, name)
 
     def save(self):

@@ -1,32 +1,27 @@
-"""The text of the OpenCL kernels: table rows and memory layouts to OpenCL C.  Imports no OpenCL.
+"""What the texts of all kernels share: types, loads and stores, preludes.  Imports no OpenCL.
 
 Two schedules per family, both made from the same formulas:
   cpu  one work-item per group takes a chunk and loops over it: plain loops that the compiler vectorises, or explicit
        vectors where the formula calls the device's library (on a CPU these are calls, eight times cheaper by vector).
   gpu  one element (or output) per work-item; reductions of long rows by a tree in local memory.
-A program holds every row that fits one signature (dtypes and layout): forty kernels build in the time of one.
+A program holds every row that fits one signature (dtypes): forty kernels build in the time of one.  Layouts are no part
+of it: an index space goes to a kernel as one struct.
 Sixteen-wide vector builtins are never emitted: PoCL 3.0 aborts on them.
 """
 
 import ast
 import functools
 import re
-from dataclasses import dataclass
 from importlib import resources
 
-from cygrad._table import formula as _formula, rows as _table
+from cygrad._table import formula as _formula
 from cygrad._table.formula import DTYPES
 
-BOOL, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE = 0, 4, 5, 6, 7, 8, 9
+BOOL, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE = 0, 4, 5, 6, 7, 8, 9, 10, 11
 SCALAR = 15  # in place of an operand's dtype code: a Python number
-BROADCAST, UNIT, STRIDED = 0, 1, 2  # the innermost stride of an operand: 0, 1, or given at run time
-LOCAL_SIZE = 256  # work-items per group of the gpu schedule
-COLUMNS = 32  # outputs that one work-item of the cpu schedule keeps side by side in a column reduction
+RANK = 8  # dimensions of an index space that a kernel walks (see _rows.pyx)
 STORAGE = {"float16": "half", "bfloat16": "ushort"}
 UNSIGNED = {"bool": "uchar", "int8": "uchar", "uint8": "uchar", "int16": "ushort", "int32": "uint", "int64": "ulong"}
-
-# Rows of the backend's own, beside the table's: (operands, formula).
-EXTRA = {"_copy": ("a", "a"), "_where": ("abc", "where(a!=0,b,c)")}
 
 
 def storage(code):
@@ -53,8 +48,82 @@ inline ushort cg_store_bf16(float f)
     return (ushort)((u & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : (u + 0x7fffu + (u >> 16 & 1)) >> 16);
 }
 """
+# sin, cos and pow of eight floats, several times as fast as PoCL's, to which arguments that need more care are left.
+# sin, cos: x less a multiple of pi/2 in four parts, then the polynomials of Cephes; the added 1.5*2^23 rounds, and
+# leaves the quadrant in the last bits.
+CPU_SIN = """\
+static inline float8 cg_quadrant(float8 x, int shift)
+{
+    const float8 t = x*0.636619772f + 12582912.0f, k = t - 12582912.0f;
+    const float8 q0 = (x - k*1.5703125f) - k*0.0004837512969970703f;
+    const float8 r = (q0 - k*7.549533620476723e-08f) - k*2.5633440682570896e-12f;
+    const float8 z = r*r;
+    const int8 q = as_int8(t) + shift;
+    const float8 s = r*(1.0f + ((-1.9515295891e-4f*z + 8.3321608736e-3f)*z - 1.6666654611e-1f)*z); /* -0 stays */
+    const float8 c = ((2.443315711809948e-5f*z - 1.388731625493765e-3f)*z + 4.166664568298827e-2f)*z*z - 0.5f*z
+                     + 1.0f;
+    return as_float8(as_int8(q << 31 ? c : s) ^ ((q & 2) << 30));
+}
+static inline int cg_all(int8 m)
+{
+    const int4 n = m.lo & m.hi;
+    const int2 k = n.lo & n.hi;
+    return k.x & k.y;
+}
+#define TRIGONOMETRIC(f, shift) \\
+static inline float8 cg_v##f(float8 x) \\
+{ \\
+    const int8 near = (as_int8(x) & 0x7fffffff) < 0x46000000; /* 8192 */ \\
+    const float8 r = cg_quadrant(x, shift); \\
+    return cg_all(near) ? r : near ? r : f(near ? (float8)1.0f : x); /* whose vectors mix large and small badly */ \\
+}
+TRIGONOMETRIC(sin, 0) TRIGONOMETRIC(cos, 1)
+"""
+# exp2(b*log2(a)) in float64, whose error a float32 does not show, for normal a > 0 and results that are normal.
+CPU_POW = """\
+static inline double4 cg_pow_log(float4 m, int4 e, float4 b)
+{
+    const double4 x = convert_double4(m), s = (x - 1.0)/(x + 1.0), z = s*s;
+    const double4 l = ((((z*(1.0/11) + 1.0/9)*z + 1.0/7)*z + 1.0/5)*z + 1.0/3)*z + 1.0;
+    return convert_double4(b)*(s*2.8853900817779268*l + convert_double4(e));
+}
+static inline float4 cg_pow_exp(double4 p)
+{
+    const double4 n = (p + 6755399441055744.0) - 6755399441055744.0, f = (p - n)*0.6931471805599453;
+    const double4 v = ((((((f*(1.0/5040) + 1.0/720)*f + 1.0/120)*f + 1.0/24)*f + 1.0/6)*f + 0.5)*f + 1.0)*f + 1.0;
+    return as_float4(as_int4(convert_float4(v)) + (convert_int4(n) << 23));
+}
+static inline float8 cg_vpow(float8 a, float8 b)
+{
+    const int8 bits = as_int8(a), e = (bits - 0x3f3504f3) >> 23;
+    const float8 m = as_float8(bits - (e << 23));
+    const double4 p = cg_pow_log(m.lo, e.lo, b.lo), q = cg_pow_log(m.hi, e.hi, b.hi);
+    const long4 in = (p > -125.0) & (p < 125.0) & (q > -125.0) & (q < 125.0);
+    const long2 k = in.lo & in.hi;
+    if (cg_all((bits >= 0x00800000) & (bits < 0x7f800000)) & (int)(k.x & k.y))
+        return (float8)(cg_pow_exp(p), cg_pow_exp(q));
+    return pow(a, b);
+}
+"""
+VECTOR_FUNCTIONS = ("sin", "cos", "pow")
+# float16 as whole numbers: a CPU's compiler makes vectors of these, but calls a function for vload_half.  A half that
+# is no normal number is one as a float32; the multiplication moves the exponent.
+CPU_HALF = """\
+static inline float cg_load_half(ushort h)
+{
+    const uint u = (uint)(h & 0x7fff) << 13;
+    const uint f = as_uint(as_float(u) * 0x1p112f) | ((h & 0x7c00) == 0x7c00 ? 0x7f800000u : 0u);
+    return as_float(f | (uint)(h & 0x8000) << 16);
+}
+static inline ushort cg_store_half(float x)
+{
+    const uint u = as_uint(x) & 0x7fffffffu;
+    const uint small = as_uint(as_float(u) + 0.5f) - 0x3f000000u, far = u > 0x7f800000u ? 0x7e00u : 0x7c00u;
+    const uint normal = (u - 0x37fff001u + (u >> 13 & 1)) >> 13; /* - 112 * 2^23 + 0xfff */
+    return (ushort)((u >= 0x47800000u ? far : u < 0x38800000u ? small : normal) | (as_uint(x) >> 16 & 0x8000u));
+}
+"""
 VECTOR_PRELUDE = """\
-#define LEAST(a, b) ((a) < (b) ? (a) : (b)) /* min may be the name of a parameter */
 #define TYPE(t, n) typedef t##n t##n##u __attribute__((aligned(sizeof(t))));
 #define TYPES(t) TYPE(t, 4) TYPE(t, 8)
 TYPES(char) TYPES(uchar) TYPES(short) TYPES(ushort) TYPES(int) TYPES(long) TYPES(float)
@@ -88,8 +157,21 @@ def _scalar_h():
     return resources.files("cygrad").joinpath("_table/scalar.h").read_text()
 
 
+def vector_type(code):
+    return f"{ctype(code)}{width(code)}"
+
+
+@functools.cache
+def _complex(compute):
+    """The helpers of complex formulas."""
+    macros = {"C": ctype(compute), "T": ctype(compute - 2), "L(x)": "x" if compute == CDOUBLE else "x##f"}
+    text = resources.files("cygrad").joinpath("cl/complex.cl").read_text()
+    defined = "".join(f"#define {name} {value}\n" for name, value in macros.items())
+    return defined + text + "".join(f"#undef {name.partition('(')[0]}\n" for name in macros)
+
+
 def prelude(schedule, fp64, compute=None):
-    """What stands before the kernels: extensions, helpers, and `_table/scalar.h` for the compute dtype."""
+    """What stands before the kernels: extensions, helpers, and those of the formulas in the compute dtype."""
     parts = []
     if fp64:
         parts.append("#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n")
@@ -97,8 +179,10 @@ def prelude(schedule, fp64, compute=None):
     parts.append('#define LOOP _Pragma("clang loop vectorize(assume_safety)")\n' if schedule == "cpu" else "")
     parts.append(PRELUDE.replace("inline", "static inline"))
     if schedule == "cpu":
-        parts.append(VECTOR_PRELUDE + ("TYPES(double)\n" if fp64 else ""))
-    if compute is not None:
+        parts.append(CPU_HALF + VECTOR_PRELUDE + ("TYPES(double)\n" if fp64 else ""))
+    if compute is not None and compute >= CFLOAT:
+        parts.append(_complex(compute))
+    elif compute is not None:
         kind = {FLOAT: 1, DOUBLE: 2}.get(compute, 3)
         macros = {"T": ctype(compute), "N(f)": "f", "CG_KIND": kind, "half": "half_"}  # half: a word of OpenCL C
         if kind == 3:
@@ -113,10 +197,11 @@ def prelude(schedule, fp64, compute=None):
     return "".join(parts)
 
 
-def load(code, pointer, index, to):
+def load(code, pointer, index, to, schedule="gpu"):
     """An element of dtype `code`, as the C type of dtype `to`."""
     if code == HALF:
-        value = f"vload_half({index}, {pointer})"
+        word = f"((global const ushort *){pointer})[{index}]"
+        value = f"cg_load_half({word})" if schedule == "cpu" else f"vload_half({index}, {pointer})"
     elif code == BFLOAT16:
         value = f"as_float((uint){pointer}[{index}] << 16)"
     else:
@@ -126,15 +211,27 @@ def load(code, pointer, index, to):
 
 def cast(value, of, to):
     """The conversion of a value of dtype `of` to dtype `to`, as x86 does it: out of range is unspecified, not UB."""
+    if of == to:
+        return value
+    if to >= CFLOAT:
+        return f"convert_{ctype(to)}({value})" if of >= CFLOAT else f"({ctype(to)})({cast(value, of, to - 2)}, 0)"
+    if of >= CFLOAT and to == BOOL:
+        return f"(uchar)(any(({value}) != ({ctype(of)})(0)) != 0)"
+    if of >= CFLOAT:  # the real part
+        return cast(f"({value}).x", of - 2, to)
     if to == BOOL:
-        return value if of == BOOL else f"(uchar)({value} != 0)"
+        return f"(uchar)({value} != 0)"
     if of >= HALF and to < INT32:
         return f"({ctype(to)})(int)({value})"
     return f"({ctype(to)})({value})"
 
 
-def store(code, pointer, index, value, of):
+def store(code, pointer, index, value, of, schedule="gpu"):
     """Statement that stores `value` of dtype `of` (or a truth value, of = BOOL) as dtype `code`."""
+    if code in (HALF, BFLOAT16) and of >= CFLOAT:
+        value = f"({value}).x"
+    if code == HALF and schedule == "cpu":
+        return f"((global ushort *){pointer})[{index}] = cg_store_half((float)({value}));"
     if code == HALF:
         return f"vstore_half_rte((float)({value}), {index}, {pointer});"
     if code == BFLOAT16:
@@ -171,6 +268,18 @@ def store_vector(code, pointer, value, of):
     return f"*(global {ctype(code)}{n}u *)({pointer}) = {value};"
 
 
+def vector(text, compute):
+    """A formula's C text as code with explicit vectors calls the library."""
+    return re.sub(rf"\b({'|'.join(VECTOR_FUNCTIONS)})\(", r"cg_v\1(", text) if compute == FLOAT else text
+
+
+def vector_functions(kernels, fp64):
+    """The functions that the kernels got from `vector`."""
+    called = set(re.findall(r"\bcg_v(\w+)\(", kernels))
+    text = CPU_SIN if called else ""
+    return text + ("" if "pow" not in called else CPU_POW if fp64 else "#define cg_vpow pow\n")
+
+
 @functools.cache
 def vectorisable(text):
     """Whether the formula, read with vectors for its operands, is OpenCL C and worth it: it calls the library for
@@ -185,472 +294,3 @@ def vectorisable(text):
     )  # fmt: skip
 
 
-# ------------------------------------------------------------------ elementwise
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """Everything but the row that an elementwise kernel is made for.
-
-    out, operands: dtype codes (SCALAR for a number); compute: the compute dtype code; layout: the innermost stride
-    class of the output and of each operand; rank: how many further dimensions are walked; wide: their number of
-    elements does not fit 32 bits.
-    """
-
-    out: int
-    operands: tuple
-    compute: int
-    layout: tuple
-    rank: int
-    wide: bool = False
-
-
-def kernel_name(row_name):
-    return "k_" + row_name.replace(".", "_")
-
-
-def find(name, compute):
-    """(operands, formula, params, is a test) of a row or gradient row for a compute dtype; raises KeyError."""
-    if name in EXTRA:
-        return *EXTRA[name], (), False
-    base, _, operand = name.partition(".d")
-    row = _table.by_name[base]
-    if operand:
-        text = row.gradients[operand]
-        return _formula.names(text), text if compute >= FLOAT else None, row.params, False
-    return row.operands, row.formula(DTYPES[compute]), row.params, row.kind == "test"
-
-
-# What a formula may call and still share a program: the others cost more to compile than a program does.
-LIGHT = {"where", "isnan", "abs", "sign", "maximum", "minimum", "clamp", "sqrt", "floor", "exp", "sigmoid"}
-
-
-def companions(name, sig):
-    """The rows in the program of `name`, itself first: with it those light ones that have the same number of operands
-    and the same kind of result (gradients apart), if it is one of them."""
-
-    def light(other):
-        args, text, _, test = find(other, sig.compute)
-        fits = text is not None and len(args) == len(sig.operands) and test == want
-        fits = fits and (".d" in other) == (".d" in name)
-        rare = other in EXTRA or _table.by_name[other.partition(".d")[0]].rare
-        return fits and not rare and _formula.functions(text) <= LIGHT
-
-    want = find(name, sig.compute)[3]
-    if not light(name):
-        return [name]
-    names = []
-    for row in _table.rows():
-        if not row.start:
-            names += [row.name, *(f"{row.name}.d{x}" for x in row.gradients)]
-    return [name, *(n for n in names if n != name and light(n))]
-
-
-def elementwise_kernel(name, sig, schedule):
-    """One kernel.  Arguments: output, its offset; each operand, its offset (a number: its value); the parameters; the
-    innermost size; cpu: chunk of it per work-item; rank > 0: rows, cpu: rows per work-item; the sizes of the outer
-    dimensions, innermost first; for the output and each operand the strides: innermost if STRIDED, then the outer."""
-    args, text, params, test = find(name, sig.compute)
-    t = ctype(sig.compute)
-    result = BOOL if test else sig.compute
-    tensors = [("o", sig.out, sig.layout[0])]
-    tensors += [(x, d, w) for x, d, w in zip(args, sig.operands, sig.layout[1:], strict=True) if d != SCALAR]
-    numbers = [x for x, d in zip(args, sig.operands, strict=True) if d == SCALAR]
-    header = [f"global {storage(sig.out)} *o_, long oo_"]
-    for x, d in zip(args, sig.operands, strict=True):
-        header.append(f"{t} {x}_" if d == SCALAR else f"global const {storage(d)} *{x}_, long o{x}_")
-    header += [f"{t} {p}_p" for p, _ in params] + ["long n_"]
-    header += ["long chunk_"] if schedule == "cpu" else []
-    if sig.rank:
-        header += ["long rows_"] + (["long block_"] if schedule == "cpu" else [])
-        header += [f"long d{k}_" for k in range(sig.rank)]
-    for x, _, w in tensors:
-        header += [f"long s{x}_"] if w == STRIDED else []
-        header += [f"long s{x}{k}_" for k in range(sig.rank)]
-    values = {x: x + "_" for x in numbers} | {p: p + "_p" for p, _ in params}
-    declare = "".join(f"    const {t} {x} = {value};\n" for x, value in values.items())
-
-    def index(x, way):
-        inner = {BROADCAST: "", UNIT: " + i_", STRIDED: f" + i_*s{x}_"}[way]
-        return f"p{x}_{inner}"
-
-    def body(indent):
-        lines = [f"const {t} {x} = {load(d, x + '_', index(x, w), sig.compute)};" for x, d, w in tensors[1:]]
-        value = scalar(_formula.to_c(text, "cl", DTYPES[sig.compute]), schedule)
-        lines.append(store(sig.out, "o_", index("o", sig.layout[0]), value, result))
-        return "".join(f"{indent}{line}\n" for line in lines)
-
-    offsets = "long po_ = oo_" + "".join(f", p{x}_ = o{x}_" for x, _, _ in tensors[1:]) + ";"
-
-    def walk(indent, row):
-        """Adds the offsets of outer index `row` to po_, pa_, ..."""
-        kind = "ulong" if sig.wide or schedule == "cpu" else "uint"
-        lines = [f"{kind} u_ = ({kind}){row};"] if sig.rank else []
-        for k in range(sig.rank):
-            last = k == sig.rank - 1
-            lines.append(f"{{ const long x_ = {'u_' if last else f'u_ % ({kind})d{k}_'}; "
-                         + " ".join(f"p{x}_ += x_*s{x}{k}_;" for x, _, _ in tensors)
-                         + ("" if last else f" u_ /= ({kind})d{k}_;") + " }")  # fmt: skip
-        return "".join(f"{indent}{line}\n" for line in lines)
-
-    head = f"kernel void {kernel_name(name)}({', '.join(header)})\n{{\n"
-    if schedule == "gpu":
-        kind = "ulong" if sig.wide else "uint"
-        if not sig.rank:
-            place = "    const long i_ = get_global_id(0);\n    if (i_ >= n_) return;\n"
-            return head + place + declare + f"    {offsets}\n" + body("    ") + "}\n"
-        place = (f"    const {kind} at_ = get_global_id(0);\n    if (at_ >= n_*rows_) return;\n"
-                 f"    const {kind} r_ = at_ / ({kind})n_;\n    const long i_ = at_ - r_*({kind})n_;\n")  # fmt: skip
-        return head + place + declare + f"    {offsets}\n" + walk("    ", "r_") + body("    ") + "}\n"
-
-    indent = "        " if sig.rank else "    "
-    vector = ""
-    unit = sig.layout[0] == UNIT and all(w != STRIDED for _, _, w in tensors)
-    # Not from int64: PoCL 3.0 aborts on the conversion of eight longs to floats.
-    if (sig.compute >= FLOAT and unit and vectorisable(text) and (test or sig.out >= HALF)
-            and INT64 not in sig.operands):  # fmt: skip
-        n = width(sig.compute)
-        v = f"{t}{n}"
-
-        def read(x, d, w):
-            if w == UNIT:
-                return load_vector(d, f"{x}_ + {index(x, UNIT)}", sig.compute)
-            return f"({v})({load(d, x + '_', index(x, w), sig.compute)})"
-
-        lines = [f"const {v} {x} = {read(x, d, w)};" for x, d, w in tensors[1:]]
-        lines += [f"const {v} {x} = ({v})({value});" for x, value in values.items()]
-        value = _formula.to_c(text, "cl", DTYPES[sig.compute])
-        at = f"o_ + {index('o', UNIT)}"
-        lines.append(f"*(global uchar{n}u *)({at}) = convert_uchar{n}(({value}) & 1);" if test else
-                     store_vector(sig.out, at, value, sig.compute))  # fmt: skip
-        vector = (f"{indent}for (; i_ + {n} <= to_; i_ += {n}) {{\n"
-                  + "".join(f"{indent}    {line}\n" for line in lines) + f"{indent}}}\n")  # fmt: skip
-    loop = f"{indent}LOOP\n{indent}for (; i_ < to_; i_++) {{\n{body(indent + '    ')}{indent}}}\n"
-    # A broadcast operand is read once, outside of the loop, where the vector form does not name it anew.
-    inner = f"{indent}{offsets}\n{walk(indent, 'r_')}{indent}long i_ = from_;\n{vector}{loop}"
-    span = "    const long from_ = (long)get_global_id(0)*chunk_, to_ = LEAST(from_ + chunk_, n_);\n"
-    if sig.rank:
-        first = "(long)get_global_id(1)*block_"
-        inner = (
-            f"    const long last_ = LEAST({first} + block_, rows_);\n"
-            f"    for (long r_ = {first}; r_ < last_; r_++) {{\n{inner}    }}\n"
-        )
-    return head + span + declare + inner + "}\n"
-
-
-def elementwise_program(name, sig, schedule, fp64):
-    """(source, row names) of the program that holds `name`."""
-    names = companions(name, sig)
-    kernels = "".join(elementwise_kernel(n, sig, schedule) for n in names)
-    helpers = re.search(r"\b(cg_(?!store_bf16)|m_)\w+\(", kernels)  # a plain copy is spared their compilation
-    return prelude(schedule, fp64, sig.compute if helpers else None) + kernels, names
-
-
-# ------------------------------------------------------------------ reductions
-
-
-@dataclass(frozen=True, slots=True)
-class Reduction:
-    """What a reduction kernel is made for.
-
-    x: input dtype code; out: dtype code of the result, or None: the row's accumulator (a partial result).
-    mode: "rows" (the innermost dimension of x is reduced), "columns" (it is kept), or "items" (gpu: one output per
-    work-item), "tree" (gpu: one per group).  kept, reduced: how many dimensions; unit: the innermost stride is 1;
-    wide: an output reads more elements than 32 bits count.
-    """
-
-    x: int
-    out: int | None
-    mode: str
-    kept: int
-    reduced: int
-    unit: bool
-    wide: bool = False
-
-
-def accumulator(row, x, fp64):
-    """The accumulator's dtype code for an input dtype code, or None where the row has no kernel."""
-    if row.kind == "float" and x < HALF:
-        return None
-    if row.acc == "same":
-        return FLOAT if x in (HALF, BFLOAT16) else x
-    if row.acc in ("bool", "count"):
-        return BOOL if row.acc == "bool" else INT64
-    return INT64 if x < HALF else DOUBLE if fp64 or x == DOUBLE else FLOAT
-
-
-def _dims(first, names, kind, row, size):
-    """Statements that walk index `row` over the dims numbered `first` and add to offsets: names = {offset: strides}."""
-    lines = []
-    count = len(first)
-    for i, k in enumerate(first):
-        last = i == count - 1
-        lines.append(f"{{ const long x_ = {'u_' if last else f'u_ % ({kind}){size}{k}_'}; "
-                     + " ".join(f"{o} += x_*{s}{k}_;" for o, s in names.items())
-                     + ("" if last else f" u_ /= ({kind}){size}{k}_;") + " }")  # fmt: skip
-    return (f"{kind} u_ = ({kind})({row}); " + " ".join(lines)) if lines else ""
-
-
-def _reduction_text(text, dtype):
-    """A reduction's formula; read with vectors too, so of the helpers only abs, which OpenCL has for both."""
-    if _formula.functions(text) - {"where", "isnan", "abs", "pow"}:
-        raise _formula.FormulaError(f"{text!r} calls a function that reduction kernels do not have")
-    return _formula.to_c(text, "cl", DTYPES[dtype]).replace("cg_abs(", "fabs(")
-
-
-def reduction_kernel(row, sig, schedule, fp64):
-    """One reduction kernel.  Arguments: output, its offset, x, its offset, the parameters, then longs:
-    outs (outputs), block (outputs per work-item), splits, chunk (what one split takes of the reduced index space),
-    sizes of the kept dimensions (innermost first), their strides in x, in out; sizes and strides of the reduced ones.
-    Split s of an output is stored at s*outs behind it."""
-    acc = accumulator(row, sig.x, fp64)
-    # any, all and count_nonzero test the element in its own type
-    element = acc if row.acc in ("wide", "same") else FLOAT if sig.x in (HALF, BFLOAT16) else sig.x
-    out = acc if sig.out is None else sig.out
-    t, e = ctype(acc), ctype(element)
-    start, step, join = (_reduction_text(x, acc) for x in (row.start, row.step, row.join))
-    narrow = row.narrow and sig.x in (HALF, BFLOAT16, FLOAT) and acc >= FLOAT
-    header = [f"global {storage(out)} *o_", "long oo_", f"global const {storage(sig.x)} *x_", "long xo_"]
-    header += [f"{t} {p}_p" for p, _ in row.params] + ["long outs_", "long block_", "long splits_", "long chunk_"]
-    header += [f"long {n}{k}_" for n in ("kd", "kx", "ko") for k in range(sig.kept)]
-    header += [f"long {n}{k}_" for n in ("rd", "rx") for k in range(sig.reduced)]
-    head = f"kernel void {kernel_name(row.name)}({', '.join(header)})\n{{\n"
-    head += "".join(f"    const {t} {p} = {p}_p;\n" for p, _ in row.params)
-    total = " * ".join(f"rd{k}_" for k in range(sig.reduced)) or "1"
-    head += f"    const long total_ = {total};\n"
-    stride = "" if sig.unit else "*rx0_"
-    kept, outer = range(sig.kept), range(1, sig.reduced)
-    offsets = {"ox_": "kx", "oo2_": "ko"}
-
-    def take(p, value, text=step, kind=t, element=e):
-        return f"{{ const {kind} p = {p}; const {element} a = {value}; {p} = ({kind})({text}); }}"
-
-    def save(index, value):
-        return store(out, "o_", index, value, acc)
-
-    def merge(p, q):
-        return f"{{ const {t} p = {p}, q = {q}; {p} = ({t})({join}); }}"
-
-    place = f"long ox_ = xo_, oo2_ = oo_; {_dims(kept, offsets, 'ulong', 'out_', 'kd')}"
-    if sig.mode == "columns":
-        value = load(sig.x, "x_", "at_ + c_", element)
-        step_row = "for (int c_ = 0; c_ < {}; c_++) " + take("p_[c_]", value).replace("{", "{{").replace("}", "}}")
-        walk = _dims(range(sig.reduced), {"at_": "rx"}, "ulong", "r_", "rd")
-        rows = f"for (long r_ = from_; r_ < to_; r_++) {{ long at_ = ox_; {walk} "
-        body = f"""\
-    const long wide_ = (kd0_ + {COLUMNS - 1})/{COLUMNS};
-    const long cell_ = get_global_id(0), c0_ = cell_ % wide_*{COLUMNS}, out_ = cell_/wide_*kd0_ + c0_;
-    const long split_ = get_global_id(1), from_ = split_*chunk_, to_ = LEAST(from_ + chunk_, total_);
-    {place}
-    {t} p_[{COLUMNS}];
-    const int m_ = LEAST((long){COLUMNS}, kd0_ - c0_);
-    for (int c_ = 0; c_ < {COLUMNS}; c_++) p_[c_] = {start};
-    if (m_ == {COLUMNS})
-        {rows}{step_row.format(COLUMNS)} }}
-    else
-        {rows}{step_row.format("m_")} }}
-    for (int c_ = 0; c_ < m_; c_++) {{ {save("split_*outs_ + oo2_ + c_*ko0_", "p_[c_]")} }}
-}}
-"""
-        return head + body
-    if schedule == "gpu":
-        return head + _gpu_reduction(sig, row, acc, element, take, merge, save, place, start, narrow)
-
-    # Rows: runs of the innermost reduced dimension, from flat index from_ to to_.
-    vector = ""
-    declare = finish = ""
-    if acc >= FLOAT and sig.unit and sig.x >= HALF:
-        n = width(acc)
-        v = f"{t}{n}"
-        get = load_vector(sig.x, "x_ + at_ + i_ + {k}", acc).format
-        declare = " ".join(f"{v} v{k}_ = ({v})({start});" for k in range(4))
-        # The scalar names p, a and q of the formula are vectors here, and so are its parameters.
-        splat = "".join(f"const {v} {p} = ({v})({p}_p); " for p, _ in row.params)
-        steps = " ".join(f"{{ const {v} p = v{k}_, a = {get(k=n * k)}; v{k}_ = {step}; }}" for k in range(4))
-        vector = f"for (; i_ + {4 * n} <= e_; i_ += {4 * n}) {{ {splat}{steps} }}\n"
-        if narrow:
-            # Sixteen float32 elements per lane before they widen: half the work, an error below the result's rounding.
-            get = load_vector(sig.x, "x_ + at_ + j_ + {k}", FLOAT).format
-            zero, step32 = (_formula.to_c(x, "cl", "float32") for x in (row.start, row.step))
-            steps = " ".join(f"{{ const float8 p = f{k}_, a = {get(k=8 * k)}; f{k}_ = {step32}; }}" for k in range(4))
-            parts = [f"f{k}_" for k in range(4)]
-            if acc == DOUBLE:
-                parts = [f"convert_double4({f}.{half})" for f in parts for half in ("lo", "hi")]
-            flush = " ".join(
-                f"{{ const {v} p = v{k % 4}_, q = {f}; v{k % 4}_ = {join}; }}" for k, f in enumerate(parts)
-            )
-            vector = ("for (; i_ + 512 <= e_; i_ += 512) { float8 "
-                      + ", ".join(f"f{k}_ = (float8)({zero})" for k in range(4))
-                      + f"; for (long j_ = i_; j_ < i_ + 512; j_ += 32) {{ {steps} }} {flush} }}\n            "
-                      + vector)  # fmt: skip
-        lanes = [f"{{ const {v} p = v{i}_, q = v{j}_; v{i}_ = {join}; }}" for i, j in ((0, 1), (2, 3), (0, 2))]
-        finish = " ".join(lanes) + " " + " ".join(merge("p_", f"v0_.s{k}") for k in range(n))
-    value = load(sig.x, "x_", f"at_ + i_{stride}", element)
-    body = f"""\
-    const long split_ = get_global_id(1), from_ = split_*chunk_, to_ = LEAST(from_ + chunk_, total_);
-    const long end_ = LEAST(((long)get_global_id(0) + 1)*block_, outs_);
-    for (long out_ = (long)get_global_id(0)*block_; out_ < end_; out_++) {{
-        {place}
-        {t} p_ = {start};
-        {declare}
-        for (long f_ = from_; f_ < to_;) {{
-            long i_ = f_ % rd0_, at_ = ox_;
-            const long e_ = LEAST(rd0_, i_ + to_ - f_);
-            {_dims(outer, {"at_": "rx"}, "ulong", "f_/rd0_", "rd")}
-            f_ += e_ - i_;
-            {vector}for (; i_ < e_; i_++) {take("p_", value)}
-        }}
-        {finish}
-        {save("split_*outs_ + oo2_", "p_")}
-    }}
-}}
-"""
-    return head + body
-
-
-def _gpu_reduction(sig, row, acc, element, take, merge, save, place, start, narrow):
-    """The body for one output per work-item ("items") or per group ("tree")."""
-    t = ctype(acc)
-    tree = sig.mode == "tree"
-    step, first = (f"{LOCAL_SIZE}", "from_ + get_local_id(0)") if tree else ("1", "from_")
-    walk = _dims(range(sig.reduced), {"at_": "rx"}, "ulong" if sig.wide else "uint", "f_", "rd")
-    get = load(sig.x, "x_", "at_", element)
-    if narrow:
-        # Up to 32 float32 elements add up before they widen.
-        zero, step32 = _formula.to_c(row.start, "cl", "float32"), _formula.to_c(row.step, "cl", "float32")
-        one = take("n_", load(sig.x, "x_", "at_", FLOAT), step32, "float", "float")
-        loop = (f"for (long f_ = {first}; f_ < to_;) {{ float n_ = {zero}; for (int k_ = 0; k_ < 32 && f_ < to_; k_++, "
-                f"f_ += {step}) {{ long at_ = ox_; {walk} {one} }} {merge('p_', f'({t})n_')} }}")  # fmt: skip
-    else:
-        loop = f"for (long f_ = {first}; f_ < to_; f_ += {step}) {{ long at_ = ox_; {walk} {take('p_', get)} }}"
-    cell = "get_group_id(0)" if tree else "get_global_id(0)"
-    guard = "" if tree else "    if (cell_ >= outs_*splits_) return;\n"
-    body = f"""\
-    const long cell_ = {cell}, out_ = cell_ % outs_, split_ = cell_/outs_;
-{guard}    const long from_ = split_*chunk_, to_ = LEAST(from_ + chunk_, total_);
-    {place}
-    {t} p_ = {start};
-    {loop}
-"""
-    if not tree:
-        return body + f"    {save('split_*outs_ + oo2_', 'p_')}\n}}\n"
-    return (
-        body
-        + f"""\
-    local {t} l_[{LOCAL_SIZE}];
-    const int lid_ = get_local_id(0);
-    l_[lid_] = p_;
-    for (int w_ = {LOCAL_SIZE // 2}; w_; w_ /= 2) {{
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (lid_ < w_) {merge("l_[lid_]", "l_[lid_ + w_]")}
-    }}
-    if (lid_ == 0) {{ {save("split_*outs_ + oo2_", "l_[0]")} }}
-}}
-"""
-    )
-
-
-def join_kernel(row, x, out, fp64):
-    """The second stage: joins the splits of each output.  Arguments: output, offset, partials, outs, splits."""
-    acc = accumulator(row, x, fp64)
-    t = ctype(acc)
-    return f"""\
-kernel void {kernel_name(row.name)}_join(global {storage(out)} *o_, long oo_, global const {t} *x_,
-                                         long outs_, long splits_)
-{{
-    const long out_ = get_global_id(0);
-    if (out_ >= outs_) return;
-    {t} p_ = x_[out_];
-    for (long s_ = 1; s_ < splits_; s_++) {{
-        const {t} p = p_, q = x_[s_*outs_ + out_];
-        p_ = ({t})({_formula.to_c(row.join, "cl", DTYPES[acc])});
-    }}
-    {store(out, "o_", "oo_ + out_", "p_", acc)}
-}}
-"""
-
-
-def _reductions(x, fp64):
-    return [r for r in _table.rows() if r.start and accumulator(r, x, fp64) is not None]
-
-
-def reduction_program(name, sig, schedule, fp64):
-    """(source, kernel stems) of the program with every reduction of this signature."""
-    rows = _reductions(sig.x, fp64)
-    text = prelude(schedule, fp64) + "".join(reduction_kernel(r, sig, schedule, fp64) for r in rows)
-    return text, [r.name for r in rows]
-
-
-def join_program(name, x, out, schedule, fp64):
-    rows = _reductions(x, fp64)
-    text = prelude(schedule, fp64) + "".join(join_kernel(r, x, out, fp64) for r in rows)
-    return text, [r.name + "_join" for r in rows]
-
-
-# ------------------------------------------------------------------ the place of the extreme
-
-
-def arg_program(x, kept, reduced, schedule, fp64):
-    """argmax and argmin, and the second stage of each: (source, kernel stems).
-
-    The first of equal elements wins and NaN wins over everything, so the result does not depend on the order in which
-    the parts are looked at.  Arguments: values, indices (partial, splits of `outs` behind each other), x, its offset,
-    outs, splits, chunk, kept sizes, strides in x; reduced sizes, strides.  Second stage: values or none, their offset,
-    indices, offset, the partial ones, outs, splits."""
-    element = FLOAT if x in (HALF, BFLOAT16) else x
-    e = ctype(element)
-    header = [f"global {e} *v_", "global long *i_", f"global const {storage(x)} *x_", "long xo_"]
-    header += ["long outs_", "long splits_", "long chunk_"]
-    header += [f"long {n}{k}_" for n in ("kd", "kx") for k in range(kept)]
-    header += [f"long {n}{k}_" for n in ("rd", "rx") for k in range(reduced)]
-    total = " * ".join(f"rd{k}_" for k in range(reduced))
-    # Neighbouring work-items of a gpu read neighbouring elements; those of a cpu their own runs.
-    span = (
-        ("const long from_ = split_*chunk_, to_ = LEAST(from_ + chunk_, total_), step_ = 1;")
-        if schedule == "cpu"
-        else "const long from_ = split_, to_ = total_, step_ = splits_;"
-    )
-    text = [prelude(schedule, fp64)]
-    for name, op in (("argmax", ">"), ("argmin", "<")):
-        better = (f"(v_new {op} best_) || (v_new != v_new && best_ == best_) || "
-                  "((v_new == best_ || (v_new != v_new && best_ != best_)) && i_new < at_best_)")  # fmt: skip
-        update = f"if ({better}) {{ best_ = v_new; at_best_ = i_new; }}"
-        text.append(f"""\
-kernel void k_{name}({", ".join(header)})
-{{
-    const long cell_ = get_global_id(0), total_ = {total};
-    if (cell_ >= outs_*splits_) return;
-    const long out_ = cell_ % outs_, split_ = cell_/outs_;
-    {span}
-    long ox_ = xo_;
-    {_dims(range(kept), {"ox_": "kx"}, "ulong", "out_", "kd")}
-    {e} best_ = 0;
-    long at_best_ = -1;
-    for (long f_ = from_; f_ < to_; f_ += step_) {{
-        long at_ = ox_;
-        {_dims(range(reduced), {"at_": "rx"}, "ulong", "f_", "rd")}
-        const {e} v_new = {load(x, "x_", "at_", element)};
-        const long i_new = f_;
-        if (at_best_ < 0) {{ best_ = v_new; at_best_ = i_new; }}
-        else {update}
-    }}
-    v_[cell_] = best_;
-    i_[cell_] = at_best_;
-}}
-kernel void k_{name}_join(global {storage(x)} *vo_, long ov_, global long *io_, long oi_, global const {e} *v_,
-                          global const long *i_, long outs_, long splits_, long values_)
-{{
-    const long out_ = get_global_id(0);
-    if (out_ >= outs_) return;
-    {e} best_ = v_[out_];
-    long at_best_ = i_[out_];
-    for (long s_ = 1; s_ < splits_; s_++) {{
-        const {e} v_new = v_[s_*outs_ + out_];
-        const long i_new = i_[s_*outs_ + out_];
-        if (i_new >= 0) {update}
-    }}
-    if (values_) {{ {store(x, "vo_", "ov_ + out_", "best_", element)} }}
-    io_[oi_ + out_] = at_best_;
-}}
-""")
-    return "".join(text), ["argmax", "argmax_join", "argmin", "argmin_join"]

@@ -13,7 +13,7 @@ import itertools
 import math
 import struct
 
-from cygrad.cl import _launch
+from cygrad.cl import _launch, _rows
 from cygrad.cl._source import DOUBLE, FLOAT, INT64
 from cygrad.cl.gemm import (
     BLOCK_K,
@@ -510,7 +510,7 @@ def convolve_input(out, y, weight, bias, stride, padding, dilation, groups):
 
 def convolve_weight(out, x, y, stride, padding, dilation, groups):
     if not x.numel() or not y.numel():
-        return _launch.fill(out, 0)
+        return _rows.fill(out, 0)
     g = geometry(x.shape, out.shape, y.shape, stride, padding, dilation, groups)
     length, slide = g.forward
     work, taps = Work(out), slide.taps

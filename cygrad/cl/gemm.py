@@ -18,7 +18,7 @@ by a kernel to rows of (re, im) and of (-im, re).
 import functools
 import struct
 
-from cygrad.cl import _launch, _source
+from cygrad.cl import _launch, _rows, _source
 from cygrad.cl._source import BFLOAT16, DOUBLE, FLOAT, HALF, INT32, INT64
 
 CFLOAT = 10  # complex64, complex128: the dtype of the parts is two codes less
@@ -634,7 +634,7 @@ def copied(t, batch=()):
     if batch:
         t = t.expand(*batch, *t.shape[-2:])
     r = _launch.empty_near(t, tuple(t.shape), t.dtype.code)
-    _launch.copy(r, t)
+    _rows.copy(r, t)
     return r
 
 
@@ -666,9 +666,9 @@ def gemm(out, a, b, c, alpha, beta):
 def no_terms(out, c, beta):
     """A product over k = 0: beta * c."""
     if c is None:
-        _launch.fill(out, 0)
+        _rows.fill(out, 0)
     else:
-        _launch.elementwise("mul", out, [c, beta], [], computed(out.dtype.code)[0])
+        _rows.elementwise("mul", out, [c, beta], [], computed(out.dtype.code)[0])
 
 
 def real_parts(device, code, sizes, batch, inner, out, a, b, c, a_steps, b_steps, c_steps, alpha, beta):
@@ -721,4 +721,4 @@ def linear(out, x, weight, bias):
 
 
 def column_sum(out, x):
-    _launch.reduce("sum", out, x, (0,), [])
+    _rows.reduce("sum", out, x, (0,), [])

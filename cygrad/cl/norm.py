@@ -5,7 +5,7 @@ images (or rows), then over the splits; what is small per channel is worked out 
 """
 
 from cygrad import _ops
-from cygrad.cl import _elements, _launch
+from cygrad.cl import _elements, _launch, _rows
 from cygrad.cl._elements import as_code, dense, over_rows, working
 from cygrad.cl.softmax import _given
 
@@ -336,7 +336,7 @@ def _unfold(x, dw, db, weight, mean, rstd, part, splits, channels, count, traini
          *_given(as_code(weight, plain)), channels, splits, count, int(training), int(factors[0] is None))
     for t, r in zip((dw, db), results, strict=True):
         if r is not t:
-            _launch.copy(t, r)
+            _rows.copy(t, r)
 
 
 def _scaled(out, x, g, mean, scale, slope, shift, channels):
@@ -367,7 +367,7 @@ def batch_norm(out, mean, rstd, x, weight, bias, running_mean, running_var, trai
     if training:
         for t, r in zip((running_mean, running_var), running, strict=True):
             if r is not t:
-                _launch.copy(t, r)
+                _rows.copy(t, r)
     _scaled(out, x, None, None, scale, None, shift, channels)
 
 

@@ -18,7 +18,7 @@ import os
 import struct
 
 from cygrad import _ops
-from cygrad.cl import _launch
+from cygrad.cl import _launch, _rows
 from cygrad.cl._source import load, prelude, storage, store
 from cygrad.cl.sort import by_item, sort_keys
 
@@ -560,7 +560,7 @@ def randperm(out, generator):
     by_item(dev, widen, n, order, at, n)
     offset = generator.take(n)
     by_item(dev, islands, n, order, key, n, signed(generator.seed), offset // 4)
-    _launch.copy(out, order)
+    _rows.copy(out, order)
 
 
 COPY_KEYS = """

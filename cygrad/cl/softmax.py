@@ -1,7 +1,7 @@
 """Softmax and the losses of classes on OpenCL devices: rows by one work-item or one group, columns side by side."""
 
 from cygrad import _ops
-from cygrad.cl import _elements, _launch
+from cygrad.cl import _elements, _launch, _rows
 from cygrad.cl._elements import as_code, dense, over_items, over_rows, working
 
 INT64 = 5
@@ -306,7 +306,7 @@ class _Classes:
         count = self.target.numel()
         self.loss, self.weights = (_launch.allocate(self.dev, count * size) for _ in range(2))
         self.bad = _ops.empty((), INT64, self.dev)
-        _launch.fill(self.bad, self.ignore)
+        _rows.fill(self.bad, self.ignore)
         return self.bad
 
     def check(self):
@@ -364,7 +364,7 @@ def nll(out, divisor, x, target, weight, ignore_index, reduction):
 def nll_gradient(out, target, weight, g, divisor, ignore_index):
     of = _Classes(out, target, weight, ignore_index)
     count, (n, inner) = target.numel(), _classes_of(out)
-    _launch.fill(out, 0)
+    _rows.fill(out, 0)
     sizes, local, block = over_items(of.device, count)
     _launch.run(of.device, _kernel(of.device, of.code, "nll_gradient"), sizes, local, out, target, *_given(of.weight),
                 as_code(g, working(of.code)), *_given(divisor), ignore_index, int(g.dim() > 0), count, n, inner, block)

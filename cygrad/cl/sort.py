@@ -9,7 +9,7 @@ skipped.  Short rows are sorted whole, by one work-item (cpu) or in local memory
 """
 
 from cygrad import _ops
-from cygrad.cl import _launch
+from cygrad.cl import _launch, _rows
 from cygrad.cl.scan import scan
 
 UINT8, INT16, INT32, INT64, FLOAT, DOUBLE = 1, 3, 4, 5, 8, 9
@@ -570,9 +570,9 @@ def along(values, indices, x, dim, fill):
     index = _ops.empty(shape, INT64, dev)
     value = None if values is None else _ops.empty(shape, x.dtype.code, dev)
     fill(value, index, dim_last(x, dim))
-    _launch.copy(indices.transpose(dim, -1), index)
+    _rows.copy(indices.transpose(dim, -1), index)
     if values is not None:
-        _launch.copy(values.transpose(dim, -1), value)
+        _rows.copy(values.transpose(dim, -1), value)
 
 
 def sort(values, indices, x, dim, descending):
@@ -632,7 +632,7 @@ def choose(name, values, indices, x, dim, k, largest):
             length = _ops.empty((rows, n), INT64, dev)
             by_item(dev, kernel_of(device, size, "lengths"), rows * n, length, key, rows * n, n)
             most, place = _ops.empty((rows,), INT64, dev), _ops.empty((rows,), INT64, dev)
-            _launch.arg_reduce("argmax", most, place, length, 1)
+            _rows.arg_reduce("argmax", most, place, length, 1)
             place = place + most - 1  # the last of the run
         else:
             place = _ops.empty((rows,), INT64, dev)

@@ -197,6 +197,7 @@ class profile:
         self._events = EventList(
             [*kept, *events], profile_memory=self.profile_memory, with_flops=self.with_flops
         )
+        self._events.device_rows = [*getattr(kept, "device_rows", []), *events.device_rows]
         self._recorder = self._started = None
         self.profiler = _profiler.profile(
             record_shapes=self.record_shapes,
