@@ -410,9 +410,14 @@ CG_LEVELED static void cg_channel_dots_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t
         } \
         for (ptrdiff_t c = lo; c < hi; c++) { \
             const T *a = x + (i * channels + c) * pixels, *h = g + (i * channels + c) * pixels; \
-            double u = 0, v = 0; \
-            cg_dots_##X(pixels, h, 0, a, mean[c], &u, &v); \
-            sum[c] += (T)u, dot[c] += (T)v; \
+            const T m = mean[c]; \
+            T u[CG_LANES] = {0}, v[CG_LANES] = {0}; \
+            ptrdiff_t k = 0; \
+            for (; k + CG_LANES <= pixels; k += CG_LANES) \
+                for (int l = 0; l < CG_LANES; l++) u[l] += h[k + l], v[l] += h[k + l] * (a[k + l] - m); \
+            for (int l = 0; k < pixels; k++, l++) u[l] += h[k], v[l] += h[k] * (a[k] - m); \
+            CG_SUM_LANES(T, u) CG_SUM_LANES(T, v) \
+            sum[c] += u[0], dot[c] += v[0]; \
         } \
     } \
 } \
