@@ -317,7 +317,17 @@ CG_LEVELED static void cg_normalize_back_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff
         for (ptrdiff_t c = 0; c < n / span; c++) { \
             const double k = weight ? weight[c0 + c] : (T)1; \
             double s = 0, t = 0; \
-            cg_dots_##X(span, h + c * span, 0, a + c * span, m, &s, &t); \
+            if (span > CG_BLOCK) \
+                cg_dots_##X(span, h + c * span, 0, a + c * span, m, &s, &t); \
+            else { \
+                T u[CG_LANES] = {0}, v[CG_LANES] = {0}; \
+                ptrdiff_t i = c * span, end = i + span; \
+                for (; i + CG_LANES <= end; i += CG_LANES) \
+                    for (int l = 0; l < CG_LANES; l++) u[l] += h[i + l], v[l] += h[i + l] * (a[i + l] - m); \
+                for (int l = 0; i < end; i++, l++) u[l] += h[i], v[l] += h[i] * (a[i] - m); \
+                CG_SUM_LANES(T, u) CG_SUM_LANES(T, v) \
+                s = u[0], t = v[0]; \
+            } \
             sum += k * s, dot += k * t; \
         } \
         const T c1 = (T)(sum / (double)n), d = (T)(dot / (double)n) * q * q; \
