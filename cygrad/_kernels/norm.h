@@ -208,55 +208,65 @@ CG_LEVELED static void cg_cross_entropy_back_##X(ptrdiff_t rows, ptrdiff_t n, co
         dx[t] -= c; \
     } \
 } \
-/* Sums of rows: float32 within a block, blocks in double, so that long rows keep their digits. */ \
+CG_HELPER T cg_block_sum_##X(ptrdiff_t n, const T *x) \
+{ \
+    T s[CG_LANES] = {0}; \
+    ptrdiff_t i = 0; \
+    for (; i + CG_LANES <= n; i += CG_LANES) \
+        for (int l = 0; l < CG_LANES; l++) s[l] += x[i + l]; \
+    for (int l = 0; i < n; i++, l++) s[l] += x[i]; \
+    CG_SUM_LANES(T, s) \
+    return s[0]; \
+} \
+CG_HELPER T cg_block_squares_##X(ptrdiff_t n, const T *x, T mean) \
+{ \
+    T s[CG_LANES] = {0}; \
+    ptrdiff_t i = 0; \
+    for (; i + CG_LANES <= n; i += CG_LANES) \
+        for (int l = 0; l < CG_LANES; l++) s[l] += (x[i + l] - mean) * (x[i + l] - mean); \
+    for (int l = 0; i < n; i++, l++) s[l] += (x[i] - mean) * (x[i] - mean); \
+    CG_SUM_LANES(T, s) \
+    return s[0]; \
+} \
+CG_HELPER void cg_block_dots_##X(ptrdiff_t n, const T *g, const T *u, const T *x, T mean, double *sum, double *dot) \
+{ \
+    T s[CG_LANES] = {0}, t[CG_LANES] = {0}; \
+    ptrdiff_t i = 0; \
+    for (; i + CG_LANES <= n; i += CG_LANES) \
+        for (int l = 0; l < CG_LANES; l++) { \
+            const T v = u ? g[i + l] * u[i + l] : g[i + l]; \
+            s[l] += v; \
+            t[l] += v * (x[i + l] - mean); \
+        } \
+    for (int l = 0; i < n; i++, l++) { \
+        const T v = u ? g[i] * u[i] : g[i]; \
+        s[l] += v; \
+        t[l] += v * (x[i] - mean); \
+    } \
+    CG_SUM_LANES(T, s) CG_SUM_LANES(T, t) \
+    *sum += s[0], *dot += t[0]; \
+} \
+/* Sums of rows: in their own type within a block, blocks in double, so that long rows keep their digits. */ \
 CG_HELPER double cg_sum_##X(ptrdiff_t n, const T *x) \
 { \
     double total = 0; \
-    for (ptrdiff_t i = 0; i < n;) { \
-        const ptrdiff_t end = n - i < CG_BLOCK ? n : i + CG_BLOCK; \
-        T s[CG_LANES] = {0}; \
-        for (; i + CG_LANES <= end; i += CG_LANES) \
-            for (int l = 0; l < CG_LANES; l++) s[l] += x[i + l]; \
-        for (int l = 0; i < end; i++, l++) s[l] += x[i]; \
-        CG_SUM_LANES(T, s) \
-        total += s[0]; \
-    } \
-    return total; \
+    for (; n > CG_BLOCK; n -= CG_BLOCK, x += CG_BLOCK) total += cg_block_sum_##X(CG_BLOCK, x); \
+    return total + cg_block_sum_##X(n, x); \
 } \
 CG_HELPER double cg_square_sum_##X(ptrdiff_t n, const T *x, T mean) \
 { \
     double total = 0; \
-    for (ptrdiff_t i = 0; i < n;) { \
-        const ptrdiff_t end = n - i < CG_BLOCK ? n : i + CG_BLOCK; \
-        T s[CG_LANES] = {0}; \
-        for (; i + CG_LANES <= end; i += CG_LANES) \
-            for (int l = 0; l < CG_LANES; l++) s[l] += (x[i + l] - mean) * (x[i + l] - mean); \
-        for (int l = 0; i < end; i++, l++) s[l] += (x[i] - mean) * (x[i] - mean); \
-        CG_SUM_LANES(T, s) \
-        total += s[0]; \
-    } \
-    return total; \
+    for (; n > CG_BLOCK; n -= CG_BLOCK, x += CG_BLOCK) total += cg_block_squares_##X(CG_BLOCK, x, mean); \
+    return total + cg_block_squares_##X(n, x, mean); \
 } \
 /* Adds the sums of g and of g * (x - mean), with g weighed by u if that is not null. */ \
 CG_HELPER void cg_dots_##X(ptrdiff_t n, const T *g, const T *u, const T *x, T mean, double *sum, double *dot) \
 { \
-    for (ptrdiff_t i = 0; i < n;) { \
-        const ptrdiff_t end = n - i < CG_BLOCK ? n : i + CG_BLOCK; \
-        T s[CG_LANES] = {0}, t[CG_LANES] = {0}; \
-        for (; i + CG_LANES <= end; i += CG_LANES) \
-            for (int l = 0; l < CG_LANES; l++) { \
-                const T v = u ? g[i + l] * u[i + l] : g[i + l]; \
-                s[l] += v; \
-                t[l] += v * (x[i + l] - mean); \
-            } \
-        for (int l = 0; i < end; i++, l++) { \
-            const T v = u ? g[i] * u[i] : g[i]; \
-            s[l] += v; \
-            t[l] += v * (x[i] - mean); \
-        } \
-        CG_SUM_LANES(T, s) CG_SUM_LANES(T, t) \
-        *sum += s[0], *dot += t[0]; \
+    for (; n > CG_BLOCK; n -= CG_BLOCK, g += CG_BLOCK, x += CG_BLOCK) { \
+        cg_block_dots_##X(CG_BLOCK, g, u, x, mean, sum, dot); \
+        u = u ? u + CG_BLOCK : u; \
     } \
+    cg_block_dots_##X(n, g, u, x, mean, sum, dot); \
 } \
 /* Rows of n: mean, 1 / sqrt(var + eps), y = (x - mean) * rstd * weight + bias.  weight and bias have a value for each \
  * `span` elements (layer norm 1, group norm the pixels of a channel), the ones of row r start at r % groups * n / span. */ \
@@ -307,7 +317,17 @@ CG_LEVELED static void cg_normalize_back_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff
         for (ptrdiff_t c = 0; c < n / span; c++) { \
             const double k = weight ? weight[c0 + c] : (T)1; \
             double s = 0, t = 0; \
-            cg_dots_##X(span, h + c * span, 0, a + c * span, m, &s, &t); \
+            if (span > CG_BLOCK) \
+                cg_dots_##X(span, h + c * span, 0, a + c * span, m, &s, &t); \
+            else { \
+                T u[CG_LANES] = {0}, v[CG_LANES] = {0}; \
+                ptrdiff_t i = c * span, end = i + span; \
+                for (; i + CG_LANES <= end; i += CG_LANES) \
+                    for (int l = 0; l < CG_LANES; l++) u[l] += h[i + l], v[l] += h[i + l] * (a[i + l] - m); \
+                for (int l = 0; i < end; i++, l++) u[l] += h[i], v[l] += h[i] * (a[i] - m); \
+                CG_SUM_LANES(T, u) CG_SUM_LANES(T, v) \
+                s = u[0], t = v[0]; \
+            } \
             sum += k * s, dot += k * t; \
         } \
         const T c1 = (T)(sum / (double)n), d = (T)(dot / (double)n) * q * q; \
@@ -400,9 +420,14 @@ CG_LEVELED static void cg_channel_dots_##X(ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t
         } \
         for (ptrdiff_t c = lo; c < hi; c++) { \
             const T *a = x + (i * channels + c) * pixels, *h = g + (i * channels + c) * pixels; \
-            double u = 0, v = 0; \
-            cg_dots_##X(pixels, h, 0, a, mean[c], &u, &v); \
-            sum[c] += (T)u, dot[c] += (T)v; \
+            const T m = mean[c]; \
+            T u[CG_LANES] = {0}, v[CG_LANES] = {0}; \
+            ptrdiff_t k = 0; \
+            for (; k + CG_LANES <= pixels; k += CG_LANES) \
+                for (int l = 0; l < CG_LANES; l++) u[l] += h[k + l], v[l] += h[k + l] * (a[k + l] - m); \
+            for (int l = 0; k < pixels; k++, l++) u[l] += h[k], v[l] += h[k] * (a[k] - m); \
+            CG_SUM_LANES(T, u) CG_SUM_LANES(T, v) \
+            sum[c] += u[0], dot[c] += v[0]; \
         } \
     } \
 } \
