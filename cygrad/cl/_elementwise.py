@@ -187,11 +187,12 @@ def elementwise_kernel(name, sig, schedule):
         compute = f"            for (int j_ = 0; j_ < m_; j_ += {n}) {{ {' '.join(lines)} {put} }}\n"
     else:
         lines = " ".join(f"const {t} {x} = x{x}_[j_];" for x, _ in tensors)
-        compute = f"            LOOP\n            for (int j_ = 0; j_ < m_; j_++) "
+        compute = "            LOOP\n            for (int j_ = 0; j_ < m_; j_++) "
         compute += f"{{ {lines} xo_[j_] = {value}; }}\n"
     offsets = " ".join(f"p{x}_ += x_*s_.stride[{k}][k_];" for k, x in enumerate(names))
     return f"""{head}    const long from_ = (long)get_global_id(0)*s_.chunk, to_ = LEAST(from_ + s_.chunk, s_.size[0]);
-{declare}{direct}{tiles}    const long first_ = (long)get_global_id(1)*s_.block, end_ = LEAST(first_ + s_.block, s_.rows);
+{declare}{direct}{tiles}    const long first_ = (long)get_global_id(1)*s_.block;
+    const long end_ = LEAST(first_ + s_.block, s_.rows);
     for (long r_ = first_; r_ < end_; r_++) {{
         long u_ = r_, {", ".join(f"p{x}_ = s_.at[{k}]" for k, x in enumerate(names))};
         for (int k_ = 1; k_ < s_.rank; k_++) {{

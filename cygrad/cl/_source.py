@@ -55,7 +55,8 @@ CPU_SIN = """\
 static inline float8 cg_quadrant(float8 x, int shift)
 {
     const float8 t = x*0.636619772f + 12582912.0f, k = t - 12582912.0f;
-    const float8 r = (((x - k*1.5703125f) - k*0.0004837512969970703f) - k*7.549533620476723e-08f) - k*2.5633440682570896e-12f, z = r*r;
+    const float8 r = (((x - k*1.5703125f) - k*0.0004837512969970703f) - k*7.549533620476723e-08f)
+                     - k*2.5633440682570896e-12f, z = r*r;
     const int8 q = as_int8(t) + shift;
     const float8 s = r*(1.0f + ((-1.9515295891e-4f*z + 8.3321608736e-3f)*z - 1.6666654611e-1f)*z); /* -0 stays */
     const float8 c = ((2.443315711809948e-5f*z - 1.388731625493765e-3f)*z + 4.166664568298827e-2f)*z*z - 0.5f*z
@@ -104,8 +105,8 @@ static inline float8 cg_vpow(float8 a, float8 b)
 }
 """
 VECTOR_FUNCTIONS = ("sin", "cos", "pow")
-# float16 as whole numbers: a CPU's compiler makes vectors of these, but calls a function for vload_half.  A half that is
-# no normal number is one as a float32; the multiplication moves the exponent.
+# float16 as whole numbers: a CPU's compiler makes vectors of these, but calls a function for vload_half.  A half that
+# is no normal number is one as a float32; the multiplication moves the exponent.
 CPU_HALF = """\
 static inline float cg_load_half(ushort h)
 {
