@@ -601,7 +601,11 @@ cdef class Tensor:
 
     @property
     def is_cuda(self):
-        return self.dev > CUDA
+        return CUDA < self.dev < META
+
+    @property
+    def is_meta(self):
+        return self.dev == META
 
     @property
     def is_opencl(self):

@@ -735,6 +735,6 @@ METHODS = {f.__name__: f for f in (
 METHODS |= {name: conversion(name, code) for name, code in CONVERSIONS.items()}
 METHODS |= {
     "__array_priority__": 1000, "layout": strided, "is_sparse": False, "is_sparse_csr": False, "is_quantized": False,
-    "is_meta": False, "is_mkldnn": False, "is_nested": False, "is_xpu": False, "is_mps": False,
+    "is_mkldnn": False, "is_nested": False, "is_xpu": False, "is_mps": False,
 }
 PROPERTIES = {}

@@ -32,8 +32,8 @@ ctypedef int (*transfer_t)(void*, void*, unsigned int, size_t, size_t, const voi
                            void*) noexcept nogil
 ctypedef int (*copy_t)(void*, void*, void*, size_t, size_t, size_t, unsigned int, const void*, void*) noexcept nogil
 ctypedef int (*queue_t)(void*) noexcept nogil
-ctypedef void* (*map_t)(void*, void*, unsigned int, unsigned long long, size_t, size_t, unsigned int, const void*, void*,
-                        int*) noexcept nogil
+ctypedef void* (*map_t)(void*, void*, unsigned int, unsigned long long, size_t, size_t, unsigned int, const void*,
+                        void*, int*) noexcept nogil
 ctypedef int (*wait_t)(unsigned int, void**) noexcept nogil
 ctypedef int (*info_t)(void*, unsigned int, size_t, void*, size_t*) noexcept nogil
 ctypedef void* (*create_t)(void*, unsigned long long, size_t, void*, int*) noexcept nogil
@@ -719,7 +719,7 @@ cdef int add_number(Args* a, int dt, object x) except -1:
 
 cdef int launch(Device device, Kernel k, Args* a, const void* space, size_t size, size_t gx, size_t gy,
                 size_t local) except -1:
-    """Launches gx by gy work-items in groups of `local` by 1; the struct `space` is the last argument, unless size is 0."""
+    """Launches gx by gy work-items in groups of `local` by 1; the struct `space` is the last argument, if size is not 0."""
     cdef size_t[2] sizes
     cdef size_t[2] locals
     cdef int i, code

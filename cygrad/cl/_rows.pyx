@@ -5,8 +5,8 @@ contiguous work needs no division in the kernel.  A space goes to the kernel as 
 cost what one argument costs; what a kernel is compiled for is dtypes alone.
 """
 from cygrad._core cimport (
-    HALF, BFLOAT16, CDOUBLE, FLOAT, DOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object, device_object,
-    same_shape)
+    HALF, BFLOAT16, CDOUBLE, FLOAT, DOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
+    device_object, same_shape)
 from cygrad._ops cimport copy_into
 from cygrad.cl._launch cimport (
     Args, Buffer, Device, Kernel, add_buffer, add_long, add_number, buffer_of, check_fp64, device_of, launch,
@@ -443,7 +443,8 @@ def reduce(str name, Tensor out not None, Tensor x not None, tuple dims, list pa
     if kept.nd > RANK or reduced.nd > RANK:
         reduce(name, out, merged(x, dims), tuple(range(-len(dims), 0)), params)
         return
-    columns = reduced.strides[0][reduced.nd - 1] != 1 and kept.strides[0][kept.nd - 1] == 1 and kept.sizes[kept.nd - 1] >= 8
+    i = kept.nd - 1
+    columns = reduced.strides[0][reduced.nd - 1] != 1 and kept.strides[0][i] == 1 and kept.sizes[i] >= 8
     # --- how the work is cut: by the shape alone
     if device.cpu:
         mode = "columns" if columns else "rows"
