@@ -7,7 +7,7 @@ from libc.math cimport fma, fmaf, pow, powf
 from libc.stdint cimport int64_t, uint16_t
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT64, Tensor, default_dtype_code, itemsize_of, retyped_view)
+    BFLOAT16, BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT64, META, Tensor, default_dtype_code, itemsize_of, retyped_view)
 from cygrad._core cimport new_tensor as make
 from cygrad._ops cimport cast_kernel, copy_into
 from cygrad._creation.factories cimport (
@@ -188,7 +188,7 @@ cdef object space_number(str function, str name, object x):
         raise RuntimeError(f"{function} only supports 0-dimensional start and end tensors, but got {name} with "
                            f"{(<Tensor> x).nd} dimension(s).")
     if isinstance(x, Tensor):
-        return _bridge.item(x)
+        return 0.0 if (<Tensor> x).dev == META else _bridge.item(x)     # which has none
     if isinstance(x, (int, float)):
         return x
     return as_number(x)

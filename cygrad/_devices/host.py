@@ -19,11 +19,13 @@ def operators():
 
 def fetched(x):
     """A tensor of the host with the elements of x.  A meta tensor has none: what stands for it is the identity, of
-    which every factorisation exists."""
+    which every factorisation exists, or ones, which any pivots may be."""
     if x.is_cpu:
         return x
     if not x.is_meta:
         return x.cpu()
+    if not (x.is_floating_point() or x.is_complex()):
+        return x.new_ones(x.shape, device="cpu")
     host = x.new_zeros(x.shape, device="cpu")
     if host.dim() >= 2:
         host.diagonal(0, -2, -1).fill_(1)

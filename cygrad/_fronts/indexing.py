@@ -369,7 +369,7 @@ def take_along_dim(input, indices, dim=None, *, out=None):
     of, at = list(shape), list(shape)
     if input.ndim:
         of[dim], at[dim] = input.shape[dim], indices.shape[dim]
-        if indices.numel() and indices.min().item() < 0:
+        if indices.numel() and not indices.is_meta and indices.min().item() < 0:
             indices = _masked.where(_op("lt", indices, 0), _op("add", indices, input.shape[dim]), indices)
     return _gather.gather(input.expand(of), dim, indices.expand(at), out=out)
 

@@ -86,7 +86,7 @@ def need_fit(name, A, B, left):
 def first_failure(info):
     """(the place for messages, the code) of the first matrix of a batch that failed, or None."""
     codes = info.reshape(-1)
-    if not codes.numel() or not codes.any():
+    if codes.is_meta or not codes.numel() or not codes.any():
         return None
     i = int(codes.ne(0).nonzero()[0])
     return (f"(Batch element {i}): " if info.dim() else ""), int(codes[i])

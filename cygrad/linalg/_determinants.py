@@ -38,7 +38,7 @@ def _cofactors(A):
 def _det_backward(node, g):
     A, y = node.saved()
     g = g[..., None, None]
-    if not bool((y.detach() == 0).any()):
+    if y.is_meta or not bool((y.detach() == 0).any()):
         return g * y.conj()[..., None, None] * inverse(A)[0].mH
     return g * _cofactors(A).conj() if A.is_complex() else g * _cofactors(A)
 

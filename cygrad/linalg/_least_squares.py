@@ -204,7 +204,7 @@ def lstsq(A, B, rcond=None, *, driver=None):
         solution, rank = A.detach().new_zeros(*batch, n, k), integers(batch, A)
         s = empty.new_zeros(*batch, min(m, n))
     residuals = empty
-    full = driver == "gels" or bool((rank == n).all())
+    full = driver == "gels" or rank.is_meta or bool((rank == n).all())
     if m > n and driver != "gelsy" and full:
         residuals = (X.detach() @ solution - Y.detach()).abs().square().sum(-2)
     solution, residuals = record(

@@ -196,7 +196,7 @@ def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
             f"{name}: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape "
             f"{list(pivots.shape)} instead"
         )
-    if pivots.numel():
+    if pivots.numel() and not pivots.is_meta:
         if int(pivots.min()) < 1:
             raise RuntimeError(
                 "Pivots given to lu_solve must all be greater or equal to 1. Did you properly pass the result of "
@@ -241,7 +241,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
     if unpack_pivots:
         bad = LU_pivots.shape[-1] != min(m, n)
         if bad or (
-            LU_pivots.numel() and not 1 <= int(LU_pivots.min()) <= int(LU_pivots.max()) <= m
+            LU_pivots.numel() and not LU_pivots.is_meta and not 1 <= int(LU_pivots.min()) <= int(LU_pivots.max()) <= m
         ):
             raise RuntimeError(
                 "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive."
@@ -455,7 +455,7 @@ def ldl_solve(LD, pivots, B, *, hermitian=False, out=None):
     need_fit(name, LD, B, True)
     if is_inexact(pivots) or pivots.dtype == cygrad.bool:
         raise RuntimeError(f"{name}: Expected pivots to be integers. Got {kind(pivots)}")
-    if not pivots.is_cpu:
+    if pivots.device != LD.device and not pivots.is_cpu:
         raise RuntimeError(f"{name}: Expected pivots on the CPU, but got them on {pivots.device}")
     if pivots.shape != LD.shape[:-1]:
         raise RuntimeError(

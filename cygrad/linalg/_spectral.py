@@ -259,8 +259,8 @@ def _need_phase_free(name, what, M):
     """Complex vectors are known up to a phase, and so the loss must not depend on it."""
     if not cygrad.is_grad_enabled():
         turning = diagonal(M).imag
-        scale = max(float(M.abs().max()) if M.numel() else 0.0, 1.0)
-        if turning.numel() and float(turning.abs().max()) > 1e-2 * scale:
+        scale = max(float(M.abs().max()) if M.numel() and not M.is_meta else 0.0, 1.0)
+        if turning.numel() and not turning.is_meta and float(turning.abs().max()) > 1e-2 * scale:
             raise RuntimeError(
                 f"{name}: The {what} in the complex case are specified up to multiplication by e^{{i phi}}. The "
                 "specified loss function depends on this quantity, so it is ill-defined."
@@ -341,7 +341,7 @@ def factor_svd(A, full):
     """
     m, n = A.shape[-2:]
     if min(m, n):
-        if n < m >= int(1.6 * n) and not A.is_complex() and bool(A.detach().isfinite().all()):
+        if n < m >= int(1.6 * n) and not A.is_complex() and (A.is_meta or bool(A.detach().isfinite().all())):
             U, S, Vh, info = _svd_by_qr(A.detach(), full)
         else:
             U, S, Vh, info = lapack("gesdd", A, "A" if full else "S", True)
@@ -460,7 +460,7 @@ def _need_eig(name, A):
     if not is_inexact(A):
         raise RuntimeError(f"Unknown Complex ScalarType for {kind(A)}")
     need_kernel("linalg_eig_out_cpu", A)
-    if not bool(A.detach().isfinite().all()):
+    if not A.is_meta and not bool(A.detach().isfinite().all()):
         raise RuntimeError(f"torch.linalg.{name}: input tensor should not contain infs or NaNs.")
 
 
@@ -515,7 +515,7 @@ def exponential(A):
     odd = A @ sum(c * p for c, p in zip(_PADE[1::2], powers, strict=True))
     even = sum(c * p for c, p in zip(_PADE[0::2], powers, strict=True))
     X = _solve(even - odd, even + odd, True)[0]
-    for i in range(int(squarings.max()) if squarings.numel() else 0):
+    for i in range(int(squarings.max()) if squarings.numel() and not squarings.is_meta else 0):
         X = cygrad.where((squarings > i)[..., None, None], X @ X, X)
     return X.to(dtype)
 

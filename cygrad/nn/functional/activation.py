@@ -46,6 +46,8 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     if not training:
         return _leaky_relu(input, (lower + upper) / 2, inplace)
     require_floating(input, "rrelu_with_noise_out_cpu")
+    if input.is_meta:
+        return input
     # One draw for each element that is not positive, in order, in double precision.
     flat = (input <= 0).reshape(-1)
     draws = cygrad.empty(int(flat.sum()), dtype=cygrad.float64, device=input.device)
