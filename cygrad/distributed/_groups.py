@@ -113,8 +113,7 @@ def init_process_group(
         comm, range(world_size), group_name or "0", "default_pg", backend, timeout
     )
     _groups.append(group.WORLD)
-    if len(_mpi._at_leave) < 2:
-        _mpi.at_leave(_close_all)
+    _mpi.at_leave(_close_all)
 
 
 def _close_all():

@@ -65,8 +65,9 @@ _at_leave = []  # functions to be called before this process leaves
 
 
 def at_leave(function):
-    """Has the function called before this process ends MPI."""
-    _at_leave.append(function)
+    """Has the function called, once, before this process ends MPI; the last to ask is the first."""
+    if function not in _at_leave:
+        _at_leave.append(function)
 
 
 def _leave():
@@ -78,7 +79,7 @@ def _leave():
         error = None
     if error is not None and notices.size > 1:
         abort("ends with an error; the job ends")
-    for function in _at_leave:
+    for function in reversed(_at_leave):
         function()
     if notices.size > 1:
         sent = [notices.isend(None, r, LEFT) for r in range(notices.size) if r != notices.rank]
