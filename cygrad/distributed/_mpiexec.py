@@ -17,7 +17,7 @@ def find():
 
 
 def environment():
-    """Settings of Open MPI, which others ignore: more ranks than cores, free choice of cores, and root may start them."""
+    """Settings of Open MPI, which others ignore: more ranks than cores, on any cores, and root may start them."""
     return {
         "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
         "PRTE_MCA_hwloc_default_binding_policy": "none",

@@ -105,7 +105,8 @@ def _receive(tensor, src, group, tag, group_src, name):
         return None
     place = _checks.place(group, src, group_src, optional=True)
     if place is None:
-        peers, place, whom = [r for r in group._ranks if r != group._ranks[group.rank()]], _mpi.MPI.ANY_SOURCE, "any rank"
+        peers = [r for r in group._ranks if r != group._ranks[group.rank()]]
+        place, whom = _mpi.MPI.ANY_SOURCE, "any rank"
     else:
         if place == group.rank():
             raise ValueError(

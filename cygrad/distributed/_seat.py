@@ -58,7 +58,7 @@ def serve(folder):
     while alive(process) and not os.path.exists(path + ".done"):
         time.sleep(0.05)
     if not os.path.exists(path + ".done"):
-        print(f"[rank {rank}, process {process}] ended without leaving the job; the job ends", file=sys.stderr, flush=True)
+        print(f"[rank {rank}, process {process}] ended without leaving; the job ends", file=sys.stderr, flush=True)
         time.sleep(1)  # torch.multiprocessing is to find that one first
         os._exit(1)
     for name in ("", ".taken", ".done"):

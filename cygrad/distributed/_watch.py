@@ -1,8 +1,8 @@
 """The watch over calls that wait for other ranks: whoever waits in vain ends the job and says for whom and why.
 
 A thread looks at them from time to time. A rank that ends its program says so to all (`_mpi.LEFT`); who waits for it
-still, a moment later, waits in vain. When a time limit is over the ranks tell each other what they wait in, so that each
-can name those that did not come.
+still, a moment later, waits in vain. When a time limit is over the ranks tell each other what they wait in, so that
+each can name those that did not come.
 """
 
 import itertools
@@ -110,6 +110,5 @@ def _expire(wait):
         why.append(f"{_names(silent)} did not come")
     for rank in elsewhere:
         why.append(f"rank {rank} waits in {_reports[rank][1]}")
-    _mpi.abort(
-        f"Timed out after {1000 * wait.timeout:.0f}ms in {wait.what}: {'; '.join(why) or 'all ranks wait'}; the job ends"
-    )
+    why = "; ".join(why) or "all ranks wait"
+    _mpi.abort(f"Timed out after {1000 * wait.timeout:.0f}ms in {wait.what}: {why}; the job ends")

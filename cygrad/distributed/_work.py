@@ -1,7 +1,7 @@
 """Calls that have begun: `Work`, and the thread that runs a group's collectives in the order in which they were begun.
 
-MPI's own non-blocking collectives would need no thread, but cost several times as much, move on only while somebody calls
-MPI, and do not match blocking ones, while PyTorch's programs may wait on one rank and not on another.
+MPI's own non-blocking collectives would need no thread, but cost several times as much, move on only while somebody
+calls MPI, and do not match blocking ones, while PyTorch's programs may wait on one rank and not on another.
 """
 
 import queue

@@ -105,8 +105,8 @@ class Reducer:
     def _unfinished(self):
         missing = [i for i, p in enumerate(self.params) if p not in self._ready]
         text = (
-            "Expected to have finished reduction in the prior iteration before starting a new one. This error indicates "
-            "that your module has parameters that were not used in producing loss. "
+            "Expected to have finished reduction in the prior iteration before starting a new one. This error "
+            "indicates that your module has parameters that were not used in producing loss. "
         )
         if self._find_unused:
             text += (
@@ -145,8 +145,8 @@ class Reducer:
             index = self.params.index(param)
             raise RuntimeError(
                 "Expected to mark a variable ready only once. This error is caused by one of the following reasons: "
-                "1) Use of a module parameter outside the `forward` function. Please make sure model parameters are not "
-                "shared across multiple concurrent forward-backward passes. or try to use _set_static_graph() as a "
+                "1) Use of a module parameter outside the `forward` function. Please make sure model parameters are "
+                "not shared across multiple concurrent forward-backward passes. or try to use _set_static_graph() as a "
                 "workaround if this module graph does not change during training loop."
                 "2) Reused parameters in multiple reentrant backward passes. For example, if you use multiple "
                 "`checkpoint` functions to wrap the same part of your model, it would result in the same set of "

@@ -100,7 +100,8 @@ class DistributedDataParallel(Module, Joinable):
         named = [(n, p) for n, p in every if p.requires_grad]
         if not named:
             raise RuntimeError(
-                "DistributedDataParallel is not needed when a module doesn't have any parameter that requires a gradient."
+                "DistributedDataParallel is not needed when a module doesn't have any parameter that requires "
+                "a gradient."
             )
         kinds = {p.device for _, p in every}
         if device_ids is not None and len(device_ids) > 1:

@@ -42,7 +42,7 @@ def demo_basic(rank, world_size):
     total = ddp_model.module.net1.weight.detach().clone()
     dist.all_reduce(total, op=dist.ReduceOp.AVG)
     assert torch.allclose(total, ddp_model.module.net1.weight)
-    print("rank", dist.get_rank(), "of", dist.get_world_size())
+    print(f"rank {dist.get_rank()} of {dist.get_world_size()}\n", end="")
     dist.destroy_process_group()
 
 
