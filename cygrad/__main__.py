@@ -3,6 +3,8 @@
     python -m cygrad program.py [argument ...]
     python -m cygrad -m module [argument ...]
     python -m cygrad -c code [argument ...]
+
+Started by mpiexec, it sets RANK, LOCAL_RANK, WORLD_SIZE and their like, as torchrun does.
 """
 
 import io
@@ -13,6 +15,7 @@ import sys
 import types
 
 from ._as_torch import install_as_torch
+from .distributed import _environment
 
 
 def _prepare(arguments):
@@ -75,6 +78,7 @@ def _run(program):
 if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
     print(__doc__.strip())
     sys.exit(len(sys.argv) < 2 and 2)
+_environment.fill()
 install_as_torch()
 _kept = sys.modules["__main__"]  # this module: a module that is dropped loses its globals
 _run(_prepare(sys.argv[1:]))

@@ -101,82 +101,49 @@ TABLE = """
     .memory_stats = torch.cuda.memory_stats; .memory_summary = torch.cuda.memory_summary;
     .mem_get_info = torch.cuda.mem_get_info; .empty_cache = torch.cuda.empty_cache;
     .reset_peak_memory_stats = torch.cuda.reset_peak_memory_stats
-[cuda.nccl] distributed training is not there: version; is_available = False; all_reduce; unique_id; init_rank
+[cuda.nccl] torch.distributed runs on MPI: version; is_available = False; all_reduce; unique_id; init_rank
 [cuda.nvtx] there is no NVTX: range_push; range_pop; range_start; range_end; mark; range
 [cuda.tunable] there is nothing to tune: is_enabled = False; enable
-[distributed] cygrad trains in one process: is_available = False; is_initialized = False; is_nccl_available = False;
-    is_gloo_available = False; is_mpi_available = False; is_ucc_available = False; is_xccl_available = False;
-    is_torchelastic_launched = False; is_backend_available = False; init_process_group; destroy_process_group;
-    get_rank; get_world_size; get_backend; get_default_backend_for_device; get_process_group_ranks; new_group;
-    new_subgroups; split_group; barrier; monitored_barrier; all_reduce; all_reduce_coalesced; reduce; all_gather;
-    all_gather_into_tensor; all_gather_object; gather; gather_object; scatter; scatter_object_list; reduce_scatter;
-    reduce_scatter_tensor; all_to_all; all_to_all_single; broadcast; broadcast_object_list; send; recv; isend; irecv;
-    send_object_list; recv_object_list; batch_isend_irecv; P2POp(); Work(); ProcessGroup(); ProcessGroupGloo();
-    ProcessGroupNCCL(); DeviceMesh(); init_device_mesh; Store(); TCPStore(); FileStore(); HashStore(); PrefixStore();
-    Backend(GLOO, NCCL, MPI, UCC, XCCL); ReduceOp(SUM, PRODUCT, MIN, MAX, BAND, BOR, BXOR, AVG, PREMUL_SUM);
-    reduce_op(SUM, PRODUCT, MIN, MAX); group(WORLD); GroupMember(WORLD, NON_GROUP_MEMBER); GradBucket();
-    DistError(RuntimeError); DistBackendError(RuntimeError); DistNetworkError(RuntimeError);
-    DistStoreError(RuntimeError); get_group_rank; get_global_rank; get_node_local_rank; supports_complex;
-    breakpoint; set_debug_level; get_debug_level
-[distributed._composable] cygrad trains in one process: checkpoint; replicate
-[distributed._composable.fsdp] cygrad trains in one process: fully_shard; FSDPModule(); MixedPrecisionPolicy()
-[distributed._tensor] cygrad trains in one process: DTensor(); Shard(); Replicate(); Partial(); distribute_tensor;
+[distributed._composable] it is not on MPI: checkpoint; replicate
+[distributed._composable.fsdp] it is not on MPI: fully_shard; FSDPModule(); MixedPrecisionPolicy()
+[distributed._tensor] it is not on MPI: DTensor(); Shard(); Replicate(); Partial(); distribute_tensor;
     distribute_module
-[distributed._tensor.device_mesh] cygrad trains in one process: DeviceMesh(); init_device_mesh
-[distributed.algorithms] cygrad trains in one process:
+[distributed._tensor.device_mesh] it is not on MPI: DeviceMesh(); init_device_mesh
 [distributed.algorithms._checkpoint] see torch.utils.checkpoint:
 [distributed.algorithms._checkpoint.checkpoint_wrapper] see torch.utils.checkpoint: checkpoint_wrapper;
     CheckpointImpl(REENTRANT, NO_REENTRANT); apply_activation_checkpointing; CheckpointWrapper()
-[distributed.algorithms.ddp_comm_hooks] cygrad trains in one process:
-[distributed.algorithms.ddp_comm_hooks.default_hooks] cygrad trains in one process: allreduce_hook;
-    fp16_compress_hook; bf16_compress_hook
-[distributed.algorithms.join] cygrad trains in one process: Join(); Joinable(); JoinHook()
-[distributed.autograd] cygrad trains in one process: backward; context(); get_gradients
-[distributed.checkpoint] see torch.save: save; load; async_save; save_state_dict; load_state_dict; FileSystemReader();
-    FileSystemWriter(); StorageReader(); StorageWriter()
-[distributed.checkpoint.default_planner] see torch.save: DefaultSavePlanner(); DefaultLoadPlanner()
-[distributed.checkpoint.format_utils] see torch.save: dcp_to_torch_save; torch_save_to_dcp
-[distributed.checkpoint.state_dict] see torch.save: get_state_dict; set_state_dict; get_model_state_dict;
-    set_model_state_dict; get_optimizer_state_dict; set_optimizer_state_dict; StateDictOptions(); _init_optim_state
-[distributed.checkpoint.stateful] see torch.save: Stateful()
-[distributed.constants] cygrad trains in one process: .default_pg_timeout = None
-[distributed.device_mesh] cygrad trains in one process: DeviceMesh(); init_device_mesh
-[distributed.distributed_c10d] cygrad trains in one process: ProcessGroup(); ReduceOp(SUM, PRODUCT, MIN, MAX);
-    _get_default_group; _get_global_rank; all_reduce; is_initialized = False
-[distributed.elastic] cygrad trains in one process:
-[distributed.elastic.multiprocessing] cygrad trains in one process:
-[distributed.elastic.multiprocessing.errors] cygrad trains in one process: @record; ChildFailedError(RuntimeError)
-[distributed.fsdp] cygrad trains in one process: FullyShardedDataParallel(); fully_shard; FSDPModule();
+[distributed.autograd] it is not on MPI: backward; context(); get_gradients
+[distributed.device_mesh] it is not on MPI: DeviceMesh(); init_device_mesh
+[distributed.elastic] it is not on MPI:
+[distributed.elastic.multiprocessing] it is not on MPI:
+[distributed.elastic.multiprocessing.errors] it is not on MPI: @record; ChildFailedError(RuntimeError)
+[distributed.fsdp] it is not on MPI: FullyShardedDataParallel(); fully_shard; FSDPModule();
     MixedPrecision(); MixedPrecisionPolicy(); CPUOffload(); CPUOffloadPolicy(); OffloadPolicy(); FullStateDictConfig();
     LocalStateDictConfig(); ShardedStateDictConfig(); StateDictConfig(); FullOptimStateDictConfig();
     ShardedOptimStateDictConfig(); OptimStateDictConfig(); UnshardHandle(); register_fsdp_forward_method;
     ShardingStrategy(FULL_SHARD, SHARD_GRAD_OP, NO_SHARD, HYBRID_SHARD, _HYBRID_SHARD_ZERO2);
     BackwardPrefetch(BACKWARD_PRE, BACKWARD_POST);
     StateDictType(FULL_STATE_DICT, LOCAL_STATE_DICT, SHARDED_STATE_DICT)
-[distributed.fsdp.api] cygrad trains in one process: = distributed.fsdp
-[distributed.fsdp.fully_sharded_data_parallel] cygrad trains in one process: = distributed.fsdp
-[distributed.fsdp.sharded_grad_scaler] cygrad trains in one process: ShardedGradScaler()
-[distributed.fsdp.wrap] cygrad trains in one process: wrap; enable_wrap(); size_based_auto_wrap_policy;
+[distributed.fsdp.api] it is not on MPI: = distributed.fsdp
+[distributed.fsdp.fully_sharded_data_parallel] it is not on MPI: = distributed.fsdp
+[distributed.fsdp.sharded_grad_scaler] it is not on MPI: ShardedGradScaler()
+[distributed.fsdp.wrap] it is not on MPI: wrap; enable_wrap(); size_based_auto_wrap_policy;
     transformer_auto_wrap_policy; always_wrap_policy; lambda_auto_wrap_policy; ModuleWrapPolicy(); CustomPolicy()
-[distributed.nn] cygrad trains in one process: RemoteModule(); all_reduce; all_gather
-[distributed.nn.functional] cygrad trains in one process: all_reduce; all_gather; broadcast; reduce_scatter
-[distributed.optim] cygrad trains in one process: DistributedOptimizer(); ZeroRedundancyOptimizer();
-    PostLocalSGDOptimizer(); _apply_optimizer_in_backward
-[distributed.pipelining] cygrad trains in one process: pipeline; PipelineStage(); ScheduleGPipe(); Schedule1F1B();
+[distributed.pipelining] it is not on MPI: pipeline; PipelineStage(); ScheduleGPipe(); Schedule1F1B();
     SplitPoint(BEGINNING, END); pipe_split
-[distributed.rpc] cygrad trains in one process: is_available = False; init_rpc; shutdown; remote; rpc_sync; rpc_async;
+[distributed.rpc] it is not on MPI: is_available = False; init_rpc; shutdown; remote; rpc_sync; rpc_async;
     get_worker_info; RRef(); WorkerInfo(); TensorPipeRpcBackendOptions(); BackendType(TENSORPIPE)
-[distributed.rpc.api] cygrad trains in one process: = distributed.rpc
-[distributed.rpc.functions] cygrad trains in one process: @async_execution
-[distributed.tensor] cygrad trains in one process: DTensor(); Shard(); Replicate(); Partial(); Placement();
+[distributed.rpc.api] it is not on MPI: = distributed.rpc
+[distributed.rpc.functions] it is not on MPI: @async_execution
+[distributed.tensor] it is not on MPI: DTensor(); Shard(); Replicate(); Partial(); Placement();
     distribute_tensor; distribute_module; DeviceMesh(); init_device_mesh
-[distributed.tensor.device_mesh] cygrad trains in one process: DeviceMesh(); init_device_mesh
-[distributed.tensor.experimental] cygrad trains in one process: context_parallel; local_map
-[distributed.tensor.experimental._attention] cygrad trains in one process: context_parallel_unshard; set_rotate_method
-[distributed.tensor.parallel] cygrad trains in one process: parallelize_module; ColwiseParallel(); RowwiseParallel();
+[distributed.tensor.device_mesh] it is not on MPI: DeviceMesh(); init_device_mesh
+[distributed.tensor.experimental] it is not on MPI: context_parallel; local_map
+[distributed.tensor.experimental._attention] it is not on MPI: context_parallel_unshard; set_rotate_method
+[distributed.tensor.parallel] it is not on MPI: parallelize_module; ColwiseParallel(); RowwiseParallel();
     SequenceParallel(); PrepareModuleInput(); PrepareModuleOutput(); PrepareModuleInputOutput(); ParallelStyle();
     loss_parallel
-[distributed.utils] cygrad trains in one process:
+[distributed.utils] it is not on MPI:
 [export] programs are not traced: export; Dim(AUTO, DYNAMIC, STATIC); ExportedProgram(); default_decompositions; dims;
     save; load; register_dataclass; unflatten; draft_export; ShapesCollection(); ExportGraphSignature()
 [export.dynamic_shapes] programs are not traced: = export
@@ -202,7 +169,6 @@ TABLE = """
 [nn.intrinsic] quantization is not there: = ao.nn.intrinsic
 [nn.intrinsic.qat] quantization is not there: = ao.nn.intrinsic.qat
 [nn.intrinsic.quantized] quantization is not there: ConvReLU2d(); LinearReLU()
-[nn.parallel.distributed] cygrad trains in one process: = nn.parallel
 [nn.parallel.scatter_gather] one device runs a model: = nn.parallel
 [nn.qat] quantization is not there: = ao.nn.qat
 [nn.quantizable] quantization is not there: = ao.nn.quantizable

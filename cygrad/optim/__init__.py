@@ -39,3 +39,11 @@ __all__ = [
     "optimizer",
     "swa_utils",
 ]
+
+
+def __getattr__(name):  # it brings torch.distributed, which few programs need
+    if name == "ZeroRedundancyOptimizer":
+        from ._zero_redundancy import ZeroRedundancyOptimizer
+
+        return ZeroRedundancyOptimizer
+    raise AttributeError(f"module 'torch.optim' has no attribute '{name}'")

@@ -1,5 +1,7 @@
 """Batch normalisation modules."""
 
+import sys
+
 import cygrad
 
 from .. import functional as F
@@ -117,7 +119,10 @@ class BatchNorm3d(_BatchNorm):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalisation over all processes; in one process it is that of the batch."""
+    """Batch normalisation by the mean and variance of the batches of all ranks of `process_group`.
+
+    Alone, and outside of torch.distributed, it is that of the batch.
+    """
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True,
                  track_running_stats=True, process_group=None, device=None, dtype=None, *,
@@ -129,6 +134,49 @@ class SyncBatchNorm(_BatchNorm):
     def _check_input_dim(self, input):
         if input.dim() < 2:
             raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+
+    def forward(self, input):
+        self._check_input_dim(input)
+        group = self._group()
+        by_batch = self.training or (self.running_mean is None and self.running_var is None)
+        if group is None or not by_batch:
+            return super().forward(input)
+        from cygrad.distributed.nn.functional import all_reduce
+
+        dims = [0, *range(2, input.dim())]
+        shape = [1, -1] + [1] * (input.dim() - 2)
+        exact = input.float() if input.dtype in (cygrad.float16, cygrad.bfloat16) else input
+        here = exact.new_tensor([input.numel() // max(input.shape[1], 1)])
+        total = all_reduce(cygrad.cat([exact.sum(dims), here]), group=group)
+        count = total[-1]
+        if count <= 1:
+            raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+        mean = total[:-1] / count
+        centred = exact - mean.view(shape)
+        var = all_reduce(centred.square().sum(dims), group=group) / count
+        if self.training and self.track_running_stats:
+            self._follow(mean.detach(), (var * (count / (count - 1))).detach())
+        result = centred * (var + self.eps).rsqrt().view(shape)
+        if self.weight is not None:
+            result = result * self.weight.view(shape)
+        if self.bias is not None:
+            result = result + self.bias.view(shape)
+        return result.to(input.dtype)
+
+    def _group(self):
+        """The group of several ranks, or None."""
+        if "cygrad.distributed" not in sys.modules or not cygrad.distributed.is_initialized():
+            return None
+        group = cygrad.distributed.group.WORLD if self.process_group is None else self.process_group
+        return group if group.size() > 1 else None
+
+    @cygrad.no_grad()
+    def _follow(self, mean, var):
+        """Takes the statistics of this batch into the running ones."""
+        self.num_batches_tracked.add_(1)
+        momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
+        self.running_var.lerp_(var.to(self.running_var.dtype), momentum)
 
     @classmethod
     def convert_sync_batchnorm(cls, module, process_group=None):

@@ -1,4 +1,4 @@
-"""Data parallelism. One device is supported: the module is called as it is."""
+"""Data parallelism: over ranks by DistributedDataParallel; DataParallel calls the module on its one device."""
 
 import warnings
 
@@ -100,8 +100,9 @@ def parallel_apply(modules, inputs, kwargs_tup=None, devices=None):
     ]
 
 
-class DistributedDataParallel(Module):
-    """Not available: cygrad runs in one process."""
+def __getattr__(name):  # it brings torch.distributed, which few programs need
+    if name == "DistributedDataParallel":
+        from .distributed import DistributedDataParallel
 
-    def __init__(self, *args, **kwargs):
-        raise NotImplementedError("DistributedDataParallel is not available in cygrad")
+        return DistributedDataParallel
+    raise AttributeError(f"module 'torch.nn.parallel' has no attribute '{name}'")

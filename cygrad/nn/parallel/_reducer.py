@@ -1,0 +1,285 @@
+"""Gradients in buckets, each reduced over the ranks as soon as it is full, while the backward pass goes on."""
+
+import cygrad
+from cygrad import distributed as dist
+
+_MIB = 1024 * 1024
+
+
+class GradBucket:
+    """A bucket, as communication hooks see it: gradients one after the other in one flat tensor."""
+
+    def __init__(self, index, params, is_last):
+        self._index, self._params, self._last = index, params, is_last
+        first = params[0]
+        size = sum(p.numel() for p in params)
+        self._flat = cygrad.zeros(size, dtype=first.dtype, device=first.device)
+        self._buffer = self._flat
+        parts = self._flat.split([p.numel() for p in params])
+        self._views = [part.view(p.shape) for part, p in zip(parts, params, strict=True)]
+        self._waiting = len(params)
+        self._pending = None  # a Work, or a future where there is a hook
+
+    def index(self):
+        """Its place in the order in which buckets are reduced."""
+        return self._index
+
+    def buffer(self):
+        """The flat tensor of all gradients."""
+        return self._buffer
+
+    def set_buffer(self, buffer):
+        """Puts another tensor in the place of the flat one, for the hook."""
+        self._buffer = buffer
+
+    def gradients(self):
+        """The gradient of each parameter, views of the flat tensor."""
+        parts = self._buffer.split([p.numel() for p in self._params])
+        return [part.view(p.shape) for part, p in zip(parts, self._params, strict=True)]
+
+    def parameters(self):
+        """The parameters."""
+        return list(self._params)
+
+    def is_last(self):
+        """Whether no other bucket comes after it."""
+        return self._last
+
+
+GradBucket.__module__ = "torch.distributed"
+
+
+def buckets_of(params, first, later):
+    """Parameters in the reverse of their order, which is about that of their gradients, as lists of up to
+    `first`, then `later`, bytes and of one dtype and device each."""
+    found, open_ = [], {}
+    for param in reversed(params):
+        kind = (param.dtype, param.device)
+        current, size = open_.get(kind, ([], 0))
+        current.append(param)
+        size += param.nbytes
+        open_[kind] = current, size
+        if size >= (later if found else first):
+            found.append(open_.pop(kind)[0])
+    return found + [current for current, _ in open_.values()]
+
+
+class Reducer:
+    """The buckets of a model, and the hooks on its parameters that fill them."""
+
+    def __init__(self, params, names, group, first_mb, later_mb, find_unused, bucket_view):
+        self._group, self._names = group, names
+        self._find_unused, self._bucket_view = find_unused, bucket_view
+        lists = buckets_of(params, first_mb * _MIB, later_mb * _MIB)
+        self.buckets = [GradBucket(i, some, i == len(lists) - 1) for i, some in enumerate(lists)]
+        self._place = {p: (b, i) for b in self.buckets for i, p in enumerate(b._params)}
+        self.params = params
+        self.hook = None  # (state, function)
+        self.divisor = group.size()
+        self.enabled = False  # whether gradients are to be reduced, or kept on this rank
+        self._ready, self._used = set(), set()
+        self._launched = 0
+        self._finished = True
+        self._handles = [p.register_post_accumulate_grad_hook(self._on_gradient) for p in params]
+
+    # --- before the backward pass ---
+
+    def prepare(self, outputs=None):
+        """Makes ready for a backward pass; with the outputs of the model, parameters that they do not need count as
+        ready at once."""
+        if not self._finished and self._used:
+            raise RuntimeError(self._unfinished())
+        self._ready.clear()
+        self._used.clear()
+        self._launched, self._finished = 0, False
+        for bucket in self.buckets:
+            bucket._waiting, bucket._pending = len(bucket._params), None
+            bucket._buffer = bucket._flat
+        if outputs is not None:
+            needed = reachable(outputs)
+            unused = [p for p in self.params if p not in needed]
+            if len(unused) < len(self.params):  # with none there may be no backward pass at all
+                for param in unused:
+                    self._mark(param, None)
+
+    def _unfinished(self):
+        missing = [i for i, p in enumerate(self.params) if p not in self._ready]
+        text = (
+            "Expected to have finished reduction in the prior iteration before starting a new one. This error "
+            "indicates that your module has parameters that were not used in producing loss. "
+        )
+        if self._find_unused:
+            text += (
+                "Since `find_unused_parameters=True` is enabled, this likely  means that not all `forward` outputs "
+                "participate in computing loss. You can fix this by \nmaking sure all `forward` function outputs "
+                "participate in calculating loss. "
+            )
+        else:
+            text += (
+                "You can enable unused parameter detection by passing the keyword argument "
+                "`find_unused_parameters=True` to `torch.nn.parallel.DistributedDataParallel`, and by \n"
+                "making sure all `forward` function outputs participate in calculating loss. "
+            )
+        text += (
+            "\nIf you already have done the above, then the distributed data parallel module wasn't able to locate the "
+            "output tensors in the return value of your module's `forward` function. Please include the loss function "
+            "and the structure of the return value of `forward` of your module when reporting this issue (e.g. list, "
+            f"dict, iterable).\nParameter indices which did not receive grad for rank {self._group.rank()}: "
+            f"{' '.join(map(str, missing))}"
+        )
+        if dist.get_debug_level() == dist.DebugLevel.OFF:
+            return text + (
+                "\n In addition, you can set the environment variable TORCH_DISTRIBUTED_DEBUG to either INFO or DETAIL "
+                "to print out information about which particular parameters did not receive gradient on this rank as "
+                "part of this error"
+            )
+        names = ", ".join(self._names[self.params[i]] for i in missing)
+        return text + f"\nParameters which did not receive grad for rank {self._group.rank()}: {names}"
+
+    # --- in the backward pass ---
+
+    def _on_gradient(self, param):
+        if not self.enabled or self._finished:
+            return
+        if param in self._ready:
+            index = self.params.index(param)
+            raise RuntimeError(
+                "Expected to mark a variable ready only once. This error is caused by one of the following reasons: "
+                "1) Use of a module parameter outside the `forward` function. Please make sure model parameters are "
+                "not shared across multiple concurrent forward-backward passes. or try to use _set_static_graph() as a "
+                "workaround if this module graph does not change during training loop."
+                "2) Reused parameters in multiple reentrant backward passes. For example, if you use multiple "
+                "`checkpoint` functions to wrap the same part of your model, it would result in the same set of "
+                "parameters been used by different reentrant backward passes multiple times, and hence marking a "
+                "variable ready multiple times. DDP does not support such use cases in default. You can try to use "
+                "_set_static_graph() as a workaround if your module graph does not change over iterations.\n"
+                f"Parameter at index {index} with name {self._names[param]} has been marked as ready twice. This means "
+                "that multiple autograd engine  hooks have fired for this particular parameter during this iteration."
+            )
+        self._used.add(param)
+        self._mark(param, param.grad)
+
+    def _mark(self, param, grad):
+        """Notes that the gradient, or that there is none, has come."""
+        self._ready.add(param)
+        bucket, i = self._place[param]
+        view = bucket._views[i]
+        with cygrad.no_grad():
+            if grad is None:
+                view.zero_()
+            else:
+                if grad.layout != cygrad.strided:
+                    raise NotImplementedError(
+                        "DistributedDataParallel: sparse gradients are not reduced in cygrad; use sparse=False"
+                    )
+                if grad.data_ptr() != view.data_ptr() or grad.device.type != "cpu":
+                    view.copy_(grad)
+                    if self._bucket_view:
+                        param.grad = view
+        bucket._waiting -= 1
+        while self._launched < len(self.buckets) and not self.buckets[self._launched]._waiting:
+            self._launch(self.buckets[self._launched])
+        if self._launched == len(self.buckets):
+            self._finish()
+
+    def _launch(self, bucket):
+        self._launched += 1
+        with cygrad.no_grad():
+            if self.hook is not None:
+                bucket._pending = self.hook[1](self.hook[0], bucket)
+                return
+            if self.divisor != 1:
+                bucket._flat.div_(self.divisor)
+            bucket._pending = dist.all_reduce(bucket._flat, group=self._group, async_op=True)
+
+    def _wait(self, bucket):
+        """Waits until the bucket is reduced."""
+        if self.hook is None:
+            bucket._pending.wait()
+            return
+        result = bucket._pending.wait()
+        if isinstance(result, list | tuple):
+            result = result[0]
+        if result.data_ptr() != bucket._flat.data_ptr() or result.dtype != bucket._flat.dtype:
+            bucket._flat.copy_(result)
+        bucket._buffer = bucket._flat
+
+    @cygrad.no_grad()
+    def _finish(self):
+        """The last gradient has come: waits for all buckets and writes the gradients back."""
+        self._finished = True
+        used = self._used_anywhere()
+        for bucket in self.buckets:
+            self._wait(bucket)
+            for param, view in zip(bucket._params, bucket._views, strict=True):
+                if used is not None and not used[param]:
+                    continue
+                if self._bucket_view:
+                    param.grad = view
+                elif param.grad is None:
+                    param.grad = view.clone()
+                else:
+                    param.grad.copy_(view)
+
+    def _used_anywhere(self):
+        """{parameter: whether a rank used it}, or None where all are used."""
+        if not self._find_unused:
+            return None
+        flags = cygrad.tensor([int(p in self._used) for p in self.params], dtype=cygrad.int32)
+        dist.all_reduce(flags, group=self._group)
+        return {p: bool(f) for p, f in zip(self.params, flags.tolist(), strict=True)}
+
+    # --- for ranks that have joined ---
+
+    def shadow(self):
+        """Takes part in a backward pass of other ranks, with gradients of 0."""
+        self.prepare()
+        for param in self.params:
+            bucket, i = self._place[param]
+            bucket._views[i].zero_()
+        for bucket in self.buckets:
+            self._launch(bucket)
+        self._finished = True
+        self._used_anywhere()
+        for bucket in self.buckets:
+            self._wait(bucket)
+
+    def remove(self):
+        """Takes the hooks off the parameters."""
+        for handle in self._handles:
+            handle.remove()
+
+
+def tensors_in(value):
+    """The tensors in nested lists, tuples, dicts and data classes."""
+    if isinstance(value, cygrad.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif isinstance(value, list | tuple | set):
+        for item in value:
+            yield from tensors_in(item)
+    elif hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            yield from tensors_in(getattr(value, name))
+
+
+def reachable(outputs):
+    """The leaves that the outputs depend on."""
+    leaves, seen, left = set(), set(), []
+    for output in tensors_in(outputs):
+        if output.grad_fn is not None:
+            left.append(output.grad_fn)
+        elif output.requires_grad:
+            leaves.add(output)
+    while left:
+        node = left.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        variable = getattr(node, "variable", None)
+        if variable is not None:
+            leaves.add(variable)
+        left += [after for after, _ in node.next_functions if after is not None]
+    return leaves

@@ -1,0 +1,18 @@
+"""Programs on several ranks: collectives, training, sharing; each passes with 1 and 2 ranks, some with 4."""
+
+import pytest
+
+PROGRAMS = [
+    ("collectives.py", 1), ("collectives.py", 2), ("collectives.py", 4), ("ddp.py", 2), ("ddp.py", 4),
+    ("sharded.py", 2), ("sharded.py", 4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("program, size", PROGRAMS)
+def test_program(ranks, program, size):
+    ranks(size, program).passed(size)
+
+
+def test_collectives_compared(ranks):
+    """With DETAIL the ranks compare what they run, and find nothing."""
+    ranks(2, "collectives.py", TORCH_DISTRIBUTED_DEBUG="DETAIL").passed(2)
