@@ -68,8 +68,14 @@ class ProcessGroup:
             from . import _debug
 
             call = _debug.compared(self, name, sent, call)
-        work = Work(self._guarded(call, what), finish, outputs)
-        if (async_op or not self._queue.idle()) and _mpi.threads:
+        call = self._guarded(call, what)
+        if not async_op and self._queue.idle():
+            value = call()
+            if finish is not None:
+                finish(value)
+            return None
+        work = Work(call, finish, outputs)
+        if _mpi.threads:
             self._queue.put(work)
         else:
             work._run()

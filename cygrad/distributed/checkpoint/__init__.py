@@ -12,7 +12,8 @@ from ._storage import FileSystemReader, FileSystemWriter
 _WHY = "checkpoints are folders, of which each rank writes a share"
 for _name in (
     "StorageReader()", "StorageWriter()", "SavePlanner()", "LoadPlanner()", "DefaultSavePlanner()",
-    "DefaultLoadPlanner()", "HuggingFaceStorageReader()", "HuggingFaceStorageWriter()", "load_sharded_optimizer_state_dict",
+    "DefaultLoadPlanner()", "HuggingFaceStorageReader()", "HuggingFaceStorageWriter()",
+    "load_sharded_optimizer_state_dict",
 ):  # fmt: skip
     globals()[_name.removesuffix("()")] = _standins.stand_in(f"distributed.checkpoint.{_name}", _WHY)
 
