@@ -16,3 +16,11 @@ def test_program(ranks, program, size):
 def test_collectives_compared(ranks):
     """With DETAIL the ranks compare what they run, and find nothing."""
     ranks(2, "collectives.py", TORCH_DISTRIBUTED_DEBUG="DETAIL").passed(2)
+
+
+def test_opencl(ranks):
+    from cygrad import cl
+
+    if not cl.device_count("opencl"):
+        pytest.skip("no OpenCL device (the extra cygrad[pocl] makes one)")
+    ranks(2, "opencl.py").passed(2)
