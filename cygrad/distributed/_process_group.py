@@ -36,12 +36,12 @@ class ProcessGroup:
         """Sets the time limit of each call, a timedelta."""
         self._timeout = timeout
 
-    def _guarded(self, call, what):
-        """The call, watched; what MPI raises it raises as DistBackendError."""
+    def _guarded(self, call, what, others=None, any_of=False):
+        """The call, watched (see `_watch.Wait`); what MPI raises it raises as DistBackendError."""
 
         def guarded():
             try:
-                with _watch.Wait(self, what):
+                with _watch.Wait(self, what, others, any_of):
                     return call()
             except _mpi.MPI.Exception as error:
                 raise self._failure(what, error) from error
