@@ -30,7 +30,7 @@ def test_module(name):
 @pytest.mark.parametrize(
     "call, name",
     [
-        (lambda: torch.distributed.init_process_group("gloo"), "distributed.init_process_group"),
+        (lambda: torch.distributed.rpc.init_rpc("a"), "distributed.rpc.init_rpc"),
         (lambda: torch.fx.symbolic_trace(nn.Linear(1, 1)), "fx.symbolic_trace"),
         (lambda: torch.fx.GraphModule(nn.Linear(1, 1), None), "fx.GraphModule"),
         (lambda: torch.onnx.export(nn.Linear(1, 1), ()), "onnx.export"),
@@ -42,7 +42,7 @@ def test_module(name):
         (lambda: torch.ops.aten.add(1, 2), "ops.aten.add"),
         (lambda: torch.ops.aten.add.Tensor(1, 2), "ops.aten.add.Tensor"),
         (lambda: torch.library.Library("a", "DEF"), "library.Library"),
-        (lambda: torch.distributed.ReduceOp(), "distributed.ReduceOp"),
+        (lambda: torch.distributed.TCPStore("a", 1), "distributed.TCPStore"),
         (lambda: torch.cond(True, abs, abs, ()), "_higher_order_ops.cond"),
         (lambda: torch.utils.cpp_extension.load(name="x", sources=[]), "utils.cpp_extension.load"),
     ],
@@ -54,18 +54,18 @@ def test_use_raises_and_names_it(call, name):
 
 
 def test_named_without_use():
-    assert torch.distributed.is_available() is False and torch.distributed.is_initialized() is False
+    assert torch.distributed.rpc.is_available() is False and torch.distributed.is_initialized() is False
     assert not isinstance(nn.Linear(1, 1), torch.fx.GraphModule | torch.jit.ScriptModule)
-    assert repr(torch.distributed.ReduceOp.SUM) == "ReduceOp.SUM"
+    assert repr(torch.distributed.pipelining.SplitPoint.END) == "SplitPoint.END"
     assert torch.distributed.fsdp.ShardingStrategy is torch.distributed.fsdp.api.ShardingStrategy
     assert torch.quantization.prepare is torch.ao.quantization.prepare
     assert str(torch.ops.aten.add.Tensor) == "aten.add.Tensor"
     assert torch.ops.aten.mm is torch.ops.aten.mm
 
-    class Stage(torch.distributed.algorithms.join.Joinable):
+    class Stage(torch.distributed.pipelining.PipelineStage):
         pass
 
-    with pytest.raises(NotImplementedError, match="Joinable is not in cygrad"):
+    with pytest.raises(NotImplementedError, match="PipelineStage is not in cygrad"):
         Stage()
 
 
@@ -100,7 +100,7 @@ def test_what_is_not_even_named():
         ("torch.distributed.no_such", "module 'torch.distributed' has no attribute 'no_such'"),
         ("torch.nn.no_such", "module 'torch.nn' has no attribute 'no_such'"),
         ("torch.jit.no_such", "module 'torch.jit' has no attribute 'no_such'"),
-        ("torch.distributed.ReduceOp.NO", "type object 'ReduceOp' has no attribute 'NO'"),
+        ("torch.distributed.pipelining.SplitPoint.NO", "type object 'SplitPoint' has no attribute 'NO'"),
         ("torch.ops.mine.f", "'_OpNamespace' 'mine' object has no attribute 'f'"),
     ):
         with pytest.raises(AttributeError) as raised:

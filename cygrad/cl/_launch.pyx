@@ -719,7 +719,7 @@ cdef int add_number(Args* a, int dt, object x) except -1:
 
 cdef int launch(Device device, Kernel k, Args* a, const void* space, size_t size, size_t gx, size_t gy,
                 size_t local) except -1:
-    """Launches gx by gy work-items in groups of `local` by 1.  The struct `space` is the last argument, unless empty."""
+    """Launches gx by gy work-items in groups of `local` by 1.  Unless it is empty, `space` is the last argument."""
     cdef size_t[2] sizes
     cdef size_t[2] locals
     cdef int i, code

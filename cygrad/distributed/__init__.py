@@ -5,6 +5,7 @@ Must not start MPI before a group is initialised: `import cygrad.distributed` co
 """
 
 from .. import _standins
+from ._bucket import GradBucket
 from ._collectives import (
     all_gather,
     all_gather_coalesced,
@@ -89,8 +90,4 @@ for _name in (
 
 
 def __getattr__(name):
-    if name == "GradBucket":  # of the layer above
-        import cygrad
-
-        return cygrad.nn.parallel.distributed.GradBucket
     return _standins.submodule("distributed", name)

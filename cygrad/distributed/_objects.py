@@ -1,6 +1,6 @@
 """Collectives of whatever can be pickled. What comes is unpickled: only from ranks that are trusted."""
 
-from . import _checks
+from . import _checks, _mpi
 
 
 def all_gather_object(object_list, obj, group=None):
@@ -97,23 +97,27 @@ def send_object_list(object_list, dst=None, group=None, device=None, group_dst=N
         raise ValueError(
             "Invalid destination rank: destination rank should not be the same as the rank of the current process."
         )
-    call = group._guarded(
-        lambda: group._control.send(list(object_list), place, _TAG), f"send_object_list to rank {group._ranks[place]}"
-    )
-    call()
+    peer = group._ranks[place]
+    group._guarded(
+        lambda: group._control.send(list(object_list), place, _TAG), f"send_object_list to rank {peer}", [peer]
+    )()
 
 
 def recv_object_list(object_list, src=None, group=None, device=None, group_src=None, use_batch=False):
     """Receives objects into the list; the rank that they came from."""
-    from . import _mpi
-
     group = _checks.the_group(group)
     if _checks.outside(group, "recv_object_list"):
         return -1
     place = _checks.place(group, src, group_src, optional=True)
     status = _mpi.MPI.Status()
     source = _mpi.MPI.ANY_SOURCE if place is None else place
-    what = f"recv_object_list from {'any rank' if place is None else f'rank {group._ranks[place]}'}"
-    objects = group._guarded(lambda: group._control.recv(None, source, _TAG, status), what)()
+    if place is None:
+        me, whom = group._ranks[group.rank()], "any rank"
+        peers = [r for r in group._ranks if r != me]
+    else:
+        peers, whom = [group._ranks[place]], f"rank {group._ranks[place]}"
+    objects = group._guarded(
+        lambda: group._control.recv(None, source, _TAG, status), f"recv_object_list from {whom}", peers, any_of=True
+    )()
     object_list[:] = objects + object_list[len(objects) :]
     return group._ranks[status.source]

@@ -1,5 +1,7 @@
 """Messages from one rank to another."""
 
+import time
+
 from . import _checks, _mpi, _watch
 from ._memory import Host
 from ._types import DistBackendError
@@ -21,7 +23,7 @@ class _Message(Work):
             return True
         try:
             if timeout is None:
-                with _watch.Wait(self._group, self._what, self._peers):
+                with _watch.Wait(self._group, self._what, self._peers, any_of=True):
                     self._request.Wait(self._status)
             elif timeout == 0:
                 if not self._request.Test(self._status):
@@ -35,8 +37,6 @@ class _Message(Work):
         return True
 
     def _come_within(self, timeout):
-        import time
-
         end = time.monotonic() + timeout
         while not self._come(0):
             if time.monotonic() > end:

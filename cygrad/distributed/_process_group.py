@@ -36,12 +36,12 @@ class ProcessGroup:
         """Sets the time limit of each call, a timedelta."""
         self._timeout = timeout
 
-    def _guarded(self, call, what):
-        """The call, watched; what MPI raises it raises as DistBackendError."""
+    def _guarded(self, call, what, others=None, any_of=False):
+        """The call, watched (see `_watch.Wait`); what MPI raises it raises as DistBackendError."""
 
         def guarded():
             try:
-                with _watch.Wait(self, what):
+                with _watch.Wait(self, what, others, any_of):
                     return call()
             except _mpi.MPI.Exception as error:
                 raise self._failure(what, error) from error
@@ -68,8 +68,14 @@ class ProcessGroup:
             from . import _debug
 
             call = _debug.compared(self, name, sent, call)
-        work = Work(self._guarded(call, what), finish, outputs)
-        if (async_op or not self._queue.idle()) and _mpi.threads:
+        call = self._guarded(call, what)
+        if not async_op and self._queue.idle():
+            value = call()
+            if finish is not None:
+                finish(value)
+            return None
+        work = Work(call, finish, outputs)
+        if _mpi.threads:
             self._queue.put(work)
         else:
             work._run()

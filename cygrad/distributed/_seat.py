@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -52,6 +53,7 @@ def serve(folder):
     def end_process(*_):
         if alive(process):
             os.kill(process, signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     signal.signal(signal.SIGTERM, end_process)
@@ -60,6 +62,7 @@ def serve(folder):
     if not os.path.exists(path + ".done"):
         print(f"[rank {rank}, process {process}] ended without leaving; the job ends", file=sys.stderr, flush=True)
         time.sleep(1)  # torch.multiprocessing is to find that one first
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
     for name in ("", ".taken", ".done"):
         os.unlink(path + name)

@@ -1,8 +1,8 @@
 """Ranks for processes that mpiexec did not start, as those of torch.multiprocessing.spawn, on one machine.
 
-Rank 0 has mpiexec start as many idle processes, the seats (`_seat`). Each writes down what its launcher told it, so that
-a process of the program can take its place: it starts MPI as if it were the seat. A seat ends when its process does, and
-if that did not end well mpiexec ends all seats, and they their processes.
+Rank 0 has mpiexec start as many idle processes, the seats (`_seat`). Each writes down what its launcher told it, so
+that a process of the program can take its place: it starts MPI as if it were the seat. A seat ends when its process
+does; if that did not end well, mpiexec ends all seats, and they their processes.
 """
 
 import hashlib

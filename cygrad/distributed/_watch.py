@@ -11,7 +11,7 @@ import time
 
 from . import _mpi
 
-_TICK, _GRACE = 0.2, 2.0  # seconds between two looks; for messages that are under way
+_TICK, _GRACE = 0.2, 1.0  # seconds between two looks; for messages that are under way
 _waits = {}  # {number: Wait}
 _numbers = itertools.count()
 _thread = None
@@ -20,11 +20,13 @@ _reports = {}  # {rank of the world: what it waits in, where its time limit is o
 
 
 class Wait:
-    """`with Wait(group, what, others):` the block waits for the ranks `others` of the world."""
+    """`with Wait(group, what, others):` the block waits for the ranks `others` of the world, or with `any_of` for one
+    of them."""
 
-    __slots__ = ("group", "what", "others", "began", "number", "timeout")
+    __slots__ = ("group", "what", "others", "any_of", "began", "number", "timeout")
 
-    def __init__(self, group, what, others=None, timeout=None):
+    def __init__(self, group, what, others=None, any_of=False, timeout=None):
+        self.any_of = any_of
         self.group, self.what = group, what
         self.others = group._ranks if others is None else others
         self.timeout = group._timeout.total_seconds() if timeout is None else timeout
@@ -82,6 +84,8 @@ def _names(ranks):
 
 def _look(wait, now):
     gone = {r for r in wait.others if r in _left and now - _left[r] > _GRACE}
+    if wait.any_of and len(gone) < len(wait.others):
+        gone = ()
     if gone and now - wait.began > _GRACE and wait.number in _waits:
         _mpi.abort(
             f"waits in {wait.what} for {_names(gone)}, which ended the program without it; the job ends"
@@ -103,9 +107,12 @@ def _expire(wait):
     if wait.number not in _waits:  # it came at last
         return
     mine = (wait.group.group_name, wait.what)
-    silent = [r for r in others if r not in _reports]
+    gone = [r for r in others if r in _left]
+    silent = [r for r in others if r not in _reports and r not in _left]
     elsewhere = [r for r in others if r in _reports and _reports[r] != mine]
     why = []
+    if gone:
+        why.append(f"{_names(gone)} ended the program without it")
     if silent:
         why.append(f"{_names(silent)} did not come")
     for rank in elsewhere:

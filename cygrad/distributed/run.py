@@ -22,7 +22,8 @@ _IGNORED = {  # options about how torchrun's agents find each other and about it
 }  # fmt: skip
 _MISSING = (
     "--log-dir", "--redirects", "--tee", "--local-ranks-filter", "--logs-specs", "--numa-binding",
-    "--event-log-handler", "--duplicate-stdout-filters", "--duplicate-stderr-filters", "--signals-to-handle", "--virtual-local-rank",
+    "--event-log-handler", "--duplicate-stdout-filters", "--duplicate-stderr-filters", "--signals-to-handle",
+    "--virtual-local-rank",
 )  # fmt: skip
 
 

@@ -1,10 +1,9 @@
-"""Programs on several ranks: collectives, training, sharing; each passes with 1 and 2 ranks, some with 4."""
+"""Programs on several ranks: collectives, training, sharing; on 2 ranks, some on 4."""
 
 import pytest
 
 PROGRAMS = [
-    ("collectives.py", 1), ("collectives.py", 2), ("collectives.py", 4), ("ddp.py", 2), ("ddp.py", 4),
-    ("sharded.py", 2), ("sharded.py", 4),
+    ("collectives.py", 2), ("collectives.py", 4), ("ddp.py", 2), ("ddp.py", 4), ("sharded.py", 2),
 ]  # fmt: skip
 
 
@@ -16,3 +15,11 @@ def test_program(ranks, program, size):
 def test_collectives_compared(ranks):
     """With DETAIL the ranks compare what they run, and find nothing."""
     ranks(2, "collectives.py", TORCH_DISTRIBUTED_DEBUG="DETAIL").passed(2)
+
+
+def test_opencl(ranks):
+    from cygrad import cl
+
+    if not cl.device_count("opencl"):
+        pytest.skip("no OpenCL device (the extra cygrad[pocl] makes one)")
+    ranks(2, "opencl.py").passed(2)

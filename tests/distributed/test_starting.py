@@ -44,6 +44,18 @@ def test_torchrun_fails_and_restarts(mpi, tell):
     assert job.code == 0 and sorted(job.output.splitlines()) == ["rank 0 of 2", "rank 1 of 2"]
 
 
+def test_training_script(mpi, tmp_path):
+    """A script for torchrun, whose second start goes on where the first has ended."""
+    command = [sys.executable, "-m", "cygrad.distributed.run", "--nproc_per_node", "2", str(PROGRAMS / "train.py")]
+    for epochs, first in ((2, 0), (3, 2)):
+        job = run([*command, str(epochs), str(tmp_path / "snapshot.pt")])
+        assert job.code == 0, job.errors
+        for rank in range(2):
+            for epoch in range(first, epochs):
+                assert f"[{rank}] Epoch {epoch} | Samples: 25" in job.output
+    assert "Resuming training from snapshot at Epoch 2" in job.output
+
+
 def test_options(mpi):
     module = [sys.executable, "-m", "cygrad.distributed.run"]
     job = run([*module, "--tee", "3", "x.py"])

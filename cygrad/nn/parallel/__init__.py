@@ -5,6 +5,7 @@ import warnings
 import cygrad
 from cygrad import Tensor
 
+from ..._standins import submodule as _submodule
 from ..module import Module
 
 
@@ -105,4 +106,4 @@ def __getattr__(name):  # it brings torch.distributed, which few programs need
         from .distributed import DistributedDataParallel
 
         return DistributedDataParallel
-    raise AttributeError(f"module 'torch.nn.parallel' has no attribute '{name}'")
+    return _submodule("nn.parallel", name)

@@ -5,11 +5,12 @@ import inspect
 
 import cygrad
 from cygrad import distributed as dist
+from cygrad.distributed import GradBucket
 from cygrad.distributed.algorithms.join import Join, Joinable, JoinHook, _count
 
 from ..module import Module
 from ..parameter import UninitializedTensorMixin
-from ._reducer import GradBucket, Reducer
+from ._reducer import Reducer
 
 __all__ = ["DistributedDataParallel", "GradBucket"]
 

@@ -165,6 +165,19 @@ try:
 except RuntimeError:
     pass
 
+# Buckets are reduced while the backward pass goes on: with the first one, other gradients are still to come.
+if size > 1:
+    seen = []
+    model = DDP(mlp(), bucket_cap_mb=0.001)
+
+    def look(state, bucket):
+        seen.append((bucket.index(), bucket.is_last(), model.module[0].weight.grad is None))
+        return default_hooks.allreduce_hook(None, bucket)
+
+    model.register_comm_hook(None, look)
+    model(torch.randn(4, 20)).sum().backward()
+    assert seen[0] == (0, False, True) and seen[-1][1:] == (True, False), seen
+
 # Ranks with different numbers of inputs.
 for whole_world in (True, False):
     net = nn.Linear(1, 1, bias=False)
