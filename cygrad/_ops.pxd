@@ -82,3 +82,4 @@ cdef object broadcast_shapes_of(tuple tensors)
 cdef Tensor expand_to(Tensor t, int nd, const Py_ssize_t* sizes)
 cdef object different_devices(str name, int a, int b)
 cpdef object store(str name, object out, Tensor r, OutRule rule)
+cdef void coalesce(Plan* p, bint reorder) noexcept nogil

@@ -202,8 +202,9 @@ cdef const cg_reduction* reduction_kernels(str name) except NULL:
 
 # ------------------------------------------------------------------ the plan
 
-cdef void coalesce(Plan* p) noexcept nogil:
-    """Orders the dimensions by the output's strides, largest first, and merges those that are one run for all."""
+cdef void coalesce(Plan* p, bint reorder) noexcept nogil:
+    """Drops dimensions of size 1, orders the rest by stride, largest first (if `reorder`), and merges those that are
+    one run for all.  Of a single element no dimension is left."""
     cdef int i, j, k, kept = 0
     cdef Py_ssize_t size, s
     for i in range(p.nd):               # drop dimensions of size 1
@@ -213,7 +214,9 @@ cdef void coalesce(Plan* p) noexcept nogil:
                 p.strides[k][kept] = p.strides[k][i]
             kept += 1
     p.nd = kept
-    for i in range(1, p.nd):            # insertion sort: stable, and the usual order is already right
+    if kept == 0:
+        return
+    for i in range(1, p.nd if reorder else 1):      # insertion sort: stable, and the usual order is already right
         j = i
         while j > 0 and before(p, j, j - 1):
             size = p.sizes[j]
@@ -238,13 +241,7 @@ cdef void coalesce(Plan* p) noexcept nogil:
         p.sizes[kept] = p.sizes[i]
         for k in range(p.n):
             p.strides[k][kept] = p.strides[k][i]
-    if p.nd:
-        p.nd = kept + 1
-    else:                               # a single element
-        p.nd = 1
-        p.sizes[0] = 1
-        for k in range(p.n):
-            p.strides[k][0] = 0
+    p.nd = kept + 1
 
 
 cdef bint before(Plan* p, int i, int j) noexcept nogil:
@@ -338,7 +335,11 @@ cdef void run_plan(Plan* p, cg_kernel kernel, int compute, int result, const cg_
     cdef Py_ssize_t share
     if p.count == 0:
         return
-    coalesce(p)
+    coalesce(p, True)
+    if p.nd == 0:                       # a single element
+        p.nd, p.sizes[0] = 1, 1
+        for t in range(p.n):
+            p.strides[t][0] = 0
     if p.count < GRAIN or _threads == 1:
         walk(p, 0, p.count, kernel, compute, result, q)
         return

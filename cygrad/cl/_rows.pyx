@@ -7,14 +7,13 @@ cost what one argument costs; what a kernel is compiled for is dtypes alone.
 from cygrad._core cimport (
     HALF, BFLOAT16, CDOUBLE, FLOAT, DOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
     device_object, same_shape)
-from cygrad._ops cimport copy_into
+from cygrad._ops cimport MAX_OPERANDS, Plan, coalesce, copy_into
 from cygrad.cl._launch cimport (
     Args, Buffer, Device, Kernel, add_buffer, add_long, add_number, buffer_of, check_fp64, device_of, launch,
     make_kernel)
 from cygrad._table import rows as _table
 
 cdef enum:
-    MAX_OPERANDS = 6
     RANK = 8                        # dimensions that a kernel walks: _source.RANK
     SCALAR = 15                     # dtype code of an operand that is a Python number
     COLUMNS = 32                    # outputs side by side in a column reduction: _reductions.COLUMNS
@@ -23,64 +22,7 @@ cdef enum:
 
 # ------------------------------------------------------------------ index spaces
 
-cdef struct Space:
-    int n                           # tensors, the output first
-    int nd
-    Py_ssize_t count
-    Py_ssize_t sizes[64]            # outermost first
-    Py_ssize_t strides[MAX_OPERANDS][64]    # elements
-
-
-cdef bint before(Space* p, int i, int j) noexcept nogil:
-    """Whether dimension i belongs outside of dimension j."""
-    cdef int k
-    for k in range(p.n):
-        if p.strides[k][i] and p.strides[k][j] and p.strides[k][i] != p.strides[k][j]:
-            return p.strides[k][i] > p.strides[k][j]
-    return False
-
-
-cdef void coalesce(Space* p, bint reorder) noexcept nogil:
-    """Drops dimensions of size 1, orders the rest by stride (if `reorder`) and merges what is one run for all."""
-    cdef int i, j, k, kept = 0
-    cdef Py_ssize_t x
-    for i in range(p.nd):
-        if p.sizes[i] != 1:
-            p.sizes[kept] = p.sizes[i]
-            for k in range(p.n):
-                p.strides[k][kept] = p.strides[k][i]
-            kept += 1
-    p.nd = kept
-    if kept == 0:
-        return
-    if reorder:
-        for i in range(1, kept):
-            j = i
-            while j > 0 and before(p, j, j - 1):
-                x = p.sizes[j]
-                p.sizes[j] = p.sizes[j - 1]
-                p.sizes[j - 1] = x
-                for k in range(p.n):
-                    x = p.strides[k][j]
-                    p.strides[k][j] = p.strides[k][j - 1]
-                    p.strides[k][j - 1] = x
-                j -= 1
-    kept = 0
-    for i in range(1, p.nd):
-        for k in range(p.n):
-            if p.strides[k][kept] != p.strides[k][i] * p.sizes[i]:
-                break
-        else:
-            p.sizes[kept] *= p.sizes[i]
-            for k in range(p.n):
-                p.strides[k][kept] = p.strides[k][i]
-            continue
-        kept += 1
-        p.sizes[kept] = p.sizes[i]
-        for k in range(p.n):
-            p.strides[k][kept] = p.strides[k][i]
-    p.nd = kept + 1
-
+# A space is a Plan of the executor without its pointers; strides count elements, not bytes.
 
 cdef Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
     return (a + b - 1) // b
@@ -98,7 +40,7 @@ def elementwise(str name, Tensor out not None, list operands, list params, int c
     """Row `name` of the table (or a gradient such as "sigmoid.da") on operands of out's shape (expanded tensors of any
     dtype, or numbers), computed in dtype code `compute` (half types: in float32), stored as out's dtype."""
     cdef Device device = device_of(out.dev)
-    cdef Space p
+    cdef Plan p
     cdef Args a
     cdef Walk w
     cdef Tensor t
@@ -201,7 +143,7 @@ cdef int launch_walk(Device device, Kernel kernel, Args* a, Walk* w, int n) exce
     return launch(device, kernel, a, w, size, ceil_div(w.count, device.group) * device.group, 1, device.group)
 
 
-cdef int launch_parts(Device device, Kernel kernel, Args* a, Walk* w, Space* p, int outer) except -1:
+cdef int launch_parts(Device device, Kernel kernel, Args* a, Walk* w, Plan* p, int outer) except -1:
     """One launch for each place in the outermost dimensions, which are too many for a kernel."""
     cdef Py_ssize_t[64] at
     cdef int i, k
@@ -343,7 +285,7 @@ def copy(Tensor dst not None, Tensor src not None):
 
 # ------------------------------------------------------------------ reductions
 
-cdef int split_dims(Tensor x, tuple dims, Space* kept, Space* reduced) except -1:
+cdef int split_dims(Tensor x, tuple dims, Plan* kept, Plan* reduced) except -1:
     """The dimensions of x as those that stay (with the strides of a contiguous result) and those that go."""
     cdef unsigned long long gone = 0
     cdef Py_ssize_t step = 1
@@ -375,7 +317,7 @@ cdef struct Cut:
     long long rx[RANK]
 
 
-cdef int cut_dims(Cut* c, Space* kept, Space* reduced) noexcept:
+cdef int cut_dims(Cut* c, Plan* kept, Plan* reduced) noexcept:
     """Fills in the dimensions."""
     cdef int i
     c.kept, c.reduced = kept.nd, reduced.nd
@@ -389,14 +331,14 @@ cdef int cut_dims(Cut* c, Space* kept, Space* reduced) noexcept:
     return 0
 
 
-cdef void at_least_one(Space* p) noexcept:
+cdef void at_least_one(Plan* p) noexcept:
     """An empty list of dimensions as one of size 1."""
     if p.nd == 0:
         p.nd, p.sizes[0] = 1, 1
         p.strides[0][0] = p.strides[1][0] = 1
 
 
-cdef Py_ssize_t product(Space* p) noexcept:
+cdef Py_ssize_t product(Plan* p) noexcept:
     cdef Py_ssize_t n = 1
     cdef int i
     for i in range(p.nd):
@@ -412,7 +354,7 @@ def reduce(str name, Tensor out not None, Tensor x not None, tuple dims, list pa
     """
     from cygrad.cl import _reductions
     cdef Device device = device_of(x.dev)
-    cdef Space kept, reduced
+    cdef Plan kept, reduced
     cdef Args a
     cdef Cut c
     cdef Buffer partial = None
@@ -527,7 +469,7 @@ def arg_reduce(str name, Tensor values, Tensor indices not None, Tensor x not No
     counts as the greatest and the least.  Results are contiguous."""
     from cygrad.cl import _reductions
     cdef Device device = device_of(x.dev)
-    cdef Space kept, reduced
+    cdef Plan kept, reduced
     cdef Args a
     cdef Cut c
     cdef Buffer part_values, part_indices
