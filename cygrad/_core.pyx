@@ -47,10 +47,12 @@ cdef extern from "_state.h":
 cdef extern from *:
     """
     #define cg_tp_alloc(type, n) (((PyTypeObject *)(type))->tp_alloc((PyTypeObject *)(type), (n)))
+    #define cg_overflows(a, b, r) __builtin_mul_overflow(a, b, r) /* whether *r is not a * b */
     #define cg_tp_new(type, args) (((PyTypeObject *)(type))->tp_new((PyTypeObject *)(type), (args), NULL))
     #define cg_tp_new_by(base, type, args) \\
         (((PyTypeObject *)(base))->tp_new((PyTypeObject *)(type), (args), NULL))
     """
+    bint cg_overflows(Py_ssize_t a, Py_ssize_t b, Py_ssize_t* r) nogil
     object cg_tp_alloc(object type, Py_ssize_t n)
     object cg_tp_new(object type, object args)
     object cg_tp_new_by(object base, object type, object args)
@@ -955,8 +957,10 @@ cdef Tensor new_tensor(int ndim, const Py_ssize_t* shape, int dt, int dev):
         t.strides[i] = numel
         step = shape[i] if shape[i] > 0 else 1
         if numel > (<Py_ssize_t> 1 << 59) // step:
-            raise RuntimeError("Storage size calculation overflowed with "
-                               f"sizes={list(make_size(ndim, shape))}")
+            if 0 not in make_size(ndim, shape):
+                raise RuntimeError("Storage size calculation overflowed with "
+                                   f"sizes={list(make_size(ndim, shape))}")
+            step = 1                    # of no element any strides are right
         numel *= step
     for i in range(ndim):
         if shape[i] <= 0:
@@ -985,20 +989,40 @@ def no_complex32():
     return NotImplementedError("torch.complex32 (ComplexHalf) is not implemented: use torch.complex64")
 
 
+cdef Py_ssize_t hostile_numel(int ndim, const Py_ssize_t* shape) except -1:
+    """The number of elements of sizes whose product overflows, or some of which are negative."""
+    cdef int i
+    for i in range(ndim):
+        if shape[i] < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {shape[i]}: "
+                               f"{list(make_size(ndim, shape))}")
+    for i in range(ndim):
+        if shape[i] == 0:
+            return 0
+    raise RuntimeError("numel: integer multiplication overflow")
+
+
 cdef Tensor empty_strided_like(int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides, int dt, int dev):
     """An uninitialised tensor of the given strides, with the least storage that holds it."""
     if dt >= N_DTYPES:
         raise no_complex32()
-    cdef Py_ssize_t extent = 1
+    cdef Py_ssize_t extent = 1, step
     cdef int i
+    cdef bint hostile = False
     cdef Tensor t = Tensor.__new__(Tensor)
     set_dims(t, ndim)
     t.count = 1
     for i in range(ndim):
         t.sizes[i] = shape[i]
         t.strides[i] = strides[i]
-        t.count *= shape[i]
-        extent += (shape[i] - 1) * strides[i]
+        hostile |= shape[i] < 0 or cg_overflows(t.count, shape[i], &t.count)
+        hostile |= cg_overflows(shape[i] - 1, strides[i], &step) or extent > (1 << 59) - step
+        extent += step
+    if hostile:
+        if 0 not in make_size(ndim, shape):
+            raise RuntimeError(f"Storage size calculation overflowed with sizes={list(make_size(ndim, shape))} and "
+                               f"strides={list(make_size(ndim, strides))}")
+        t.count = 0
     t.dt, t.dev = dt, dev
     t.storage = new_storage(extent * ITEMSIZE[dt] if t.count else 0, dev)
     t.inference = cg_inference_mode
@@ -1009,6 +1033,7 @@ cdef Tensor empty_strided_like(int ndim, const Py_ssize_t* shape, const Py_ssize
 cdef Tensor raw_view(Tensor base, int ndim, const Py_ssize_t* shape, const Py_ssize_t* strides, Py_ssize_t offset):
     cdef Tensor t = Tensor.__new__(Tensor)
     cdef int i
+    cdef bint hostile = False
     if ndim > INLINE_DIMS:
         set_dims(t, ndim)
     t.nd = ndim
@@ -1016,7 +1041,9 @@ cdef Tensor raw_view(Tensor base, int ndim, const Py_ssize_t* shape, const Py_ss
     for i in range(ndim):
         t.sizes[i] = shape[i]
         t.strides[i] = strides[i]
-        t.count *= shape[i]
+        hostile |= shape[i] < 0 or cg_overflows(t.count, shape[i], &t.count)
+    if hostile:
+        t.count = hostile_numel(ndim, shape)
     t.storage, t.offset = base.storage, offset
     t.dt, t.dev, t.inference = base.dt, base.dev, base.inference
     update_contiguous(t)

@@ -3,8 +3,8 @@
 `start_write` and `end_write` frame an operator that overwrites part of a tensor, out of place and in place.
 """
 from cygrad._core cimport (
-    HALF, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required, make_size, new_tensor,
-    new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
+    HALF, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required, itemsize_of, make_size,
+    new_tensor, new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
 from cygrad._ops cimport CASTS, clone, copy_into, expand_to, store as store_out
 from cygrad import _core, _ops
 
@@ -286,8 +286,17 @@ cpdef Tensor strided_region(Tensor t, shape, stride, Py_ssize_t offset):
     cdef Py_ssize_t[MAX_DIMS] sizes
     cdef Py_ssize_t[MAX_DIMS] strides
     cdef int i
+    last = int(t.offset) + int(offset)      # Python ints: sizes and strides are hostile
+    if last < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {last}")
     for i in range(<int> len(shape)):
         sizes[i], strides[i] = shape[i], stride[i]
+        last += (shape[i] - 1) * stride[i]
+    if 0 not in shape and (last + 1) * itemsize_of(t.dt) > t.storage.size_bytes:
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(stride)}, storage offset {t.offset + offset}, and itemsize "
+            f"{itemsize_of(t.dt)} requiring a storage size of {(last + 1) * itemsize_of(t.dt)} are out of bounds for "
+            f"storage of size {t.storage.size_bytes}")
     return raw_view(t, <int> len(shape), sizes, strides, t.offset + offset)
 
 

@@ -281,6 +281,7 @@ cdef Tensor triangle(str name, Tensor x, Py_ssize_t diagonal, bint lower):
     r = new_tensor(x.nd, x.sizes, x.dt, x.dev)
     if r.count == 0:
         return r
+    diagonal = max(-x.sizes[x.nd - 2], min(x.sizes[x.nd - 1], diagonal))    # beyond, sums with a row could wrap
     if r.dev:
         _core.backend_of(r.dev).triangle(r, shallow(x), diagonal, lower)
     else:

@@ -187,14 +187,17 @@ def as_strided(input, size, stride, storage_offset=None):
     cdef Py_ssize_t[MAX_DIMS] strides
     cdef Tensor t = checked("as_strided", input)
     cdef int nd = 0
-    cdef Py_ssize_t offset = t.offset if storage_offset is None else storage_offset, last = offset
+    cdef Py_ssize_t offset = t.offset if storage_offset is None else storage_offset
     cdef bint empty = False
+    last = int(offset)          # Python ints: sizes and strides are hostile
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
     for n, s in zip(size, stride):
         if s < 0:
             raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: "
                                f"{list(stride)}")
+        if n < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
         sizes[nd], strides[nd] = n, s
         empty = empty or n == 0
         last += (n - 1) * s

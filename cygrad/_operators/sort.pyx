@@ -433,6 +433,9 @@ def searchsorted(Tensor sorted_sequence not None, input, *, bint out_int32=False
         if (<Tensor?> sorter).dt != INT64:
             raise RuntimeError("torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
                                f"{_core.SCALAR_TYPE_NAMES[(<Tensor> sorter).dt]}")
+        if (<Tensor> sorter).count and (<Tensor> sorter).dev != META and not (
+                0 <= sorter.min().item() <= sorter.max().item() < a.sizes[a.nd - 1]):
+            raise RuntimeError("torch.searchsorted(): sorter index out of range")
     if a.nd == 0:
         raise RuntimeError("torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is "
                            "1, but we got boundaries tensor dim(0) and input value's dim("
