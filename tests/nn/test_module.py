@@ -233,7 +233,7 @@ def test_missing_pieces_say_so():
         nn.ReLU().compile()
     with pytest.raises(NotImplementedError, match='missing the required "forward" function'):
         nn.Module()(1)
-    with pytest.raises(NotImplementedError, match="DistributedDataParallel"):
+    with pytest.raises(ValueError, match="Default process group has not been initialized"):
         nn.parallel.DistributedDataParallel(nn.ReLU())
 
 
