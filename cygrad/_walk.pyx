@@ -295,8 +295,8 @@ cpdef Tensor strided_region(Tensor t, shape, stride, Py_ssize_t offset):
     if 0 not in shape and (last + 1) * itemsize_of(t.dt) > t.storage.size_bytes:
         raise RuntimeError(
             f"setStorage: sizes {list(shape)}, strides {list(stride)}, storage offset {t.offset + offset}, and "
-            f"itemsize {itemsize_of(t.dt)} requiring a storage size of {(last + 1) * itemsize_of(t.dt)} are out of bounds for "
-            f"storage of size {t.storage.size_bytes}")
+            f"itemsize {itemsize_of(t.dt)} requiring a storage size of {(last + 1) * itemsize_of(t.dt)} are out of bounds "
+            f"for storage of size {t.storage.size_bytes}")
     return raw_view(t, <int> len(shape), sizes, strides, t.offset + offset)
 
 
