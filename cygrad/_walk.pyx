@@ -292,11 +292,12 @@ cpdef Tensor strided_region(Tensor t, shape, stride, Py_ssize_t offset):
     for i in range(<int> len(shape)):
         sizes[i], strides[i] = shape[i], stride[i]
         last += (shape[i] - 1) * stride[i]
-    if 0 not in shape and (last + 1) * itemsize_of(t.dt) > t.storage.size_bytes:
+    needed = (last + 1) * itemsize_of(t.dt)
+    if 0 not in shape and needed > t.storage.size_bytes:
         raise RuntimeError(
             f"setStorage: sizes {list(shape)}, strides {list(stride)}, storage offset {t.offset + offset}, and "
-            f"itemsize {itemsize_of(t.dt)} requiring a storage size of {(last + 1) * itemsize_of(t.dt)} are out of bounds "
-            f"for storage of size {t.storage.size_bytes}")
+            f"itemsize {itemsize_of(t.dt)} requiring a storage size of {needed} are out of bounds for storage of size "
+            f"{t.storage.size_bytes}")
     return raw_view(t, <int> len(shape), sizes, strides, t.offset + offset)
 
 
