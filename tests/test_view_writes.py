@@ -39,7 +39,7 @@ def written_out_of_place(base, views, write):
     return flat.index_put((places.reshape(-1),), write(flat[places]).reshape(-1)).reshape(base.shape)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     shape=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4)),
     layout=st.sampled_from(sorted(LAYOUTS)),
@@ -57,7 +57,9 @@ def test_a_written_view_sends_gradients_where_its_elements_are(shape, layout, vi
         y = written(LAYOUTS[layout](x))
         weights = torch.linspace(-1, 2, y.numel(), dtype=torch.float64).reshape(y.shape)
         (first,) = torch.autograd.grad((y * y * weights).sum(), x, create_graph=True)
-        second = torch.autograd.grad(first.sum(), x, allow_unused=True)[0]
+        second = None
+        if first.requires_grad:  # where all was overwritten, nothing of x is left
+            second = torch.autograd.grad(first.sum(), x, allow_unused=True)[0]
         return y.detach(), first.detach(), torch.zeros_like(x) if second is None else second
 
     def through_views(base):
