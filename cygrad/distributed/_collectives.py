@@ -106,6 +106,22 @@ def _like(tensors, expected, function):
             )
 
 
+def _need_list_at_root(function, root, end, tensors, tensor, mine, size):
+    """The list of `gather` or `scatter` holds a tensor for each rank, on the root alone (`mine`: this is the root)."""
+    if mine and not tensors:
+        raise ValueError(f"Argument ``{function}_list`` must be specified on {root} rank.")
+    if not mine and tensors:
+        raise ValueError(f"Argument ``{function}_list`` must NOT be specified on non-{root} ranks.")
+    if not mine:
+        return
+    if len(tensors) != size:
+        raise RuntimeError(
+            f"ProcessGroupMPI::{function}: Incorrect {end} list size {len(tensors)}. {end.capitalize()} list size "
+            f"should be {size}, same as size of the process group."
+        )
+    _like(tensors, tensor, function)
+
+
 def all_gather(tensor_list, tensor, group=None, async_op=False):
     """Fills the list with the tensors of all ranks."""
     _checks.check_tensors(tensor_list, "tensor_list")
@@ -186,19 +202,7 @@ def gather(tensor, gather_list=None, dst=None, group=None, async_op=False, group
         dst = 0
     root, comm = _checks.root(group, dst, group_dst, "gather"), group._comm
     mine = comm.rank == root
-    if mine and not gather_list:
-        raise ValueError("Argument ``gather_list`` must be specified on destination rank.")
-    if not mine and gather_list:
-        raise ValueError(
-            "Argument ``gather_list`` must NOT be specified on non-destination ranks."
-        )
-    if mine:
-        if len(gather_list) != comm.size:
-            raise RuntimeError(
-                f"ProcessGroupMPI::gather: Incorrect output list size {len(gather_list)}. Output list size "
-                f"should be {comm.size}, same as size of the process group."
-            )
-        _like(gather_list, tensor, "gather")
+    _need_list_at_root("gather", "destination", "output", gather_list, tensor, mine, comm.size)
     host = Host(tensor)
     room = _room((comm.size, *tensor.shape), tensor) if mine else None
     sent, received = host.bytes(), room.bytes() if mine else None
@@ -226,17 +230,7 @@ def scatter(tensor, scatter_list=None, src=None, group=None, async_op=False, gro
         src = 0
     root, comm = _checks.root(group, src, group_src, "scatter"), group._comm
     mine = comm.rank == root
-    if mine and not scatter_list:
-        raise ValueError("Argument ``scatter_list`` must be specified on source rank.")
-    if not mine and scatter_list:
-        raise ValueError("Argument ``scatter_list`` must NOT be specified on non-source ranks.")
-    if mine:
-        if len(scatter_list) != comm.size:
-            raise RuntimeError(
-                f"ProcessGroupMPI::scatter: Incorrect input list size {len(scatter_list)}. Input list size "
-                f"should be {comm.size}, same as size of the process group."
-            )
-        _like(scatter_list, tensor, "scatter")
+    _need_list_at_root("scatter", "source", "input", scatter_list, tensor, mine, comm.size)
     host = Host(tensor)
     everything = Host(cygrad.stack([t.detach().cpu() for t in scatter_list])) if mine else None
     sent, received = everything.bytes() if mine else None, host.bytes()
