@@ -21,7 +21,6 @@ cdef str shape_text(Tensor t)
 cdef Tensor zeros_of(object shape, int dt, int dev)
 cdef tuple broadcast_of(tuple tensors)
 cdef Tensor expand_shape(Tensor t, object shape)
-cdef Tensor plain(Tensor t)
 cdef object finish_out(str name, object out, Tensor r)
 cdef Tensor start_write(Tensor self, bint inplace, tuple others, bint* recorded)
 cdef Tensor end_write(Tensor out, bint inplace, bint recorded, str name, tuple inputs, object function, tuple saved,

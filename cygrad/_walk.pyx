@@ -4,7 +4,7 @@
 """
 from cygrad._core cimport (
     HALF, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required, itemsize_of, make_size,
-    new_tensor, new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
+    new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
 from cygrad._ops cimport CASTS, clone, copy_into, expand_to, store as store_out
 from cygrad import _core, _ops
 
@@ -66,16 +66,6 @@ cdef tuple broadcast_of(tuple tensors):
                                        f"({t.sizes[i]}) at non-singleton dimension {at}")
                 sizes[at] = t.sizes[i]
     return tuple(sizes)
-
-
-cdef Tensor plain(Tensor t):
-    """Contiguous elements without history."""
-    cdef Tensor r
-    if t.contiguous:
-        return t
-    r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
-    copy_into(r, t)
-    return r
 
 
 cdef object finish_out(str name, object out, Tensor r):

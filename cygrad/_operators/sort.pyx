@@ -7,9 +7,10 @@ from cygrad._core cimport (
     new_tensor, raw_view, refuse_complex, shallow, wrap_dim)
 from cygrad._ops cimport fill, to_dtype
 from cygrad._kernels cimport sort as _kernel
+from cygrad._kernels.copies cimport plain
 from cygrad._operators.family cimport one_device
 from cygrad._operators.index cimport index_select
-from cygrad._walk cimport finish_out, plain, select_of, shape_text, slice_of, unsqueeze_one, zeros_of
+from cygrad._walk cimport finish_out, select_of, shape_text, slice_of, unsqueeze_one, zeros_of
 from cygrad import _core, _ops
 from cygrad._operators import gather as _gather, masked as _masked
 from cygrad.return_types import named
