@@ -9,6 +9,8 @@ import os
 import platform
 import sys
 import sysconfig
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -121,6 +123,26 @@ def read_by(obj, default):
     ]
 
 
+class Progress:
+    """Says on stderr what is being built: one line that is rewritten on a terminal, else a line every ten seconds."""
+
+    def __init__(self, total):
+        self.total, self.done = total, 0
+        self.started = self.shown = time.monotonic()
+        self.lock = threading.Lock()
+
+    def finished(self, name):
+        with self.lock:
+            self.done += 1
+            now, last = time.monotonic(), self.done == self.total
+            line = f"compiled {self.done} of {self.total} modules, {now - self.started:.0f} s ({name})"
+            if sys.stderr.isatty():
+                print(f"\r{line[:79]:79}", end="\n" if last else "", file=sys.stderr, flush=True)
+            elif last or now - self.shown >= 10:
+                print(line, file=sys.stderr, flush=True)
+                self.shown = now
+
+
 class ParallelBuild(build_ext):
     """Compiles the sources of all extensions side by side, then links."""
 
@@ -151,20 +173,26 @@ class ParallelBuild(build_ext):
                     for o in part
                 ]
 
+            def build_one(extension):
+                self.build_extension(extension)
+                progress.finished(extension.name)
+
             self.compiler.compile = compile_all
-            for done in [builders.submit(self.build_extension, e) for e in self.extensions]:
+            progress = Progress(len(self.extensions))
+            for done in [builders.submit(build_one, e) for e in self.extensions]:
                 done.result()
 
 
-setup(
-    ext_modules=cythonize(
-        list(extensions()),
-        compiler_directives=DIRECTIVES,
-        include_path=[str(PACKAGE)],
-        build_dir=str(BUILD / "c")
-        if CHECKED
-        else None,  # the two builds share neither C nor objects
-    ),
-    options={"build": {"build_base": str(BUILD)}},
-    cmdclass={"build_ext": ParallelBuild},
-)
+if __name__ == "__main__":  # Cython's processes may import this file
+    setup(
+        ext_modules=cythonize(
+            list(extensions()),
+            nthreads=JOBS,
+            compiler_directives=DIRECTIVES,
+            include_path=[str(PACKAGE)],
+            # the two builds share neither C nor objects
+            build_dir=str(BUILD / "c") if CHECKED else None,
+        ),
+        options={"build": {"build_base": str(BUILD)}},
+        cmdclass={"build_ext": ParallelBuild},
+    )

@@ -3,10 +3,14 @@
     python -m cygrad program.py [argument ...]
     python -m cygrad -m module [argument ...]
     python -m cygrad -c code [argument ...]
+    python -m cygrad                            an interactive session, in which `torch` is cygrad
+    python -m cygrad -i program.py [...]        the same, after the program
+    python -m cygrad --version
 
 Started by mpiexec, it sets RANK, LOCAL_RANK, WORLD_SIZE and their like, as torchrun does.
 """
 
+import code
 import io
 import os
 import pkgutil
@@ -75,10 +79,63 @@ def _run(program):
         raise
 
 
-if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
-    print(__doc__.strip())
-    sys.exit(len(sys.argv) < 2 and 2)
-_environment.fill()
-install_as_torch()
+def _interact(names):
+    """Python's prompt over these names, with history and completion where readline is there."""
+    try:
+        import readline
+        import rlcompleter
+
+        readline.set_completer(rlcompleter.Completer(names).complete)
+        readline.parse_and_bind("tab: complete")
+    except ImportError:
+        pass
+    sys.argv[:], sys.path[0] = sys.argv or [""], ""
+    code.interact(f"cygrad {_own_version()}, Python {sys.version.split()[0]}; `torch` is cygrad", local=names, exitmsg="")
+
+
+def _own_version():
+    from importlib import metadata
+
+    try:
+        return metadata.version("cygrad")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def _main(arguments):
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(__doc__.strip())
+        return
+    if arguments and arguments[0] in ("-V", "--version"):
+        import cygrad
+
+        print(f"cygrad {_own_version()}, with the interface of PyTorch {cygrad.__version__}")
+        return
+    _environment.fill()
+    install_as_torch()
+    import cygrad as torch
+
+    stays = bool(arguments) and arguments[0] == "-i"
+    arguments = arguments[1:] if stays else arguments
+    if not arguments and not sys.stdin.isatty():
+        arguments = ["-"]  # a program by a pipe, as python takes it
+    if not arguments:
+        _interact({"__name__": "__main__", "torch": torch})
+        return
+    program = _prepare(arguments)
+    if not stays:
+        _run(program)
+        return
+    main = sys.modules["__main__"]
+    try:
+        program()
+    except SystemExit:
+        pass
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    vars(main).setdefault("torch", torch)
+    _interact(vars(main))
+
+
 _kept = sys.modules["__main__"]  # this module: a module that is dropped loses its globals
-_run(_prepare(sys.argv[1:]))
+_main(sys.argv[1:])

@@ -171,6 +171,13 @@ static PyObject *cg_property_repr(PyObject *o)
     return PyUnicode_FromFormat("<attribute '%U' of 'torch.Tensor' objects>", ((cg_public *)o)->name);
 }
 
+/* A function in a class stays what it is, as PyTorch's do; that it has a `__get__` tells inspect, and so help() and
+ * pydoc, that it is a routine. */
+static PyObject *cg_function_get(PyObject *self, PyObject *object, PyObject *type)
+{
+    return Py_NewRef(self);
+}
+
 static PyObject *cg_method_get(PyObject *self, PyObject *object, PyObject *type)
 {
     return object == NULL ? Py_NewRef(self) : PyMethod_New(self, object);
@@ -233,7 +240,7 @@ static PyMethodDef cg_public_methods[] = {
     (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION)
 
 static PyType_Slot cg_function_slots[] = {
-    CG_PUBLIC_SLOTS(cg_function_repr), {Py_tp_call, PyVectorcall_Call}, {0, NULL}};
+    CG_PUBLIC_SLOTS(cg_function_repr), {Py_tp_call, PyVectorcall_Call}, {Py_tp_descr_get, cg_function_get}, {0, NULL}};
 static PyType_Slot cg_method_slots[] = {
     CG_PUBLIC_SLOTS(cg_method_repr), {Py_tp_call, PyVectorcall_Call}, {Py_tp_descr_get, cg_method_get}, {0, NULL}};
 static PyType_Slot cg_property_slots[] = {

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pydoc
 import subprocess
 import sys
 from pathlib import Path
@@ -217,3 +218,23 @@ sys.excepthook = lambda kind, error, tb: print(kind.__name__, len(traceback.extr
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
 def test_before_an_installed_pytorch():
     assert run("import torch, cygrad; print(torch is cygrad)") == "True\n"
+
+
+def test_a_prompt_after_the_program():
+    done = python("-m", "cygrad", "-i", "-c", "x = torch.ones(2) if 'torch' in vars() else 1", stdin="print(torch.arange(2), x)\n")
+    assert "tensor([0, 1]) 1" in done.stdout, done
+
+
+def test_a_program_by_a_pipe_and_the_version():
+    assert python("-m", "cygrad", stdin="import torch\nprint(torch.ones(1))\n").stdout == "tensor([1.])\n"
+    assert "PyTorch 2.13" in python("-m", "cygrad", "--version").stdout
+
+
+def test_help_shows_a_function():
+    assert "relu" in pydoc.plain(pydoc.render_doc(cygrad.relu)).splitlines()[2]
+    assert "max(0, x)" in pydoc.plain(pydoc.render_doc(cygrad.relu))
+
+    class Holder:
+        act = cygrad.relu  # does not become a method, as PyTorch's
+
+    assert Holder().act is cygrad.relu

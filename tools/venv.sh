@@ -18,12 +18,24 @@ find_python() {
     return 1
 }
 
+version_of() { "$1" -c 'import sys; print(sys.version)'; }
+
+# Whether the environment is usable as it is: one that was copied or moved leads to the other folder.
+venv_fits() {
+    "$venv/bin/python" -c 'import pip' 2>/dev/null || return
+    [ "$(cat "$venv/made-for" 2>/dev/null)" = "$root" ] || return
+    [ -z "${PYTHON:-}" ] || [ "$(version_of "$PYTHON")" = "$(version_of "$venv/bin/python")" ]
+}
+
+pip_install() { "$venv/bin/python" -m pip --disable-pip-version-check install --quiet "$@"; }
+
 make_venv() {
     local python
     python=$(find_python) || fail "Python 3.11 or newer is missing (Debian: apt-get install python3)"
     "$python" -c 'import venv, ensurepip' 2>/dev/null ||
         fail "$python has no venv module (Debian: apt-get install python3-venv)"
     "$python" -m venv --clear "$venv" || fail "$python could not make the virtual environment $venv"
+    echo "$root" >"$venv/made-for"
 }
 
 need_compiler() {
@@ -55,7 +67,7 @@ stale_sources() {
 }
 
 prepare() {
-    local extras=$1 pip what=-e
+    local extras=$1 what=-e
     root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
     venv=$root/.venv
     if [ -n "${CYGRAD_CHECKED:-}" ]; then
@@ -63,8 +75,8 @@ prepare() {
         what=--no-deps
     fi
     cd "$root" || exit 1
-    "$venv/bin/python" -c 'import pip' 2>/dev/null || make_venv
-    pip="$venv/bin/python -m pip --disable-pip-version-check install --quiet"
+    [ -w "$root" ] || fail "$root cannot be written to; the build and its environment need that (copy the folder elsewhere)"
+    venv_fits || make_venv
     if [ ! "$venv/built" -nt pyproject.toml ]; then
         need_compiler
         echo "cygrad: installing what the build needs into ${venv##*/}"
@@ -72,13 +84,17 @@ prepare() {
 import tomllib
 with open("pyproject.toml", "rb") as f:
     print(*tomllib.load(f)["build-system"]["requires"], sep="\n")' >"$venv/requires.txt" || exit 1
-        $pip -r "$venv/requires.txt" || fail "pip could not install what the build needs (its message stands above)"
+        pip_install -r "$venv/requires.txt" || fail "pip could not install what the build needs (its message stands above)"
     fi
     if [ ! "$venv/built" -nt pyproject.toml ] || [ -n "$(stale_sources)" ]; then
         need_compiler
         echo "cygrad: building (minutes the first time, then only what changed)"
         touch "$venv/started"
-        $pip --no-build-isolation "$what" . || fail "the build failed (its message stands above)"
+        if [ "$what" = -e ]; then # in place and by itself first, since pip shows nothing of a build that succeeds
+            "$venv/bin/python" setup.py --quiet build_ext --inplace >"$venv/build.log" ||
+                fail "the build failed (its messages stand above and in ${venv##*/}/build.log)"
+        fi
+        pip_install --no-build-isolation "$what" . || fail "the build failed (its message stands above)"
         mv "$venv/started" "$venv/built"
     fi
     if [ ! "$venv/has-$extras" -nt pyproject.toml ]; then
@@ -89,7 +105,7 @@ with open("pyproject.toml", "rb") as f:
     project = tomllib.load(f)["project"]
 lists = [project["optional-dependencies"][name] for name in sys.argv[1].split(",")]
 print(*project["dependencies"], *(line for part in lists for line in part), sep="\n")' "$extras" >"$venv/requires.txt" || exit 1
-        $pip -r "$venv/requires.txt" || fail "pip could not install what ${0##*/} needs (its message stands above)"
+        pip_install -r "$venv/requires.txt" || fail "pip could not install what ${0##*/} needs (its message stands above)"
         touch "$venv/has-$extras"
     fi
 }

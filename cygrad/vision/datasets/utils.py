@@ -150,10 +150,23 @@ _SHORT = {".tbz": (".tar", ".bz2"), ".tbz2": (".tar", ".bz2"), ".tgz": (".tar", 
 
 
 def _extract_tar(from_path, to_path, compression):
-    if not hasattr(tarfile, "data_filter"):
-        raise RuntimeError("safe extraction of tar archives needs Python 3.11.4 or newer")
     with tarfile.open(from_path, f"r:{compression[1:]}" if compression else "r") as archive:
-        archive.extractall(to_path, filter="data")  # refuses paths and links that lead outside
+        if hasattr(tarfile, "data_filter"):
+            archive.extractall(to_path, filter="data")  # refuses paths and links that lead outside
+        else:  # Python before 3.11.4
+            archive.extractall(to_path, _plain_members(archive, to_path))
+
+
+def _plain_members(archive, folder):
+    """The folders and files of a tar archive, which all have to lie within `folder`; nothing else is taken: a link
+    could lead outside, and no dataset holds a device."""
+    root = os.path.realpath(folder)
+    for member in archive:
+        target = os.path.realpath(os.path.join(root, member.name))
+        if os.path.commonpath([root, target]) != root or not (member.isdir() or member.isreg()):
+            raise tarfile.TarError(f"'{member.name}' of {archive.name} is a link or lies outside '{root}'")
+        member.mode = (member.mode | 0o600) & 0o755
+        yield member
 
 
 def _extract_zip(from_path, to_path, compression):
