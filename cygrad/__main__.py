@@ -90,7 +90,8 @@ def _interact(names):
     except ImportError:
         pass
     sys.argv[:], sys.path[0] = sys.argv or [""], ""
-    code.interact(f"cygrad {_own_version()}, Python {sys.version.split()[0]}; `torch` is cygrad", local=names, exitmsg="")
+    banner = f"cygrad {_own_version()}, Python {sys.version.split()[0]}; `torch` is cygrad"
+    code.interact(banner, local=names, exitmsg="")
 
 
 def _own_version():

@@ -125,7 +125,7 @@ static void cg_public_dealloc(PyObject *o)
     Py_DECREF(type);
 }
 
-/* Attributes of its own, then the inner callable's: `__doc__`, `__text_signature__`, `__defaults__`... */
+/* Attributes of its own, then the inner callable's: `__text_signature__`, `__defaults__`... */
 static PyObject *cg_public_getattro(PyObject *o, PyObject *name)
 {
     cg_public *self = (cg_public *)o;
@@ -134,8 +134,6 @@ static PyObject *cg_public_getattro(PyObject *o, PyObject *name)
             PyObject *renamed = self->dict ? PyDict_GetItemWithError(self->dict, name) : NULL;
             return Py_NewRef(renamed ? renamed : self->module);
         }
-        if (PyUnicode_CompareWithASCIIString(name, "__doc__") == 0)
-            return PyObject_GetAttr(self->inner, name);
     }
     PyObject *found = PyObject_GenericGetAttr(o, name);
     if (found == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
@@ -149,6 +147,11 @@ static PyObject *cg_public_qualname(PyObject *o, void *unused)
 {
     cg_public *self = (cg_public *)o;
     return Py_TYPE(o) == cg_function_type ? Py_NewRef(self->name) : PyUnicode_FromFormat("Tensor.%U", self->name);
+}
+
+static PyObject *cg_public_doc(PyObject *o, void *unused)    /* inspect and pydoc read it past `getattro` */
+{
+    return PyObject_GetAttrString(((cg_public *)o)->inner, "__doc__");
 }
 
 static PyObject *cg_public_reduce(PyObject *o, PyObject *unused)
@@ -225,6 +228,7 @@ static PyMemberDef cg_public_members[] = {
 
 static PyGetSetDef cg_public_getset[] = {
     {"__qualname__", cg_public_qualname, NULL, NULL, NULL},
+    {"__doc__", cg_public_doc, NULL, NULL, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
