@@ -432,7 +432,15 @@ cdef class Storage:
         return self.size_bytes
 
     def resize_(self, Py_ssize_t nbytes):
-        grow(self, nbytes)
+        """Makes the storage `nbytes` long.  Memory that tensors still lead to is kept until the storage goes, since a
+        tensor that no longer fits must not read what was freed."""
+        if nbytes < 0:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] ((ptrdiff_t)nbytes) >= 0. alloc_cpu() seems to have "
+                               f"been called with negative number: {nbytes & 0xffffffffffffffff}")
+        if nbytes < self.size_bytes and self.dev == 0:
+            shrink(self, nbytes)
+        else:
+            grow(self, nbytes)
         return self
 
     @property
@@ -466,10 +474,26 @@ cdef Storage borrow_storage(char* ptr, Py_ssize_t nbytes, object owner):
     return s
 
 
+cdef int check_resizable(Storage s) except -1:
+    """Memory of somebody else (NumPy's, a file's) has the size that it has."""
+    if s.dev == 0 and not s.owns and s.owner is not None and not isinstance(s.owner, Storage):
+        raise RuntimeError("Trying to resize storage that is not resizable")
+    return 0
+
+
+cdef int shrink(Storage s, Py_ssize_t nbytes) except -1:
+    cdef Storage block = Storage.__new__(Storage)
+    check_resizable(s)
+    block.ptr, block.size_bytes, block.owns, block.owner = s.ptr, s.size_bytes, s.owns, s.owner
+    s.size_bytes, s.owns, s.owner = nbytes, False, block
+    return 0
+
+
 cdef int grow(Storage s, Py_ssize_t nbytes) except -1:
     """Makes the storage at least `nbytes` long.  The old block lives on as the owner: arrays may point into it."""
     if nbytes <= s.size_bytes:
         return 0
+    check_resizable(s)
     cdef Storage old = Storage.__new__(Storage)
     cdef Storage fresh = new_storage(nbytes, s.dev)
     if s.dev != 0:

@@ -16,6 +16,7 @@ Longer than 800 lines: Plan, promotion and the nodes of the rows are one path, w
 """
 cimport cython
 from cython.parallel cimport prange
+from libc.math cimport HUGE_VAL
 from libc.string cimport memcpy, memset, strcmp
 
 from cygrad._core cimport (
@@ -171,6 +172,29 @@ cdef object as_number(object x):
     if kind is not None and getattr(x, "ndim", 1) == 0 and not isinstance(x, Tensor):
         return x.item()
     return None
+
+
+cdef double[N_DTYPES] LOWEST = [0, -255, -128, -32768, -2147483648.0, -9223372036854775808.0,
+                                -65504.0, -3.3895313892515355e38, -3.4028234663852886e38, -HUGE_VAL,
+                                -3.4028234663852886e38, -HUGE_VAL]    # negative numbers count from the end of uint8
+cdef double[N_DTYPES] HIGHEST = [0, 255, 127, 32767, 2147483647.0, 9223372036854774784.0,
+                                 65504.0, 3.3895313892515355e38, 3.4028234663852886e38, HUGE_VAL,
+                                 3.4028234663852886e38, HUGE_VAL]
+
+
+cdef int check_fits(int dt, const cg_param* p, int kind) except -1:
+    """Whether an element of dtype `dt` holds the number, but for rounding."""
+    cdef double x
+    if dt == BOOL or kind == 0:
+        return 0
+    if kind == 1:
+        if dt == INT64 or dt >= BFLOAT16 or LOWEST[dt] <= <double> p[0].i <= HIGHEST[dt]:
+            return 0
+    elif kind == 2 or dt >= CFLOAT or p[0].im == 0:
+        x = p[0].f
+        if LOWEST[dt] <= x <= HIGHEST[dt] or (dt >= HALF and (x != x or x - x != 0)):
+            return 0
+    raise RuntimeError(f"value cannot be converted to type {_core.C_WRITTEN_NAMES[dt]} without overflow")
 
 
 cdef void store_param(int dt, const cg_param* p, int kind, char* to) noexcept nogil:
@@ -632,6 +656,21 @@ cdef bint overlaps_itself(Tensor t) noexcept:
     return False
 
 
+cpdef int refuse_partial_overlap(Tensor out, Tensor x) except -1:
+    """An operand that shares a part of the memory that is written, or all of it in another order, is refused; as in
+    PyTorch only where both fill their memory without gaps."""
+    if x is out or x.storage is not out.storage or out.count == 0 or x.count == 0:
+        return 0
+    if not (out.contiguous or dense(out)) or not (x.contiguous or dense(x)):
+        return 0
+    cdef Py_ssize_t a = out.offset * itemsize_of(out.dt), b = x.offset * itemsize_of(x.dt)
+    cdef Py_ssize_t a_end = a + out.count * itemsize_of(out.dt), b_end = b + x.count * itemsize_of(x.dt)
+    if a >= b_end or b >= a_end or (a == b and a_end == b_end and same_memory(x, out)):
+        return 0
+    raise RuntimeError("unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
+                       "single memory location. Please clone() the tensor before performing the operation.")
+
+
 cdef Tensor new_like_operands(int nd, const Py_ssize_t* sizes, tuple operands, int dt, int dev):
     """An output whose memory is laid out as the first operand of its shape is."""
     cdef Tensor t
@@ -693,6 +732,8 @@ cdef int fill_params(Op op, tuple params, cg_param* q, int compute) except -1:
         kind = number_param(params[i].item() if isinstance(params[i], Tensor) else params[i], &q[i])
         if kind == 3 and compute < CFLOAT:
             raise RuntimeError("value cannot be converted to type double without overflow")
+        if compute < HALF:
+            check_fits(compute, &q[i], kind)
         if compute >= HALF and kind < 2:
             q[i].f = <double> q[i].i
         elif compute < HALF and kind == 2:
@@ -839,12 +880,14 @@ cdef bint same_memory(Tensor a, Tensor b) noexcept:
 
 
 cdef tuple without_overlap(Tensor out, tuple operands):
-    """Operands that share memory with `out` at other positions are copied before `out` is written."""
+    """Operands that share memory with `out` at other positions are refused, or copied before `out` is written where
+    PyTorch would not notice."""
     cdef list fixed = None
     cdef int i
     for i, x in enumerate(operands):
         if isinstance(x, Tensor) and (<Tensor> x).storage is out.storage and x is not out and \
                 not same_memory(<Tensor> x, out):
+            refuse_partial_overlap(out, <Tensor> x)
             if fixed is None:
                 fixed = list(operands)
             fixed[i] = clone(shallow(<Tensor> x))
@@ -1090,10 +1133,11 @@ cdef int fill(Tensor t, object value) except -1:
     if t.dev:
         _core.backend_of(t.dev).fill(t, value)
         return 0
-    cdef int kind = number_param(value, &number)
-    if kind == 3 and number.im != 0 and BOOL < t.dt < CFLOAT:
-        raise RuntimeError("value cannot be converted to type "
-                           f"{'double' if t.dt == DOUBLE else 'float' if t.dt >= HALF else 'int64_t'} without overflow")
+    cdef int kind
+    if type(value) is int and not -(1 << 63) <= value < (1 << 63):
+        value = float(value)
+    kind = number_param(value, &number)
+    check_fits(t.dt, &number, kind)
     q[0].i, q[0].im = 0, 0
     store_param(t.dt, &number, kind, <char*> q)
     if q[0].i == 0 and (<long long*> q)[1] == 0 and t.contiguous:
@@ -1270,6 +1314,7 @@ def copy_(Tensor self not None, Tensor src not None, non_blocking=False):
     if overlaps_itself(self):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single "
                            "memory location. Please clone() the tensor before performing the operation.")
+    refuse_partial_overlap(self, src)
     cdef bint recorded = _core.prepare_inplace(self, src)
     cdef Tensor of = src
     warn_of_parts(src.dt, self.dt)

@@ -23,6 +23,7 @@ cdef tuple broadcast_of(tuple tensors)
 cdef Tensor expand_shape(Tensor t, object shape)
 cdef object finish_out(str name, object out, Tensor r)
 cdef Tensor start_write(Tensor self, bint inplace, tuple others, bint* recorded)
+cdef Tensor start_indexed_write(Tensor self, bint inplace, tuple others, bint* recorded)
 cdef Tensor end_write(Tensor out, bint inplace, bint recorded, str name, tuple inputs, object function, tuple saved,
                       tuple args)
 cpdef Tensor rewrite(Tensor self, object function, tuple args, dict kwargs)

@@ -85,16 +85,21 @@ def positive_dim(dim, int nd):
 
 cdef Tensor start_write(Tensor self, bint inplace, tuple others, bint* recorded):
     """The tensor an operator that overwrites part of `self` works on: a copy, or `self` checked for writing."""
-    cdef Tensor r
     cdef int i
+    if inplace:
+        for i in range(self.nd):
+            if self.strides[i] == 0 and self.sizes[i] > 1:
+                raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a "
+                                   "single memory location. Please clone() the tensor before performing the "
+                                   "operation.")
+    return start_indexed_write(self, inplace, others, recorded)
+
+
+cdef Tensor start_indexed_write(Tensor self, bint inplace, tuple others, bint* recorded):
+    """start_write where elements of `self` may share their memory: what an index picks may still be apart."""
     recorded[0] = False
     if not inplace:
-        r = clone(shallow(self))
-        return r
-    for i in range(self.nd):
-        if self.strides[i] == 0 and self.sizes[i] > 1:
-            raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a "
-                               "single memory location. Please clone() the tensor before performing the operation.")
+        return clone(shallow(self))
     recorded[0] = _core.prepare_inplace(self, *others)
     return self
 

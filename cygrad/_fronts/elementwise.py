@@ -345,16 +345,26 @@ METHODS["clamp_max_"] = FUNCTIONS["clamp_max_"] = lambda self, max: _clamp(self,
 # ---- one operand and numbers
 
 
+def _not_whole(input):
+    """A tensor whose elements may have decimals: PyTorch rounds no others to a number of them."""
+    input = _tensor("round", input)
+    if not (input.is_floating_point() or input.is_complex()):
+        raise NotImplementedError(f'"round_cpu" not implemented for \'{_core.SCALAR_TYPE_NAMES[input.dtype.code]}\'')
+    return input
+
+
 @public(FUNCTIONS, METHODS, SPECIAL)
 def round(input, *, decimals=0, out=None):
     """To the nearest integer (halves to even), or to `decimals` decimal places."""
     if decimals == 0:
         return call(OPS["round"], (_tensor("round", input),), None, out)
-    return call(OPS["_round_decimals"], (_tensor("round", input),), (decimals,), out)
+    return call(OPS["_round_decimals"], (_not_whole(input),), (decimals,), out)
 
 
 def round_(self, *, decimals=0):
-    return call_(OPS["round"], self) if decimals == 0 else call_(OPS["_round_decimals"], self, (), (decimals,))
+    return (
+        call_(OPS["round"], self) if decimals == 0 else call_(OPS["_round_decimals"], _not_whole(self), (), (decimals,))
+    )
 
 
 METHODS["round_"] = FUNCTIONS["round_"] = round_

@@ -21,6 +21,10 @@ cdef class Geometry:
 cdef Geometry geometry(tuple x_shape, tuple w_shape, tuple y_shape, tuple stride, tuple padding, tuple dilation,
                        Py_ssize_t groups):
     cdef Geometry g = Geometry.__new__(Geometry)
+    cdef Py_ssize_t i
+    for i in range(len(stride)):
+        if <Py_ssize_t> y_shape[i + 2] == 1 and <Py_ssize_t> stride[i] != 1:     # the only window is nowhere moved to
+            stride = stride[:i] + (1,) + stride[i + 1:]
     g.x_shape, g.w_shape, g.y_shape, g.groups = x_shape, w_shape, y_shape, groups
     g.stride, g.padding, g.dilation = stride, padding, dilation
     return g

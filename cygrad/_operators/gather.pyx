@@ -13,7 +13,8 @@ from cygrad._operators.family cimport one_device
 from cygrad._ops cimport clone, copy_into, to_dtype
 from cygrad._operators.index cimport along, as_one_dim, gather_into, index_select, scatter_into
 from cygrad._walk cimport (
-    _INDEX, _INDEX_COPY, _RANGE, _TAKE, end_write, expand_shape, finish_out, shape_text, start_write, zeros_of)
+    _INDEX, _INDEX_COPY, _RANGE, _TAKE, end_write, expand_shape, finish_out, shape_text, start_indexed_write,
+    start_write, zeros_of)
 from cygrad import _core, _ops, _walk
 from cygrad._operators import masked as _masked, move as _move
 
@@ -133,6 +134,7 @@ cdef int scatter_from(Tensor out, int d, Tensor index, object src, int op) excep
     if isinstance(src, Tensor):
         s = as_one_dim(<Tensor> src)
         if s.storage is out.storage:
+            _ops.refuse_partial_overlap(out, s)
             s = clone(shallow(s))
     else:
         s = expand_shape(<Tensor> _ops.full((), src, out.dt, out.dev), i.shape)
@@ -378,6 +380,7 @@ cdef Tensor index_add_write(Tensor self, dim, Tensor index, Tensor source, alpha
     if alpha != 1:
         s = mul(s, alpha)
     elif s.storage is out.storage:
+        _ops.refuse_partial_overlap(out, s)
         s = clone(s)
     if is_narrow(out):
         wide = wide_copy(out)
@@ -426,6 +429,7 @@ cdef Tensor index_copy_write(Tensor self, dim, Tensor index, Tensor source, bint
     out = start_write(self, inplace, (source,), &recorded)
     s = shallow(source)
     if s.storage is out.storage:
+        _ops.refuse_partial_overlap(out, s)
         s = clone(s)
     scatter_rows(out, d, index, s, PUT, False, _INDEX_COPY)
     return end_write(out, inplace, recorded, "IndexCopyBackward0", (self, source), _index_copy_backward, (index,),
@@ -471,7 +475,7 @@ cdef Tensor index_fill_write(Tensor self, dim, Tensor index, object value, bint 
             v = <Tensor> v.to(self.device)
     else:
         v = <Tensor> _ops.full((), value, self.dt, self.dev)
-    out = start_write(self, inplace, (value,), &recorded)
+    out = start_indexed_write(self, inplace, (value,), &recorded)
     shape = list(out.shape) if out.nd else [1]
     shape[d] = index.count
     scatter_rows(out, d, index, expand_shape(v, shape), PUT, True, _INDEX)

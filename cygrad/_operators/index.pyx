@@ -23,7 +23,7 @@ from cygrad._operators.family cimport one_device
 from cygrad._ops cimport clone, copy_into, expand_to, sum_to, to_dtype
 from cygrad._walk cimport (
     View, _INDEX, _SELF, alias_of, broadcast_of, drop_dim, end_write, finish_out, insert_dim, load_view, select_of,
-    shape_text, slice_of, start_write, unsqueeze_one, zeros_of)
+    shape_text, slice_of, start_indexed_write, unsqueeze_one, zeros_of)
 from cygrad import _core, _ops
 
 
@@ -589,10 +589,6 @@ def setitem(Tensor self not None, index, value):
             value = value.__index__()
         else:
             raise cannot_assign(self, value)
-    for i in range(self.nd):
-        if self.strides[i] == 0 and self.sizes[i] > 1:
-            raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a "
-                               "single memory location. Please clone() the tensor before performing the operation.")
     if index is False:
         return
     if index is True:                   # one more dimension, of size 1
@@ -605,6 +601,11 @@ def setitem(Tensor self not None, index, value):
             check_expandable(v, r)
             _ops.copy_(r, v)
         else:
+            for i in range(r.nd):
+                if r.strides[i] == 0 and r.sizes[i] > 1:
+                    raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers "
+                                       "to a single memory location. Please clone() the tensor before performing the "
+                                       "operation.")
             _ops.fill_(r, value)
         return
     if isinstance(value, Tensor):
@@ -662,7 +663,7 @@ cdef Tensor write_indices(Tensor self, tuple indices, Tensor value, bint accumul
         raise RuntimeError("Index put requires the source and destination dtypes match, got "
                            f"{_core.SCALAR_TYPE_NAMES[self.dt]} for the destination and "
                            f"{_core.SCALAR_TYPE_NAMES[value.dt]} for the source.")
-    out = start_write(self, inplace, (value,), &recorded)
+    out = start_indexed_write(self, inplace, (value,), &recorded)
     v = value
     if v.storage is out.storage:
         v = clone(shallow(v))

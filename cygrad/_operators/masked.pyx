@@ -113,12 +113,13 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
         if (<Tensor> value).nd:
             raise RuntimeError("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                                f"{(<Tensor> value).nd} dimension(s).")
-        v = to_dtype(shallow(<Tensor> value), self.dt)
+        v = <Tensor> value
+        if v.dev == 0 and v.dt != self.dt:
+            v = scalar_of(v.item(), self.dt, 0)     # which says so where the dtype can't hold it
+        v = to_dtype(shallow(v), self.dt)
         if v.dev != self.dev:
             v = <Tensor> v.to(self.device)
     elif isinstance(value, (float, int, complex)):
-        if isinstance(value, float) and self.dt < HALF and value != value:
-            raise RuntimeError(f"value cannot be converted to type {_core.C_WRITTEN_NAMES[self.dt]} without overflow")
         v = scalar_of(value, self.dt, self.dev)
     else:
         raise TypeError(f"masked_fill(): argument 'value' (position 2) must be Tensor, not {type(value).__name__}")

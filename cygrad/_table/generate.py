@@ -139,7 +139,8 @@ def elementwise(name, row, text, args, dtype, out_dtype):
     clones = "CG_CLONES " if plain else ""
     used = [(k, x) for k, x in enumerate(args, 1) if x in _formula.names(text)]
     pointers = "".join(f"    const {t} *{x}_ = (const {t} *)p_[{k}];\n" for k, x in used)
-    loads = "".join(f"        const {t} {x} = {x}_[i_];\n" for _, x in used)
+    whole = " != 0" if dtype == "bool" else ""  # NumPy's views make bools of any byte
+    loads = "".join(f"        const {t} {x} = {x}_[i_]{whole};\n" for _, x in used)
     return func, f"""\
 {clones}static void {func}_strip(ptrdiff_t n_, char **p_, const cg_param *q_)
 {{
@@ -190,12 +191,13 @@ def reduction(row, dtype):
     element = r if row.acc in ("wide", "same") else t
     start, step, join = (_formula.to_c(x, "c", acc) for x in (row.start, row.step, row.join))
     params = _params(row, acc, row.step)
+    whole = " != 0" if dtype == "bool" else ""
 
     def fold(index, width):
         return (
             f"for (int l_ = 0; l_ < {width}; l_++) {{\n"
             f"            const {r} p = lane_[l_];\n"
-            f"            const {element} a = ({element})in_[{index}];\n"
+            f"            const {element} a = ({element})(in_[{index}]{whole});\n"
             f"            lane_[l_] = ({r}){step};\n        }}"
         )
 
@@ -239,7 +241,7 @@ CG_CLONES static void {func}_outer_strip(ptrdiff_t n_, char **p_, const cg_param
     CG_IVDEP
     for (ptrdiff_t i_ = 0; i_ < n_; i_++) {{
         const {r} p = acc_[i_];
-        const {element} a = ({element})in_[i_];
+        const {element} a = ({element})(in_[i_]{whole});
         acc_[i_] = ({r}){step};
     }}
 }}
@@ -331,7 +333,7 @@ def casts():
             line.append(func)
             t = _formula.CTYPE["c"].get(to, "uint16_t")
             s = _formula.CTYPE["c"].get(source, "uint16_t")
-            value = "x"
+            value = "(x != 0)" if source == "bool" else "x"  # NumPy's views make bools of any byte
             if to != source:
                 floating = "float" in source
                 value = f"{HALF[source][0]}(x)" if source in HALF else value

@@ -340,6 +340,12 @@ def _checked(node, i, g, meta):
                 f"{list(g.shape)} but expected shape compatible with {list(shape)}"
             )
         g = g.sum_to_size(shape)
+    if not g.is_floating_point() and g.is_complex() != dtype.is_complex:
+        raise RuntimeError(
+            "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to "
+            "be true, but got false.  (Could this error message be improved?  If so, please report an "
+            "enhancement request to PyTorch.)"
+        )
     if g.device != device:
         raise RuntimeError(
             f"Function {node.name()} returned an invalid gradient at index {i} - expected device "

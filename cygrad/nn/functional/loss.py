@@ -503,6 +503,13 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     input_lengths = _lengths(input_lengths, batch, device, "input_lengths")
     target_lengths = _lengths(target_lengths, batch, device, "target_lengths")
     where = "(while checking arguments for ctc_loss_allocate_outputs)"
+    if log_probs.numel() == 0:
+        raise RuntimeError("log_probs tensor must not be empty")
+    for name, lengths in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
+        if has_values(lengths) and int(lengths.min()) < 0:
+            raise RuntimeError(
+                f"Expected {name} to have value at least 0, but got value {int(lengths.min())} {where}"
+            )
     if has_values(input_lengths) and int(input_lengths.max()) > steps:
         raise RuntimeError(
             f"Expected input_lengths to have value at most {steps}, but got value "

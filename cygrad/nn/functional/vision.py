@@ -199,7 +199,7 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         )
     if mode == "lanczos" and not antialias:
         raise ValueError("lanczos mode requires antialias=True")
-    if min(sizes) <= 0:
+    if min(sizes) <= 0 or (mode != "area" and 0 in input.shape[2:]):
         names = "DHW"[-len(sizes):]
         told = [", ".join(f"{a}: {v}" for a, v in zip(names, values, strict=False))
                 for values in (input.shape[2:], sizes)]
@@ -210,6 +210,10 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     if mode == "area":
         pool = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[input.dim() - 3]
         return pool(input, sizes)
+    if input.size(1) == 0:
+        raise RuntimeError(
+            f"Non-empty {input.dim()}D data tensor expected but got a tensor with sizes {shape_text(input)}"
+        )
     if input.dtype != cygrad.uint8:
         require_floating(input, f"upsample_{mode}{input.dim() - 2}d_channels_last")
     # Bytes are rounded (halves up) after each direction, the last direction first.
@@ -298,7 +302,7 @@ def _picker(input):
     sizes = input.shape[2:]
     framed = pad(input, (1, 1) * len(sizes))
     n, c = input.shape[:2]
-    flat = framed.reshape(n, c, -1)
+    flat = framed.flatten(2)
 
     def pick(index):
         place = 0
@@ -308,7 +312,7 @@ def _picker(input):
         if n == 1:  # the common case, at half the cost
             picked = flat.index_select(2, place.reshape(-1))
         else:
-            picked = flat.gather(2, place.reshape(n, 1, -1).expand(n, c, -1))
+            picked = flat.gather(2, place.flatten(1).unsqueeze(1).expand(n, c, math.prod(out)))
         return picked.reshape(n, c, *out)
 
     return pick
@@ -346,6 +350,11 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     if mode == "bicubic" and n != 2:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
     sizes = input.shape[2:]
+    if 0 in sizes:
+        raise RuntimeError(
+            "grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes "
+            f"{shape_text(input)} with dimension {sizes.index(0) + 2} being empty"
+        )
     where = [
         _unnormalised(grid[..., n - 1 - i], size, align_corners) for i, size in enumerate(sizes)
     ]
@@ -486,6 +495,20 @@ def channel_shuffle(input, groups):
 native_channel_shuffle = channel_shuffle
 
 
+def _check_windows(kernel, dilation, padding, stride):
+    for name, of, values in (
+        ("kernel size", "kernel", kernel), ("dilation", "dilation", dilation), ("stride", "stride", stride)
+    ):  # fmt: skip
+        if min(values) < 1:
+            raise RuntimeError(
+                f"{name} should be greater than zero, but got {of}_height: {values[0]} {of}_width: {values[1]}"
+            )
+    if min(padding) < 0:
+        raise RuntimeError(
+            f"padding should be non-negative, but got pad_height: {padding[0]} pad_width: {padding[1]}"
+        )
+
+
 def _blocks(sizes, kernel, dilation, padding, stride):
     return [
         (s + 2 * p - d * (k - 1) - 1) // st + 1
@@ -498,7 +521,8 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     kernel, dilation, padding, stride = (
         ints(v, 2) for v in (kernel_size, dilation, padding, stride)
     )
-    if input.dim() not in (3, 4):
+    _check_windows(kernel, dilation, padding, stride)
+    if input.dim() not in (3, 4) or 0 in input.shape[-3:]:
         input.size(2)
         raise RuntimeError(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
@@ -530,7 +554,8 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     size, kernel, dilation, padding, stride = (
         ints(v, 2) for v in (output_size, kernel_size, dilation, padding, stride)
     )
-    if input.dim() not in (2, 3):
+    _check_windows(kernel, dilation, padding, stride)
+    if input.dim() not in (2, 3) or 0 in input.shape[-2:]:
         raise RuntimeError(
             "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and "
             f"non-zero dimensions for input, but got: {shape_text(input)}"
@@ -561,7 +586,7 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     place = rows.reshape(kernel[0], 1, count[0], 1) * padded[1]
     place = place + columns.reshape(1, kernel[1], 1, count[1])
     flat = x.new_zeros((n, c, math.prod(padded)))
-    flat = flat.index_add(2, place.reshape(-1), x.reshape(n, c, -1))
+    flat = flat.index_add(2, place.reshape(-1), x.reshape(n, c, place.numel()))
     result = flat.reshape(n, c, *padded)
     result = result[:, :, padding[0]:padding[0] + size[0], padding[1]:padding[1] + size[1]]
     return result.squeeze(0) if unbatched else result
