@@ -123,7 +123,8 @@ def test_resizing_a_storage():
 
 def test_memory_of_numpy_keeps_its_size():
     x = torch.from_numpy(np.ones(4, np.float32))
-    for resize in (lambda: x.untyped_storage().resize_(0), lambda: x.resize_(8), lambda: x.untyped_storage().resize_(99)):
+    storage = x.untyped_storage()
+    for resize in (lambda: storage.resize_(0), lambda: x.resize_(8), lambda: storage.resize_(99)):
         with pytest.raises(RuntimeError, match="Trying to resize storage that is not resizable"):
             resize()
     assert x.resize_(2).tolist() == [1, 1]

@@ -1,6 +1,6 @@
 """Masks: where, masked_fill, masked_select, masked_scatter and nonzero."""
 from cygrad._core cimport (
-    any_needs_grad, BOOL, HALF, INT64, MAX_DIMS, UINT8, Tensor, attach, new_tensor, raw_view, shallow)
+    any_needs_grad, BOOL, INT64, MAX_DIMS, UINT8, Tensor, attach, new_tensor, raw_view, shallow)
 from cygrad._kernels.copies cimport plain
 from cygrad._kernels.index cimport masked_put
 from cygrad._operators.family cimport one_device
