@@ -141,8 +141,13 @@ class DistributedDataParallel(Module, Joinable):
         later = self.bucket_bytes_cap / 1024**2
         self.reducer = Reducer(
             list(self._names), self._names, self.process_group, min(_FIRST_MIB, later), later,
-            self.find_unused_parameters or self.static_graph, self.gradient_as_bucket_view,
+            self.find_unused_parameters, self.gradient_as_bucket_view, self.static_graph, self._sparse_params(),
         )  # fmt: skip
+
+    def _sparse_params(self):
+        """The parameters whose gradients are sparse."""
+        kinds = (cygrad.nn.Embedding, cygrad.nn.EmbeddingBag)
+        return {m.weight for m in self.module.modules() if isinstance(m, kinds) and m.sparse}
 
     def _buffers_to_sync(self):
         return [b for n, b in self.module.named_buffers() if n not in self.parameters_to_ignore]
@@ -198,7 +203,7 @@ class DistributedDataParallel(Module, Joinable):
         self._require_forward_sync = reduces if cygrad.is_grad_enabled() else True
         if self.reducer is not None and cygrad.is_grad_enabled():
             if reduces:
-                self.reducer.prepare(outputs if self.find_unused_parameters or self.static_graph else None)
+                self.reducer.prepare(outputs if self.find_unused_parameters else None)
             self.reducer.enabled = reduces
         return outputs
 
@@ -294,7 +299,7 @@ class DistributedDataParallel(Module, Joinable):
         """Says that the parameters that are used are always those of the first pass."""
         self.static_graph = True
         if self.reducer is not None:
-            self.reducer._find_unused = True
+            self.reducer.static_graph = True
 
     @staticmethod
     def _set_params_and_buffers_to_ignore_for_model(module, params_and_buffers_to_ignore):
