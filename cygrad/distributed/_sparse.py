@@ -10,8 +10,8 @@ def all_reduce(tensor, op, group, async_op):
     """`all_reduce` of a sparse tensor, which comes to hold the sum, coalesced."""
     if op != ReduceOp.SUM or tensor.layout != cygrad.sparse_coo:
         raise RuntimeError(
-            f"torch.distributed.all_reduce of tensors of layout {tensor.layout} with ReduceOp.{op.name}: sparse tensors "
-            "of COO layout can be added up (SUM); to_dense() makes others dense"
+            f"torch.distributed.all_reduce of tensors of layout {tensor.layout} with ReduceOp.{op.name}: "
+            "sparse tensors of COO layout can be added up (SUM); to_dense() makes others dense"
         )
     places = tensor._indices().t().contiguous()
     values = tensor.detach()._values().contiguous()

@@ -1,8 +1,7 @@
 """Gradients in buckets, each reduced over the ranks as soon as it is full, while the backward pass goes on."""
 
 import cygrad
-from cygrad import _engine
-from cygrad import distributed as dist
+from cygrad import _engine, distributed as dist
 from cygrad.distributed import GradBucket
 
 _MIB = 1024 * 1024
@@ -176,12 +175,17 @@ class Reducer:
                 return
             if self.divisor != 1:
                 bucket._flat.div_(self.divisor)
-            bucket._pending = dist.all_reduce(bucket._flat, group=self._group, async_op=True)
+            if self._launched < len(self.buckets):
+                bucket._pending = dist.all_reduce(bucket._flat, group=self._group, async_op=True)
+            # The last one has nothing to overlap with: `_wait` reduces it, without a detour by another thread.
 
     def _wait(self, bucket):
         """Waits until the bucket is reduced."""
         if self.hook is None:
-            bucket._pending.wait()
+            if bucket._pending is None:
+                dist.all_reduce(bucket._flat, group=self._group)
+            else:
+                bucket._pending.wait()
             return
         result = bucket._pending.wait()
         if isinstance(result, list | tuple):
