@@ -13,9 +13,9 @@ evenly in bytes, while the backward pass runs; a bucket is reduced as soon as it
 What the model leaves out: ranks that wait for the slowest, links that several messages share, reading of data.
 
 What feeds it. The times of steps, gamma, and alpha and beta of the network "memory" are measured on this machine (with
---recorded: figures that were measured on two cores of a virtual machine, December 2026, Open MPI 5.0). A model too large
-to be measured in seconds takes its operations divided by the rate of a model that was. The networks are published
-figures, see NETWORKS. Measured beside the model: an all_reduce of 2 ranks here.
+--recorded: as they were on two cores of a virtual machine, December 2026, Open MPI 5.0). A model too large to be
+measured in seconds takes its operations divided by the rate of a model that was. The networks are published figures,
+see NETWORKS. Measured beside the model: an all_reduce of 2 ranks here.
 """
 
 import argparse
@@ -221,7 +221,7 @@ def main(arguments=None):
     parser.add_argument("--model", default="", help="models whose name contains this text")
     parser.add_argument("--network", default="", help="networks whose name contains this text")
     parser.add_argument("--recorded", action="store_true", help="measure nothing")
-    parser.add_argument("--gflops", type=float, help="billions of operations per second of a rank, for a planned machine")
+    parser.add_argument("--gflops", type=float, help="operations per second of a rank, in billions")
     args = parser.parse_args(arguments)
     found, reduced, where = dict(RECORDED), {}, "recorded"
     if not args.recorded:

@@ -81,12 +81,20 @@ class DistributedDataParallel(Module, Joinable):
         for name, value in (
             ("delay_all_reduce_named_params", delay_all_reduce_named_params),
             ("param_to_hook_all_reduce", param_to_hook_all_reduce), ("mixed_precision", mixed_precision),
-            ("device_mesh", device_mesh), ("bucket_cap_mb_list", bucket_cap_mb_list),
+            ("bucket_cap_mb_list", bucket_cap_mb_list),
         ):  # fmt: skip
             if value is not None:
                 raise NotImplementedError(
                     f"DistributedDataParallel: the argument {name} is not in cygrad"
                 )
+        if device_mesh is not None:
+            if process_group is not None:
+                raise RuntimeError("Cannot specify both process_group and device_mesh arguments.")
+            if device_mesh.ndim != 1:
+                raise RuntimeError(
+                    f"Only 1D device mesh is supported, but got {device_mesh.ndim} dimensions in {device_mesh}."
+                )
+            process_group = device_mesh.get_group()
         self.process_group = dist.group.WORLD if process_group is None else process_group
         if self.process_group is None:
             dist.get_rank()  # raises
