@@ -33,10 +33,10 @@ if kind == "full":  # of a disk that is full for one rank
     from torch.distributed.checkpoint import FileSystemWriter
 
     class Full(FileSystemWriter):
-        def write(self, name, value):
+        def write(self, name, contents):
             if rank == size - 1:
                 raise OSError(28, "No space left on device")
-            super().write(name, value)
+            super().write(name, contents)
 
     dcp.save(state(), storage_writer=Full(folder))
 if kind == "save":
