@@ -98,3 +98,28 @@ import sys, cygrad.distributed as d, cygrad.nn.parallel.distributed
 print('mpi4py' in sys.modules, d.is_initialized())"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["False", "False"], done.stderr
+
+
+def test_getting_started(mpi):
+    """A checkpoint and a model in parts, in ranks that the program spawned twice."""
+    job = run([sys.executable, "-m", "cygrad", str(PROGRAMS / "started.py"), "29581"])
+    assert job.code == 0, job.errors
+    for demo in ("DDP checkpoint", "DDP with model parallel"):
+        assert all(f"Finished running {demo} example on rank {r}." in job.output for r in range(2)), job.output
+
+
+def test_imagenet(mpi, tmp_path):
+    """ResNet-18 by two ranks: that the program spawned, then by distributed.run from the checkpoint; and alone."""
+    program = [str(PROGRAMS / "imagenet.py"), "--small", "--dist-backend", "gloo"]
+    spawned = "--dist-url tcp://127.0.0.1:29582 --multiprocessing-distributed --world-size 1 --rank 0".split()
+    resumed = ["--resume", "checkpoint.pth.tar", "--epochs", "2"]
+    launcher = ["-m", "cygrad.distributed.run", "--nproc-per-node", "2"]
+    for ranks, command in (
+        (2, ["-m", "cygrad", *program, *spawned]), (2, [*launcher, *program, *resumed, "--dist-url", "env://"]),
+        (1, ["-m", "cygrad", *program, "--evaluate"]),
+    ):  # fmt: skip
+        job = run([sys.executable, "-W", "ignore", *command], cwd=tmp_path)
+        assert job.code == 0, job.errors
+        accuracies = [line.split()[-1] for line in job.output.splitlines() if line.startswith(" * ")]
+        assert len(accuracies) == ranks and len(set(accuracies)) == 1, job.output
+    assert (tmp_path / "model_best.pth.tar").exists()
