@@ -1,7 +1,7 @@
-"""What an all_reduce costs beside MPI's own calls: mpiexec -n 2 python -m bench.all_reduce [number of floats ...].
+"""What an all_reduce costs beside MPI's own calls: mpiexec -n 2 python -m bench.all_reduce [floats ...].
 
-Columns: mpi4py's Allreduce; dist.all_reduce; mpi4py's Iallreduce and Wait at once; dist.all_reduce with async_op, waited
-for at once: a blocking call in a thread (see `cygrad/distributed/_work.py`), which wins where messages are large.
+Columns: mpi4py's Allreduce; dist.all_reduce; mpi4py's Iallreduce and Wait at once; dist.all_reduce with async_op, also
+waited for at once: a blocking call in a thread (see `cygrad/distributed/_work.py`), which wins where tensors are large.
 """
 
 import sys

@@ -1,11 +1,15 @@
 """How ranks are started: by mpiexec, by `distributed.run`, by the program itself, or not at all."""
 
+import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 from starting import PROGRAMS, run
+
+from cygrad.distributed import _seat
 
 TELL = """
 import os, sys, torch.distributed as dist
@@ -123,3 +127,25 @@ def test_imagenet(mpi, tmp_path):
         accuracies = [line.split()[-1] for line in job.output.splitlines() if line.startswith(" * ")]
         assert len(accuracies) == ranks and len(set(accuracies)) == 1, job.output
     assert (tmp_path / "model_best.pth.tar").exists()
+
+
+def test_launcher_that_is_ended_ends_the_ranks(mpi, tmp_path):
+    """SIGTERM to distributed.run: no rank is left, and none is started again."""
+    program = tmp_path / "waits.py"
+    program.write_text(
+        "import os, time, torch.distributed as dist\ndist.init_process_group('gloo')\n"
+        "print(os.getpid(), flush=True)\ntime.sleep(60)"
+    )
+    command = [sys.executable, "-m", "cygrad.distributed.run", "--nproc-per-node", "2", "--max-restarts", "2", program]
+    launcher = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )  # fmt: skip
+    ranks = [int(launcher.stdout.readline()) for _ in range(2)]
+    launcher.terminate()
+    said = launcher.communicate(timeout=30)[1]
+    assert launcher.returncode != 0 and "started again" not in said
+    end = time.monotonic() + 5
+    while any(map(_seat.alive, ranks)):
+        assert time.monotonic() < end, ranks
+        time.sleep(0.05)
