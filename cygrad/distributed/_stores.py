@@ -8,6 +8,7 @@ import os
 import tempfile
 import threading
 import time
+import weakref
 from datetime import timedelta
 
 from . import _seat
@@ -243,6 +244,7 @@ class TCPStore(Store):
                 pass
             os.replace(path + ".new", path)
             _seat.write(path + ".owner", {"process": os.getpid()})
+            weakref.finalize(self, _remove, path, os.getpid())
         else:
             self._find(path)
         self._path, self._file = path, FileStore(path)
@@ -273,20 +275,22 @@ class TCPStore(Store):
     def _address(self):
         return f"{self.host}:{self.port}"
 
-    def __del__(self):
-        if getattr(self, "_master", None) == os.getpid() and hasattr(self, "_path"):
-            for name in (self._path, self._path + ".owner"):
-                try:
-                    os.unlink(name)
-                except OSError:
-                    pass
-
     def __repr__(self):
         kind = "server" if self._master else "client"
         return f"TCPStore({kind}, {self.host}:{self.port}, in {self._path})"
 
 
 _ARRIVED = "init/"
+
+
+def _remove(path, process):
+    """Takes a TCPStore's file away, in the process that made it."""
+    if process == os.getpid():
+        for name in (path, path + ".owner"):
+            try:
+                os.unlink(name)
+            except OSError:
+                pass
 
 
 class PrefixStore(Store):

@@ -14,7 +14,7 @@ import cygrad.distributed.checkpoint as dcp
 def test_other_numbers_of_ranks(ranks, tmp_path):
     folder = tmp_path / "checkpoint"
     saved = ranks(2, "checkpoint.py", "save", folder).passed(2)
-    assert {p.name for p in folder.iterdir()} == {"__0_0.distcp", "__1_0.distcp", ".metadata", "async"}
+    assert {p.name for p in folder.iterdir()} == {"__0_0.distcp", "__1_0.distcp", ".metadata", "async", "app"}
     assert min(p.stat().st_size for p in folder.glob("*.distcp")) > 2000  # each has written something
     for size in (1, 3):
         loaded = ranks(size, "checkpoint.py", "load", folder).passed(size)
