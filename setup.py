@@ -3,15 +3,13 @@
 CYGRAD_CHECKED=1    bounds checks, assertions, address and undefined-behaviour sanitizers
 CYGRAD_JOBS=n       compilers at a time (default: all cores)
 CYGRAD_ONLY=a,b     only these modules, by the last part of their names (while working on one)
-CYGRAD_PROGRESS=1   says how far it is, on the terminal or in lines
 """
 
 import os
 import platform
 import sys
 import sysconfig
-import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import scipy_openblas32
@@ -123,16 +121,6 @@ def read_by(obj, default):
     ]
 
 
-def tell(done, total, name, started):
-    """How many modules are there, and since when: in place on a terminal, now and then in a file."""
-    text = f"cygrad: compiled {done} of {total} modules, {time.monotonic() - started:.0f} s"
-    if sys.stderr.isatty():
-        end = "\n" if done == total else ""
-        print(f"\r\033[K{text}{end or f' ({name})'}", end="", file=sys.stderr, flush=True)
-    elif done % 10 == 0 or done == total:
-        print(text, file=sys.stderr, flush=True)
-
-
 class ParallelBuild(build_ext):
     """Compiles the sources of all extensions side by side, then links."""
 
@@ -164,12 +152,8 @@ class ParallelBuild(build_ext):
                 ]
 
             self.compiler.compile = compile_all
-            started = time.monotonic()
-            builds = {builders.submit(self.build_extension, e): e.name for e in self.extensions}
-            for k, done in enumerate(as_completed(builds), 1):
+            for done in [builders.submit(self.build_extension, e) for e in self.extensions]:
                 done.result()
-                if os.environ.get("CYGRAD_PROGRESS"):
-                    tell(k, len(builds), builds[done], started)
 
 
 setup(

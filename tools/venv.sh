@@ -9,9 +9,7 @@ fail() {
 
 find_python() {
     local p
-    local candidates=(python3 python3.14 python3.13 python3.12 python3.11)
-    [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
-    for p in "${candidates[@]}"; do
+    for p in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
         if "$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$p"
             return
@@ -22,24 +20,10 @@ find_python() {
 
 make_venv() {
     local python
-    python=$(find_python) ||
-        fail "${PYTHON:+PYTHON=$PYTHON does not start or is too old: }Python 3.11 or newer is missing (Debian: apt-get install python3)"
+    python=$(find_python) || fail "Python 3.11 or newer is missing (Debian: apt-get install python3)"
     "$python" -c 'import venv, ensurepip' 2>/dev/null ||
         fail "$python has no venv module (Debian: apt-get install python3-venv)"
-    [ ! -e "$venv" ] || echo "cygrad: ${venv##*/} is damaged or of another Python: making it anew"
     "$python" -m venv --clear "$venv" || fail "$python could not make the virtual environment $venv"
-}
-
-pip_install() { # in an environment that has no network, pip's own settings help: PIP_NO_INDEX, PIP_FIND_LINKS
-    "$venv/bin/python" -m pip --disable-pip-version-check install --quiet "$@"
-}
-
-# Whether the environment is there, works, and is of the Python that PYTHON names, if it names one.
-usable() {
-    local code='import pip, sys; print(sys.version_info[:2], sys.implementation.name)' asked has
-    has=$("$venv/bin/python" -c "$code" 2>/dev/null) || return 1
-    [ -z "${PYTHON:-}" ] && return
-    asked=$("$PYTHON" -c "${code/pip, /}" 2>/dev/null) && [ "$asked" = "$has" ]
 }
 
 need_compiler() {
@@ -71,41 +55,30 @@ stale_sources() {
 }
 
 prepare() {
-    local extras=$1 what=(-e .)
+    local extras=$1 pip what=-e
     root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
     venv=$root/.venv
     if [ -n "${CYGRAD_CHECKED:-}" ]; then
         venv=$root/.venv-checked
-        what=(--no-deps .)
+        what=--no-deps
     fi
     cd "$root" || exit 1
-    if ! usable; then
-        [ -w "$root" ] || fail "$root cannot be written to: copy the checkout to a folder of yours"
-        make_venv
-    fi
-    # What was installed points to the folder that the checkout lay in then.
-    [ "$(cat "$venv/root" 2>/dev/null)" = "$root" ] || rm -f "$venv/built"
-    if [ ! "$venv/requires.txt" -nt pyproject.toml ] || ! "$venv/bin/python" -c 'import Cython, setuptools, scipy_openblas32' 2>/dev/null; then
+    "$venv/bin/python" -c 'import pip' 2>/dev/null || make_venv
+    pip="$venv/bin/python -m pip --disable-pip-version-check install --quiet"
+    if [ ! "$venv/built" -nt pyproject.toml ]; then
         need_compiler
         echo "cygrad: installing what the build needs into ${venv##*/}"
         "$venv/bin/python" -c '
 import tomllib
 with open("pyproject.toml", "rb") as f:
-    print(*tomllib.load(f)["build-system"]["requires"], sep="\n")' >"$venv/requires.new" || exit 1
-        pip_install -r "$venv/requires.new" || fail "pip could not install what the build needs (its message stands above)"
-        mv "$venv/requires.new" "$venv/requires.txt"
+    print(*tomllib.load(f)["build-system"]["requires"], sep="\n")' >"$venv/requires.txt" || exit 1
+        $pip -r "$venv/requires.txt" || fail "pip could not install what the build needs (its message stands above)"
     fi
     if [ ! "$venv/built" -nt pyproject.toml ] || [ -n "$(stale_sources)" ]; then
-        [ -w "$root/cygrad" ] || fail "$root cannot be written to: copy the checkout to a folder of yours"
         need_compiler
         echo "cygrad: building (minutes the first time, then only what changed)"
         touch "$venv/started"
-        if [ -z "${CYGRAD_CHECKED:-}" ]; then # once by itself, since pip shows nothing of it
-            CYGRAD_PROGRESS=1 "$venv/bin/python" setup.py --quiet build_ext --inplace ||
-                fail "the build failed (its message stands above)"
-        fi
-        pip_install --no-build-isolation "${what[@]}" || fail "the build failed (its message stands above)"
-        echo "$root" >"$venv/root"
+        $pip --no-build-isolation "$what" . || fail "the build failed (its message stands above)"
         mv "$venv/started" "$venv/built"
     fi
     if [ ! "$venv/has-$extras" -nt pyproject.toml ]; then
@@ -115,8 +88,8 @@ import sys, tomllib
 with open("pyproject.toml", "rb") as f:
     project = tomllib.load(f)["project"]
 lists = [project["optional-dependencies"][name] for name in sys.argv[1].split(",")]
-print(*project["dependencies"], *(line for part in lists for line in part), sep="\n")' "$extras" >"$venv/extras.txt" || exit 1
-        pip_install -r "$venv/extras.txt" || fail "pip could not install what ${0##*/} needs (its message stands above)"
+print(*project["dependencies"], *(line for part in lists for line in part), sep="\n")' "$extras" >"$venv/requires.txt" || exit 1
+        $pip -r "$venv/requires.txt" || fail "pip could not install what ${0##*/} needs (its message stands above)"
         touch "$venv/has-$extras"
     fi
 }
