@@ -134,11 +134,13 @@ def _finished(line, settings):
     except _Stopped:
         for number in before:
             signal.signal(number, signal.SIG_IGN)
-        try:
-            return process.wait(1), True  # Ctrl-C reaches mpiexec as well
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            return process.wait(), True
+        # Ctrl-C reaches mpiexec as well; one that waits for a machine that does not answer does not end by itself.
+        for end, seconds in ((process.terminate, 1), (process.kill, 10)):
+            try:
+                return process.wait(seconds), True
+            except subprocess.TimeoutExpired:
+                end()
+        return process.wait(), True
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
