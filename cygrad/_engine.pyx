@@ -125,6 +125,8 @@ cdef class Run:
     cdef list roots                 # (node, output number)
     cdef set wanted                 # the nodes that lead to `inputs`; None: all
     cdef set reachable              # all nodes of this run, if somebody asked (see will_execute)
+    cdef Run outer                  # the run of this thread, one of whose nodes or hooks began this one
+    cdef list callbacks             # to be called when no node is left
 
     def __dealloc__(self):
         free(self.heap)
@@ -486,6 +488,7 @@ def run_backward(tuple tensors, tuple gradients, bint retain_graph, bint create_
     run.create_graph = create_graph
     run.roots, run.wanted = roots, wanted
     run.pending = []
+    run.outer = None if outer == NULL else <Run> outer
     _active.add(run.id)
     cg_run = <PyObject*> run
     mode = _core.set_grad_mode(create_graph)
@@ -496,6 +499,9 @@ def run_backward(tuple tensors, tuple gradients, bint retain_graph, bint create_
             else:
                 first.pop()
         propagate(run, retain_graph, targets, wanted, captured, accumulates)
+        if run.callbacks is not None:
+            for x in run.callbacks:     # one may queue others
+                x()
     finally:
         _core.set_grad_mode(mode)
         cg_run = outer
@@ -700,6 +706,22 @@ def tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, 
 def current_run():
     """The number of the backward pass that this thread is in; -1 if it is in none."""
     return -1 if cg_run == NULL else (<Run> cg_run).id
+
+
+def queue_callback(callback, bint outermost=False):
+    """Has `callback()` called when the backward pass that this thread is in has run all its nodes.
+
+    Of passes that began inside another it is the innermost, or with `outermost` the one that holds them all.
+    """
+    cdef Run run
+    if cg_run == NULL:
+        raise RuntimeError("Final callbacks can only be installed during backward pass.")
+    run = <Run> cg_run
+    while outermost and run.outer is not None:
+        run = run.outer
+    if run.callbacks is None:
+        run.callbacks = []
+    run.callbacks.append(callback)
 
 
 def is_active(run):

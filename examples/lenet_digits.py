@@ -2,8 +2,8 @@
 
 The 1,797 digits that scikit-learn ships (8x8 pixels, 16 greys) are enlarged to the 32x32 of LeCun
 et al. 1998.  A fifth is held back for the test.  Writes lenet.pt, the weights, and lenet.png, the
-losses and some digits with what the network read.  Ends with status 1 where the test accuracy
-stays below --target.
+losses, the accuracies and some digits with what the network read.  Ends with status 1 where the
+test accuracy stays below --target.
 """
 
 import argparse
@@ -57,7 +57,8 @@ def train_epoch(model, loader, optimizer, device, title):
     """One pass over the data; mean loss and accuracy."""
     model.train()
     total, correct, seen = 0.0, 0, 0
-    with tqdm(loader, desc=title, unit="batch") as bar:
+    # One line, which the epoch's own line replaces; none where nobody looks on.
+    with tqdm(loader, desc=title, unit="batch", ncols=80, leave=False, disable=None) as bar:
         for images, labels in bar:
             images, labels = images.to(device), labels.to(device)
             shift = torch.randint(-SHIFT, SHIFT + 1, (2,)).tolist()  # the same digits elsewhere
@@ -69,7 +70,7 @@ def train_epoch(model, loader, optimizer, device, title):
             total += loss.item() * len(labels)
             correct += (scores.argmax(1) == labels).sum().item()
             seen += len(labels)
-            bar.set_postfix(loss=f"{total / seen:.4f}", accuracy=f"{correct / seen:.1%}")
+            bar.set_postfix_str(f"loss {total / seen:.3f}, accuracy {correct / seen:.1%}")
     return total / seen, correct / seen
 
 
@@ -88,24 +89,38 @@ def evaluate(model, loader, device):
 
 
 @torch.no_grad()
-def draw(model, dataset, losses, device, path, n=24):
-    """The loss curves and the first n test images; a wrong reading is red."""
+def draw(model, dataset, curves, device, path, n=24):
+    """The curves of losses and accuracies, and the first n test images; a wrong reading is red."""
     images, labels = next(iter(DataLoader(dataset, batch_size=n)))
     read = model.eval()(images.to(device)).argmax(1).tolist()
-    figure = plt.figure(figsize=(12, 4.5), layout="constrained")
-    left, right = figure.subfigures(1, 2)
-    axes = left.subplots()
-    for name, values in losses.items():
-        axes.plot(range(1, len(values) + 1), values, label=name)
-    axes.set(xlabel="epoch", ylabel="cross-entropy", yscale="log")
-    axes.legend()
+    figure = plt.figure(figsize=(13, 4.5), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(3, 2))
+    for axes, (what, scale, sets) in zip(left.subplots(1, 2), curves, strict=True):
+        for name, values in sets.items():
+            axes.plot(range(1, len(values) + 1), values, ".-", label=name)
+        axes.set(xlabel="epoch", ylabel=what, yscale=scale)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    right.suptitle("test digits (8x8 pixels, enlarged) and what the network read; red: wrong", fontsize=10)
     for axes, image, label, guess in zip(
         right.subplots(4, 6).flat, images, labels.tolist(), read, strict=True
     ):
-        axes.imshow(image[0].numpy(), cmap="gray_r")
-        axes.set_title(str(guess), color="black" if guess == label else "red", fontsize=9)
+        axes.imshow(image[0].numpy(), cmap="gray_r", interpolation="nearest")
+        axes.set_title(str(guess), color="black" if guess == label else "red", fontsize=10)
         axes.axis("off")
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=150)
+
+
+def known_device(name):
+    """The name, if tensors can be there; else an error that says which devices there are."""
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        count = torch.opencl.device_count()
+        there = [f"opencl:{i} ({torch.opencl.get_device_name(i)})" for i in range(count)]
+        raise argparse.ArgumentTypeError(f"{error}; devices here: {', '.join(['cpu', *there])}") from error
+    return name
 
 
 def main():
@@ -114,11 +129,16 @@ def main():
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--lr", type=float, default=0.02, help="learning rate of SGD, momentum 0.9")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu", help='"cpu", or "opencl:0" and so on')
+    parser.add_argument(
+        "--device", type=known_device, default="cpu", help='"cpu", or "opencl", "opencl:1" and so on'
+    )
     parser.add_argument("--target", type=float, default=0.97, help="least test accuracy")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the results")
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out: {error}")
 
     torch.manual_seed(args.seed)
     train_set, test_set = random_split(digits(), [1437, 360])
@@ -131,6 +151,7 @@ def main():
 
     started = time.perf_counter()
     losses = {"training": [], "test": []}
+    accuracies = {"training": [], "test": []}
     for epoch in range(1, args.epochs + 1):
         title = f"epoch {epoch}/{args.epochs}"
         loss, accuracy = train_epoch(model, train_loader, optimizer, args.device, title)
@@ -138,9 +159,12 @@ def main():
         test_loss, test_accuracy = evaluate(model, test_loader, args.device)
         losses["training"].append(loss)
         losses["test"].append(test_loss)
+        accuracies["training"].append(100 * accuracy)
+        accuracies["test"].append(100 * test_accuracy)
         print(
             f"{title}: loss {loss:.4f}, accuracy {accuracy:.2%};"
-            f" test loss {test_loss:.4f}, accuracy {test_accuracy:.2%}"
+            f" test loss {test_loss:.4f}, accuracy {test_accuracy:.2%}",
+            flush=True,
         )
     seconds = time.perf_counter() - started
 
@@ -148,7 +172,8 @@ def main():
     saved = LeNet5().to(args.device)  # what is tested is what the file holds
     saved.load_state_dict(torch.load(args.out / "lenet.pt"))
     accuracy = evaluate(saved, test_loader, args.device)[1]
-    draw(saved, test_set, losses, args.device, args.out / "lenet.png")
+    curves = ("cross-entropy", "log", losses), ("accuracy, %", "linear", accuracies)
+    draw(saved, test_set, curves, args.device, args.out / "lenet.png")
     print(f"trained in {seconds:.1f} s; wrote {args.out}/lenet.pt and {args.out}/lenet.png")
     print(f"final test accuracy: {accuracy:.2%}")
     if accuracy < args.target:

@@ -813,3 +813,19 @@ def test_nodes_that_saved_nothing_run_again(function):
     y.backward()
     y.backward()
     assert x.grad.abs().tolist() == [2, 2, 2]
+
+
+def test_queue_callback():
+    """Callbacks run when the pass they were queued in has run all its nodes, in their order; one may queue others."""
+    engine, said = torch.autograd.Variable._execution_engine, []
+    x = torch.ones(3, requires_grad=True)
+
+    def hook(g):
+        engine.queue_callback(lambda: engine.queue_callback(lambda: said.append("later")))
+        engine.queue_callback(lambda: said.append(x.grad is not None))
+
+    x.register_hook(hook)
+    (x * 2).sum().backward()
+    assert said == [True, "later"]
+    with pytest.raises(RuntimeError, match="Final callbacks can only be installed during backward pass."):
+        engine.queue_callback(hook)

@@ -42,7 +42,7 @@ def test_module(name):
         (lambda: torch.ops.aten.add(1, 2), "ops.aten.add"),
         (lambda: torch.ops.aten.add.Tensor(1, 2), "ops.aten.add.Tensor"),
         (lambda: torch.library.Library("a", "DEF"), "library.Library"),
-        (lambda: torch.distributed.TCPStore("a", 1), "distributed.TCPStore"),
+        (lambda: torch.distributed.split_group(), "distributed.split_group"),
         (lambda: torch.cond(True, abs, abs, ()), "_higher_order_ops.cond"),
         (lambda: torch.utils.cpp_extension.load(name="x", sources=[]), "utils.cpp_extension.load"),
     ],

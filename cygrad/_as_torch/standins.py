@@ -113,7 +113,6 @@ TABLE = """
 [distributed.algorithms._checkpoint.checkpoint_wrapper] see torch.utils.checkpoint: checkpoint_wrapper;
     CheckpointImpl(REENTRANT, NO_REENTRANT); apply_activation_checkpointing; CheckpointWrapper()
 [distributed.autograd] it is not on MPI: backward; context(); get_gradients
-[distributed.device_mesh] it is not on MPI: DeviceMesh(); init_device_mesh
 [distributed.elastic] it is not on MPI:
 [distributed.elastic.multiprocessing] it is not on MPI:
 [distributed.elastic.multiprocessing.errors] it is not on MPI: @record; ChildFailedError(RuntimeError)

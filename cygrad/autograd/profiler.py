@@ -50,6 +50,7 @@ class Recorder:
         self.with_stack, self.with_flops = with_stack, with_flops
         self.events = []
         self.device_events = {}  # device code: (name, start, end) of kernels and copies
+        self.rows = []  # (where, name, start, end) of what other threads did for this one
         self.running = None
         self.started = perf_counter_ns()
 
@@ -116,6 +117,9 @@ class Recorder:
             (str(_core.device_of_code(code)), name, (start - self.started) / 1000, (end - start) / 1000)
             for code, found in self.device_events.items()
             for name, start, end in found
+        ] + [
+            (where, name, (start - self.started) / 1000, (end - start) / 1000)
+            for where, name, start, end in self.rows
         ]
         return events
 

@@ -2,6 +2,7 @@
 
 import warnings
 
+from .. import _engine
 from .._core import Tensor
 
 __all__ = ["Variable"]
@@ -16,6 +17,8 @@ class Variable(metaclass=_VariableMeta):
     """Variable(data, requires_grad=False) is `data.detach()`, recording if asked to; every tensor
     is an instance.
     """
+
+    _execution_engine = _engine  # of which programs use `queue_callback`
 
     def __new__(cls, data=None, requires_grad=False, volatile=None, name=None):
         if data is None:

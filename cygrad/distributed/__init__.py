@@ -62,6 +62,7 @@ from ._objects import (
 )
 from ._point_to_point import P2POp, batch_isend_irecv, irecv, isend, recv, send
 from ._process_group import GroupMember, ProcessGroup
+from ._stores import FileStore, HashStore, PrefixStore, Store, TCPStore
 from ._types import (
     Backend,
     BackendConfig,
@@ -70,6 +71,7 @@ from ._types import (
     DistError,
     DistNetworkError,
     DistStoreError,
+    QueueEmptyError,
     ReduceOp,
     get_debug_level,
     reduce_op,
@@ -79,11 +81,11 @@ from ._types import (
 )
 from ._work import Work
 from .constants import default_pg_timeout
+from .device_mesh import DeviceMesh, init_device_mesh
 
 _WHY = "distributed training runs on MPI, which has no such thing"
 for _name in (
-    "split_group", "shrink_group", "init_device_mesh", "DeviceMesh()", "Store()", "TCPStore()", "FileStore()",
-    "HashStore()", "PrefixStore()", "ProcessGroupGloo()", "ProcessGroupNCCL()", "breakpoint",
+    "split_group", "shrink_group", "ProcessGroupGloo()", "ProcessGroupNCCL()", "breakpoint",
     "register_rendezvous_handler",
 ):  # fmt: skip
     globals()[_name.removesuffix("()")] = _standins.stand_in(f"distributed.{_name}", _WHY)

@@ -18,7 +18,7 @@ def default_group():
 
 def the_group(group):
     """The group, or the default group for None."""
-    return default_group() if group is None else group
+    return _group.WORLD or default_group() if group is None else group
 
 
 def outside(group, name):

@@ -4,9 +4,11 @@ import time
 
 import cygrad
 
-from . import _checks, _mpi, _watch
+from . import _checks, _mpi, _sparse, _watch
 from ._memory import Host, finish, operation
 from ._types import ReduceOp
+
+_STRIDED, _AVG = cygrad.strided, ReduceOp.AVG
 
 
 def all_reduce(tensor, op=ReduceOp.SUM, group=None, async_op=False):
@@ -15,15 +17,20 @@ def all_reduce(tensor, op=ReduceOp.SUM, group=None, async_op=False):
     group = _checks.the_group(group)
     if _checks.outside(group, "all_reduce"):
         return None
+    if tensor.layout is not _STRIDED:
+        return _sparse.all_reduce(tensor, op, group, async_op)
     how = operation(op, tensor.dtype, "all_reduce")
     host = Host(tensor, to_reduce=True)
     memory, comm = host.typed(), group._comm
+    in_place = not host.copied and op is not _AVG
 
     def call():
         comm.Allreduce(_mpi.MPI.IN_PLACE, memory, how)
 
     def end(_):
         finish([host], op, comm.size)
+
+    end = None if in_place else end
 
     return group._begin("all_reduce", call, end, [tensor], async_op, tensor)
 

@@ -87,7 +87,7 @@ def init_process_group(
 
     mpiexec, or `python -m cygrad.distributed.run`, starts the processes; then nothing else need be said. One that
     neither has started, and that is given no rank, is a world of one. Processes of one machine that started otherwise
-    meet at `init_method`, as the ranks that they are given.
+    meet at `init_method`, or where their `store` is, as the ranks that they are given.
     timeout: a timedelta; a call that waits longer for other ranks ends the job and says for whom.
     """
     global _count
@@ -96,9 +96,10 @@ def init_process_group(
     timeout = _timeout(timeout)
     if store is not None:
         assert init_method is None, "Cannot specify both init_method and store."
-        raise NotImplementedError("torch.distributed: MPI has no stores; leave `store` out")
+        assert world_size > 0, "world_size must be positive if using store"
+        assert rank >= 0, "rank must be non-negative if using store"
     backend = _backend(backend)
-    rank, world_size, address = rendezvous.resolve(init_method, rank, world_size)
+    rank, world_size, address = rendezvous.resolve(init_method, rank, world_size, store)
     if not is_available():
         _mpi.start()  # raises
     if _mpi.MPI is None and world_size > 1 and not _environment.launched():

@@ -1,11 +1,14 @@
 """Tensors as MPI reads and writes them: contiguous memory of the host, with its type."""
 
+import functools
+
 import cygrad
 
 from . import _mpi
 from ._types import RedOpType
 
-_WIDE = {"float16", "bfloat16"}  # MPI has no such types: they are added up in float32
+_CPU = cygrad.device("cpu")
+_WIDE = {cygrad.float16, cygrad.bfloat16}  # MPI has no such types: they are added up in float32
 _TYPES = {
     "bool": "C_BOOL", "uint8": "UINT8_T", "int8": "INT8_T", "int16": "INT16_T", "int32": "INT32_T",
     "int64": "INT64_T", "float32": "FLOAT", "float64": "DOUBLE", "complex64": "C_FLOAT_COMPLEX",
@@ -41,17 +44,15 @@ class Host:
             raise NotImplementedError(
                 f"torch.distributed: tensors of layout {tensor.layout} are not sent; to_dense() makes them dense"
             )
-        self.tensor = tensor
-        data = tensor.detach()
-        if data.device.type != "cpu":
-            data = data.cpu()
-        data = data.resolve_conj().resolve_neg().contiguous()
-        if to_reduce and type_name(data.dtype) in _WIDE:
-            data = data.float()
+        self.tensor = data = tensor
+        if data.device != _CPU:
+            data = data.detach().cpu()
+        if not data.is_contiguous() or data.is_neg() or data.is_conj():
+            data = data.detach().resolve_conj().resolve_neg().contiguous()
+        if to_reduce and data.dtype in _WIDE:
+            data = data.detach().float()
         self.data = data
-        self.copied = (
-            data.data_ptr() != tensor.data_ptr() if tensor.device.type == "cpu" else True
-        )
+        self.copied = data is not tensor
 
     def back(self):
         """Writes what has come to the tensor."""
@@ -66,13 +67,20 @@ class Host:
     def typed(self):
         """The memory, as elements that MPI can add up."""
         data = self.data
-        name = type_name(data.dtype)
-        if name not in _TYPES:
-            raise RuntimeError("Invalid scalar type")
         memory = _mpi.MPI.buffer.fromaddress(data.data_ptr(), data.nbytes)
-        return [memory, data.numel(), getattr(_mpi.MPI, _TYPES[name])]
+        return [memory, data.numel(), element_type(data.dtype)]
 
 
+@functools.cache
+def element_type(dtype):
+    """MPI's type of elements that it can add up."""
+    name = type_name(dtype)
+    if name not in _TYPES:
+        raise RuntimeError("Invalid scalar type")
+    return getattr(_mpi.MPI, _TYPES[name])
+
+
+@functools.cache
 def operation(op, dtype, function):
     """MPI's operation for a reduction of tensors of a dtype; the error that PyTorch raises where there is none."""
     if not isinstance(op, RedOpType):
@@ -99,5 +107,5 @@ def finish(hosts, op, size):
     """Divides what has been added up, where the mean was asked for, and writes it to the tensors."""
     for host in hosts:
         if op == RedOpType.AVG:
-            host.data.div_(size)
+            host.data.detach().div_(size)
         host.back()

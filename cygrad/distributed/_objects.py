@@ -98,9 +98,9 @@ def send_object_list(object_list, dst=None, group=None, device=None, group_dst=N
             "Invalid destination rank: destination rank should not be the same as the rank of the current process."
         )
     peer = group._ranks[place]
-    group._guarded(
+    group._run(
         lambda: group._control.send(list(object_list), place, _TAG), f"send_object_list to rank {peer}", [peer]
-    )()
+    )
 
 
 def recv_object_list(object_list, src=None, group=None, device=None, group_src=None, use_batch=False):
@@ -116,8 +116,8 @@ def recv_object_list(object_list, src=None, group=None, device=None, group_src=N
         peers = [r for r in group._ranks if r != me]
     else:
         peers, whom = [group._ranks[place]], f"rank {group._ranks[place]}"
-    objects = group._guarded(
+    objects = group._run(
         lambda: group._control.recv(None, source, _TAG, status), f"recv_object_list from {whom}", peers, any_of=True
-    )()
+    )
     object_list[:] = objects + object_list[len(objects) :]
     return group._ranks[status.source]

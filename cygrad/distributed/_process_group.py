@@ -1,8 +1,13 @@
 """A group of ranks, with its communicators of MPI and its queue of collectives."""
 
+import time
+
+from .. import _dispatch
 from . import _mpi, _watch
 from ._types import Backend, DebugLevel, DistBackendError, get_debug_level
 from ._work import Queue, Work
+
+_DETAIL = DebugLevel.DETAIL
 
 
 class ProcessGroup:
@@ -36,17 +41,13 @@ class ProcessGroup:
         """Sets the time limit of each call, a timedelta."""
         self._timeout = timeout
 
-    def _guarded(self, call, what, others=None, any_of=False):
-        """The call, watched (see `_watch.Wait`); what MPI raises it raises as DistBackendError."""
-
-        def guarded():
-            try:
-                with _watch.Wait(self, what, others, any_of):
-                    return call()
-            except _mpi.MPI.Exception as error:
-                raise self._failure(what, error) from error
-
-        return guarded
+    def _run(self, call, what, others=None, any_of=False):
+        """`call()`, watched (see `_watch.Wait`); what MPI raises it raises as DistBackendError."""
+        try:
+            with _watch.Wait(self, what, others, any_of):
+                return call()
+        except _mpi.MPI.Exception as error:
+            raise self._failure(_watch.call_text(self, what), error) from error
 
     def _failure(self, what, error):
         text = f"[Rank {self.rank()}] {what} failed: {error}"
@@ -63,18 +64,20 @@ class ProcessGroup:
         `sent` is the tensor by which the ranks are compared, where they are.
         """
         self._sequence += 1
-        what = f"{name} (sequence number {self._sequence}) of group {self.group_name} ({self.group_desc})"
-        if get_debug_level() == DebugLevel.DETAIL and self.size() > 1:
+        what = name, self._sequence
+        if get_debug_level() is _DETAIL and self.size() > 1:
             from . import _debug
 
             call = _debug.compared(self, name, sent, call)
-        call = self._guarded(call, what)
+        recorder = _dispatch.get_recorder()
+        if recorder is not None:
+            call = self._timed(recorder, name, call)
         if not async_op and self._queue.idle():
-            value = call()
+            value = self._run(call, what)
             if finish is not None:
                 finish(value)
             return None
-        work = Work(call, finish, outputs)
+        work = Work(lambda: self._run(call, what), finish, outputs)
         if _mpi.threads:
             self._queue.put(work)
         else:
@@ -83,6 +86,19 @@ class ProcessGroup:
             return work
         work.wait()
         return None
+
+    def _timed(self, recorder, name, call):
+        """The call, reported to a profiler: its trace has a row for each group."""
+
+        def timed():
+            began = time.perf_counter_ns()
+            try:
+                return call()
+            finally:
+                where = f"group {self.group_name} ({self.group_desc})"
+                recorder.rows.append((where, f"{self._backend}:{name}", began, time.perf_counter_ns()))
+
+        return timed
 
     def _keep(self, message):
         """Keeps the tensor of a message until it has gone."""

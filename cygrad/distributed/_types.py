@@ -20,7 +20,11 @@ class DistStoreError(DistError):
     """A store failed."""
 
 
-for _type in (DistError, DistBackendError, DistNetworkError, DistStoreError):
+class QueueEmptyError(DistStoreError):
+    """A queue of a store has nothing in it."""
+
+
+for _type in (DistError, DistBackendError, DistNetworkError, DistStoreError, QueueEmptyError):
     _type.__module__ = "torch.distributed"
 
 

@@ -12,6 +12,7 @@ import time
 from . import _mpi
 
 _TICK, _GRACE = 0.2, 1.0  # seconds between two looks; for messages that are under way
+_now = time.monotonic
 _waits = {}  # {number: Wait}
 _numbers = itertools.count()
 _thread = None
@@ -20,25 +21,39 @@ _reports = {}  # {rank of the world: what it waits in, where its time limit is o
 
 
 class Wait:
-    """`with Wait(group, what, others):` the block waits for the ranks `others` of the world, or with `any_of` for one
-    of them."""
+    """`with Wait(group, call, others):` the block waits for the ranks `others` of the world, or with `any_of` for one
+    of them. `call` is a text, or a collective as (name, sequence number); a text is made when somebody asks."""
 
-    __slots__ = ("group", "what", "others", "any_of", "began", "number", "timeout")
+    __slots__ = ("group", "call", "others", "any_of", "began", "number", "limit")
 
-    def __init__(self, group, what, others=None, any_of=False, timeout=None):
-        self.any_of = any_of
-        self.group, self.what = group, what
+    def __init__(self, group, call, others=None, any_of=False, timeout=None):
+        self.group, self.call, self.any_of, self.limit = group, call, any_of, timeout
         self.others = group._ranks if others is None else others
-        self.timeout = group._timeout.total_seconds() if timeout is None else timeout
 
     def __enter__(self):
-        self.began = time.monotonic()
-        self.number = next(_numbers)
-        _waits[self.number] = self
-        return self
+        self.began = _now()
+        self.number = number = next(_numbers)
+        _waits[number] = self
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, error, traceback):
         del _waits[self.number]
+
+    @property
+    def what(self):
+        """What is waited in, in words."""
+        return call_text(self.group, self.call)
+
+    @property
+    def timeout(self):
+        """The time limit in seconds."""
+        return self.group._timeout.total_seconds() if self.limit is None else self.limit
+
+
+def call_text(group, call):
+    """A call in words; of a collective with its group."""
+    if isinstance(call, str):
+        return call
+    return f"{call[0]} (sequence number {call[1]}) of group {group.group_name} ({group.group_desc})"
 
 
 def start():

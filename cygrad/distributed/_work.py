@@ -1,7 +1,9 @@
 """Calls that have begun: `Work`, and the thread that runs a group's collectives in the order in which they were begun.
 
-MPI's own non-blocking collectives would need no thread, but cost several times as much, move on only while somebody
-calls MPI, and do not match blocking ones, while PyTorch's programs may wait on one rank and not on another.
+MPI's own non-blocking collectives would need no thread, but move on only while somebody calls MPI, so that nothing
+would overlap with a backward pass; take about twice as long for large tensors (Open MPI 5, two ranks, a million floats:
+1.9 ms for Iallreduce, 1.0 ms this way; `bench/all_reduce.py` measures it); and do not match blocking ones, while
+PyTorch's programs may wait on one rank and not on another.
 """
 
 import queue

@@ -23,7 +23,7 @@ def _variable(name):
     return os.environ[name]
 
 
-def resolve(init_method, rank=-1, world_size=-1):
+def resolve(init_method, rank=-1, world_size=-1, store=None):
     """(rank, number of ranks, where they meet) of an address.
 
     Processes that mpiexec has started need to be told nothing. Of the others env:// asks for RANK, WORLD_SIZE,
@@ -43,7 +43,13 @@ def resolve(init_method, rank=-1, world_size=-1):
         if rank == -1:
             rank = int(os.environ.get("RANK", told["RANK"]) if url.scheme == "env" else told["RANK"])
         return rank, size, None
-    if url.scheme == "env":
+    if store is not None:
+        address = store._address()
+        if address is None and world_size > 1:
+            raise ValueError(
+                f"{world_size} processes cannot meet in a {type(store).__name__}, which is of one process"
+            )
+    elif url.scheme == "env":
         if rank == world_size == -1 and not {"RANK", "WORLD_SIZE"} & set(os.environ):
             return 0, 1, None
         rank = int(_variable("RANK")) if rank == -1 else rank

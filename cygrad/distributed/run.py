@@ -9,6 +9,7 @@ given on one of the machines; mpiexec starts the ranks of the others, by ssh or 
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -116,6 +117,35 @@ def command(args):
     return line, {**_mpiexec.environment(), **os.environ, **settings}
 
 
+class _Stopped(BaseException):
+    """This process was told to end."""
+
+
+def _finished(line, settings):
+    """(the exit code of mpiexec, whether somebody ended it); who ends this process ends mpiexec, and that all ranks."""
+
+    def stop(number, frame):
+        raise _Stopped
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    process = subprocess.Popen(line, env=settings)
+    try:
+        return process.wait(), False
+    except _Stopped:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        # Ctrl-C reaches mpiexec as well; one that waits for a machine that does not answer does not end by itself.
+        for end, seconds in ((process.terminate, 1), (process.kill, 10)):
+            try:
+                return process.wait(seconds), True
+            except subprocess.TimeoutExpired:
+                end()
+        return process.wait(), True
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def main(args=None):
     """Runs the program; the exit code of mpiexec, which ends all ranks as soon as one fails."""
     args = get_args_parser().parse_args(args)
@@ -132,20 +162,16 @@ def main(args=None):
         print(f"cygrad.distributed.run: {error}", file=sys.stderr)
         return 2
     for attempt in range(args.max_restarts + 1):
-        process = subprocess.Popen(line, env={**settings, "TORCHELASTIC_RESTART_COUNT": str(attempt)})
-        while True:
-            try:
-                code = process.wait()
-                break
-            except KeyboardInterrupt:  # mpiexec has got it too, and ends the ranks
-                continue
+        code, stopped = _finished(line, {**settings, "TORCHELASTIC_RESTART_COUNT": str(attempt)})
         if code == 0:
             return 0
-        again = attempt < args.max_restarts
+        again = attempt < args.max_restarts and not stopped
         print(
             f"cygrad.distributed.run: the job ended with code {code}{'; it is started again' if again else ''}",
             file=sys.stderr,
         )
+        if not again:
+            break
     return code if code > 0 else 128 - code
 
 

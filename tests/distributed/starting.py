@@ -37,7 +37,7 @@ class Job:
 TOLD = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCH_DISTRIBUTED_DEBUG")
 
 
-def run(command, seconds=60, **settings):
+def run(command, seconds=60, cwd=None, **settings):
     """The command, in an environment that tells it nothing of ranks but what `settings` say."""
     base = {name: value for name, value in os.environ.items() if name not in TOLD}
     paths = os.pathsep.join(filter(None, sys.path))
@@ -45,5 +45,7 @@ def run(command, seconds=60, **settings):
         **base, **_mpiexec.environment(), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "PYTHONPATH": paths,
         **settings,
     }  # fmt: skip
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, errors="replace", timeout=seconds)
+    done = subprocess.run(
+        command, env=settings, cwd=cwd, capture_output=True, text=True, errors="replace", timeout=seconds
+    )
     return Job(done)

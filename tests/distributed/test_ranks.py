@@ -3,7 +3,8 @@
 import pytest
 
 PROGRAMS = [
-    ("collectives.py", 2), ("collectives.py", 4), ("ddp.py", 2), ("ddp.py", 4), ("sharded.py", 2),
+    ("collectives.py", 2), ("collectives.py", 4), ("ddp.py", 2), ("ddp.py", 4), ("reducing.py", 2), ("reducing.py", 4),
+    ("sharded.py", 2), ("sharing.py", 2), ("sharing.py", 4),
 ]  # fmt: skip
 
 

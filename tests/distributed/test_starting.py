@@ -1,11 +1,15 @@
 """How ranks are started: by mpiexec, by `distributed.run`, by the program itself, or not at all."""
 
+import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 from starting import PROGRAMS, run
+
+from cygrad.distributed import _seat
 
 TELL = """
 import os, sys, torch.distributed as dist
@@ -98,3 +102,50 @@ import sys, cygrad.distributed as d, cygrad.nn.parallel.distributed
 print('mpi4py' in sys.modules, d.is_initialized())"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["False", "False"], done.stderr
+
+
+def test_getting_started(mpi):
+    """A checkpoint and a model in parts, in ranks that the program spawned twice."""
+    job = run([sys.executable, "-m", "cygrad", str(PROGRAMS / "started.py"), "29581"])
+    assert job.code == 0, job.errors
+    for demo in ("DDP checkpoint", "DDP with model parallel"):
+        assert all(f"Finished running {demo} example on rank {r}." in job.output for r in range(2)), job.output
+
+
+def test_imagenet(mpi, tmp_path):
+    """ResNet-18 by two ranks: that the program spawned, then by distributed.run from the checkpoint; and alone."""
+    program = [str(PROGRAMS / "imagenet.py"), "--small", "--dist-backend", "gloo"]
+    spawned = "--dist-url tcp://127.0.0.1:29582 --multiprocessing-distributed --world-size 1 --rank 0".split()
+    resumed = ["--resume", "checkpoint.pth.tar", "--epochs", "2"]
+    launcher = ["-m", "cygrad.distributed.run", "--nproc-per-node", "2"]
+    for ranks, command in (
+        (2, ["-m", "cygrad", *program, *spawned]), (2, [*launcher, *program, *resumed, "--dist-url", "env://"]),
+        (1, ["-m", "cygrad", *program, "--evaluate"]),
+    ):  # fmt: skip
+        job = run([sys.executable, "-W", "ignore", *command], cwd=tmp_path)
+        assert job.code == 0, job.errors
+        accuracies = [line.split()[-1] for line in job.output.splitlines() if line.startswith(" * ")]
+        assert len(accuracies) == ranks and len(set(accuracies)) == 1, job.output
+    assert (tmp_path / "model_best.pth.tar").exists()
+
+
+def test_launcher_that_is_ended_ends_the_ranks(mpi, tmp_path):
+    """SIGTERM to distributed.run: no rank is left, and none is started again."""
+    program = tmp_path / "waits.py"
+    program.write_text(
+        "import os, time, torch.distributed as dist\ndist.init_process_group('gloo')\n"
+        "print(os.getpid(), flush=True)\ntime.sleep(60)"
+    )
+    command = [sys.executable, "-m", "cygrad.distributed.run", "--nproc-per-node", "2", "--max-restarts", "2", program]
+    launcher = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )  # fmt: skip
+    ranks = [int(launcher.stdout.readline()) for _ in range(2)]
+    launcher.terminate()
+    said = launcher.communicate(timeout=30)[1]
+    assert launcher.returncode != 0 and "started again" not in said
+    end = time.monotonic() + 5
+    while any(map(_seat.alive, ranks)):
+        assert time.monotonic() < end, ranks
+        time.sleep(0.05)

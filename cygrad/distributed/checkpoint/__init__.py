@@ -1,13 +1,18 @@
 """Checkpoints that all ranks write together: each a share, to be loaded onto any number of ranks.
 
-A checkpoint is a folder: `__RANK_0.distcp`, what a rank has written, and `.metadata`, what is where. The files are
-cygrad's own, as `torch.save` writes them; those of PyTorch's distributed checkpoints are laid out otherwise and cannot
-be read.
+A checkpoint is a folder: `__RANK_0.distcp`, what a rank has written, and `.metadata`, what is where. The files are laid
+out as PyTorch's: each library reads what the other has written, sharded tensors too.
 """
 
 from ... import _standins
 from ._saving import CheckpointException, async_save, load, load_state_dict, save, save_state_dict
 from ._storage import FileSystemReader, FileSystemWriter
+from .metadata import (
+    BytesStorageMetadata,
+    ChunkStorageMetadata,
+    Metadata,
+    TensorStorageMetadata,
+)
 
 _WHY = "checkpoints are folders, of which each rank writes a share"
 for _name in (
@@ -18,9 +23,13 @@ for _name in (
     globals()[_name.removesuffix("()")] = _standins.stand_in(f"distributed.checkpoint.{_name}", _WHY)
 
 __all__ = [
+    "BytesStorageMetadata",
     "CheckpointException",
+    "ChunkStorageMetadata",
     "FileSystemReader",
     "FileSystemWriter",
+    "Metadata",
+    "TensorStorageMetadata",
     "async_save",
     "load",
     "load_state_dict",

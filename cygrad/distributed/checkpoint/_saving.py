@@ -2,13 +2,23 @@
 
 import concurrent.futures
 import traceback
+import uuid
 import warnings
 
 import cygrad
 
 from .. import _groups, _objects
 from .._process_group import ProcessGroup
-from ._storage import METADATA, FileSystemReader, FileSystemWriter
+from ._storage import FileSystemReader, FileSystemWriter
+from .metadata import (
+    BytesStorageMetadata,
+    ChunkStorageMetadata,
+    Metadata,
+    MetadataIndex,
+    StorageMeta,
+    TensorProperties,
+    TensorStorageMetadata,
+)
 
 
 class CheckpointException(BaseException):
@@ -77,6 +87,10 @@ def _together(group, function):
     return [result for result, _ in results]
 
 
+class _Place(int):
+    """A place in a list, where other parts of a path are keys of dicts."""
+
+
 def _flat(value, path=()):
     """(path, leaf) of nested dicts and lists; objects with a state_dict give that."""
     if not isinstance(value, dict | list | tuple | cygrad.Tensor) and hasattr(value, "state_dict"):
@@ -86,7 +100,7 @@ def _flat(value, path=()):
             yield from _flat(item, (*path, key))
     elif isinstance(value, list) and any(isinstance(v, cygrad.Tensor | dict | list) for v in value):
         for i, item in enumerate(value):
-            yield from _flat(item, (*path, i))
+            yield from _flat(item, (*path, _Place(i)))
     else:
         yield path, value
 
@@ -136,32 +150,43 @@ def save(
     when its file `.metadata` is there, which comes last.
     """
     writer = _writer(checkpoint_id, storage_writer)
-    group = _group(process_group, no_dist, "save")
-    return _save({_name(path): value for path, value in _flat(state_dict)}, writer, group)
+    return _save(dict(_flat(state_dict)), writer, _group(process_group, no_dist, "save"))
+
+
+def _described(value):
+    """(what the index says of a value, its MetadataIndex without the name)."""
+    if not isinstance(value, cygrad.Tensor):
+        return BytesStorageMetadata(), {}
+    start = cygrad.Size([0] * value.dim())
+    properties = TensorProperties(value.dtype, value.layout, value.requires_grad)
+    return (
+        TensorStorageMetadata(properties, value.shape, [ChunkStorageMetadata(start, value.shape)]),
+        {"offset": start, "index": 0},
+    )
 
 
 def _save(items, writer, group):
+    """Saves {path: value}."""
     _together(group, writer.prepare)
-    owner, me = _plan(group, items), group.rank()
-    file = f"__{me}_0.distcp"
+    items = {_name(path): (path, value) for path, value in items.items()}
+    owner, me = _plan(group, {key: value for key, (_, value) in items.items()}), group.rank()
 
     def write():
-        mine = {}
-        for key, value in items.items():
+        described, paths, mine = {}, {}, {}
+        for key, (path, value) in items.items():
             if owner[key] == me:
+                described[key], index = _described(value)
+                paths[key] = tuple(int(k) if isinstance(k, _Place) else str(k) for k in path)
                 tensor = isinstance(value, cygrad.Tensor)
                 # A copy of a part of a larger tensor: the file is not to hold all of that.
-                mine[key] = value.detach().cpu().clone() if tensor else value
-        writer.write(file, mine)
-        return {
-            key: {"file": file, "shape": tuple(v.shape), "dtype": str(v.dtype)}
-            if isinstance(v, cygrad.Tensor) else {"file": file}
-            for key, v in mine.items()
-        }  # fmt: skip
+                mine[MetadataIndex(key, **index)] = value.detach().cpu().clone() if tensor else value
+        return described, paths, writer.write_values(f"__{me}_0.distcp", mine)
 
-    found = {key: place for part in _together(group, write) for key, place in part.items()}
-    _together(group, lambda: me == 0 and writer.write(METADATA, {"version": 1, "items": found}))
-    return found
+    parts = _together(group, write)
+    described, paths, places = ({k: v for part in parts for k, v in part[i].items()} for i in range(3))
+    metadata = Metadata(described, paths, places, StorageMeta(str(writer.path), uuid.uuid4().hex), "1.0.0")
+    _together(group, lambda: me == 0 and writer.write_metadata(metadata))
+    return metadata
 
 
 _executor = _async_group = None
@@ -172,7 +197,7 @@ def async_save(state_dict, *, checkpoint_id=None, storage_writer=None, process_g
     global _executor, _async_group
     writer, group = _writer(checkpoint_id, storage_writer), _group(process_group, no_dist, "save")
     items = {
-        _name(p): v.detach().cpu().clone() if isinstance(v, cygrad.Tensor) else v for p, v in _flat(state_dict)
+        path: v.detach().cpu().clone() if isinstance(v, cygrad.Tensor) else v for path, v in _flat(state_dict)
     }
     if isinstance(group, ProcessGroup):
         if _async_group is None or _async_group[0] is not group:  # its own, beside the program's collectives
@@ -204,26 +229,22 @@ def _load(state_dict, reader):
         if not isinstance(value, dict | cygrad.Tensor) and hasattr(value, "load_state_dict")
     }  # fmt: skip
     values = {key: stateful[key].state_dict() if key in stateful else v for key, v in state_dict.items()}
-    known, files = reader.read_metadata(), {}
+    known = reader.read_metadata().state_dict_metadata
     wanted = list(_flat(values))
     for path, value in wanted:
         key = _name(path)
         if key not in known:
             raise RuntimeError(f"Missing key in checkpoint state_dict: {key}.")
-        if isinstance(value, cygrad.Tensor) and known[key].get("shape") != tuple(value.shape):
-            raise RuntimeError(
-                f"Size mismatch between saved {known[key].get('shape')} and current: {tuple(value.shape)} for {key}"
-            )
-    for path, value in wanted:
-        key = _name(path)
-        file = known[key]["file"]
-        if file not in files:
-            files[file] = reader.read(file)
-        found = files[file][key]
         if isinstance(value, cygrad.Tensor):
-            value.detach().copy_(found)
+            saved = getattr(known[key], "size", None)
+            if saved is None or tuple(saved) != tuple(value.shape):
+                saved = "a value that is no tensor" if saved is None else tuple(saved)
+                raise RuntimeError(f"Size mismatch between saved {saved} and current: {tuple(value.shape)} for {key}")
+    for path, value in wanted:
+        if isinstance(value, cygrad.Tensor):
+            reader.read(_name(path), value)
         else:
-            _put(values, path, found)
+            _put(values, path, reader.read(_name(path)))
     for key, owner in stateful.items():
         owner.load_state_dict(values[key])
     for key in state_dict:

@@ -1,17 +1,20 @@
 """Gradients in buckets, each reduced over the ranks as soon as it is full, while the backward pass goes on."""
 
 import cygrad
-from cygrad import distributed as dist
+from cygrad import _engine, distributed as dist
 from cygrad.distributed import GradBucket
 
 _MIB = 1024 * 1024
 
 
-def buckets_of(params, first, later):
+def buckets_of(params, first, later, alone=()):
     """Parameters in the reverse of their order, which is about that of their gradients, as lists of up to
-    `first`, then `later`, bytes and of one dtype and device each."""
+    `first`, then `later`, bytes and of one dtype and device each; those in `alone` by themselves."""
     found, open_ = [], {}
     for param in reversed(params):
+        if param in alone:
+            found.append([param])
+            continue
         kind = (param.dtype, param.device)
         current, size = open_.get(kind, ([], 0))
         current.append(param)
@@ -23,13 +26,20 @@ def buckets_of(params, first, later):
 
 
 class Reducer:
-    """The buckets of a model, and the hooks on its parameters that fill them."""
+    """The buckets of a model, and the hooks on its parameters that fill them.
 
-    def __init__(self, params, names, group, first_mb, later_mb, find_unused, bucket_view):
+    `sparse` are the parameters whose gradients are sparse. With `static_graph` the first backward pass counts how
+    often each parameter's gradient comes, and reduces at its end; in the others a gradient is ready when it has come
+    as often.
+    """
+
+    def __init__(self, params, names, group, first_mb, later_mb, find_unused, bucket_view, static_graph, sparse):
         self._group, self._names = group, names
-        self._find_unused, self._bucket_view = find_unused, bucket_view
-        lists = buckets_of(params, first_mb * _MIB, later_mb * _MIB)
-        self.buckets = [GradBucket(i, some, i == len(lists) - 1) for i, some in enumerate(lists)]
+        self._find_unused, self._bucket_view, self.static_graph = find_unused, bucket_view, static_graph
+        lists = buckets_of(params, first_mb * _MIB, later_mb * _MIB, sparse)
+        self.buckets = [
+            GradBucket(i, some, i == len(lists) - 1, some[0] in sparse) for i, some in enumerate(lists)
+        ]
         self._place = {p: (b, i) for b in self.buckets for i, p in enumerate(b._params)}
         self.params = params
         self.hook = None  # (state, function)
@@ -38,6 +48,8 @@ class Reducer:
         self._ready, self._used = set(), set()
         self._launched = 0
         self._finished = True
+        self._counts, self._expected, self._left = {}, None, {}  # of a static graph, by parameter
+        self._used_in_graph = None
         self._handles = [p.register_post_accumulate_grad_hook(self._on_gradient) for p in params]
 
     # --- before the backward pass ---
@@ -51,14 +63,22 @@ class Reducer:
         self._used.clear()
         self._launched, self._finished = 0, False
         for bucket in self.buckets:
-            bucket._waiting, bucket._pending = len(bucket._params), None
-            bucket._buffer = bucket._flat
-        if outputs is not None:
+            bucket._start()
+        if self.static_graph:
+            self._counts.clear()
+            if self._expected is not None:
+                self._left = dict(self._expected)
+                self._mark_all([p for p in self.params if p not in self._expected])
+        elif outputs is not None:
             needed = reachable(outputs)
             unused = [p for p in self.params if p not in needed]
             if len(unused) < len(self.params):  # with none there may be no backward pass at all
-                for param in unused:
-                    self._mark(param, None)
+                self._mark_all(unused)
+
+    def _mark_all(self, unused):
+        """Notes that these parameters will have no gradient."""
+        for param in unused:
+            self._mark(param, None)
 
     def _unfinished(self):
         missing = [i for i, p in enumerate(self.params) if p not in self._ready]
@@ -99,8 +119,18 @@ class Reducer:
     def _on_gradient(self, param):
         if not self.enabled or self._finished:
             return
+        if self.static_graph:
+            self._used.add(param)
+            if self._expected is None:
+                if not self._counts:
+                    _engine.queue_callback(self._end_of_first_pass, outermost=True)
+                self._counts[param] = self._counts.get(param, 0) + 1
+                return
+            self._left[param] = self._left.get(param, 1) - 1
+            if self._left[param] > 0:
+                return
         if param in self._ready:
-            index = self.params.index(param)
+            index = next(i for i, p in enumerate(self.params) if p is param)
             raise RuntimeError(
                 "Expected to mark a variable ready only once. This error is caused by one of the following reasons: "
                 "1) Use of a module parameter outside the `forward` function. Please make sure model parameters are "
@@ -121,24 +151,21 @@ class Reducer:
         """Notes that the gradient, or that there is none, has come."""
         self._ready.add(param)
         bucket, i = self._place[param]
-        view = bucket._views[i]
         with cygrad.no_grad():
-            if grad is None:
-                view.zero_()
-            else:
-                if grad.layout != cygrad.strided:
-                    raise NotImplementedError(
-                        "DistributedDataParallel: sparse gradients are not reduced in cygrad; use sparse=False"
-                    )
-                if grad.data_ptr() != view.data_ptr() or grad.device.type != "cpu":
-                    view.copy_(grad)
-                    if self._bucket_view:
-                        param.grad = view
+            if bucket._put(i, grad) and self._bucket_view:
+                param.grad = bucket._views[i]
         bucket._waiting -= 1
         while self._launched < len(self.buckets) and not self.buckets[self._launched]._waiting:
             self._launch(self.buckets[self._launched])
         if self._launched == len(self.buckets):
-            self._finish()
+            # Not here: a hook would hold up the rest of the pass, and other hooks of this parameter are still to come.
+            _engine.queue_callback(self._finish)
+
+    def _end_of_first_pass(self):
+        """The graph is known: reduces all that the first pass has left."""
+        self._expected = dict(self._counts)
+        for param in self.params:
+            self._mark(param, param.grad if param in self._used else None)
 
     def _launch(self, bucket):
         self._launched += 1
@@ -148,17 +175,22 @@ class Reducer:
                 return
             if self.divisor != 1:
                 bucket._flat.div_(self.divisor)
-            bucket._pending = dist.all_reduce(bucket._flat, group=self._group, async_op=True)
+            if self._launched < len(self.buckets):
+                bucket._pending = dist.all_reduce(bucket._flat, group=self._group, async_op=True)
+            # The last one has nothing to overlap with: `_wait` reduces it, without a detour by another thread.
 
     def _wait(self, bucket):
         """Waits until the bucket is reduced."""
         if self.hook is None:
-            bucket._pending.wait()
+            if bucket._pending is None:
+                dist.all_reduce(bucket._flat, group=self._group)
+            else:
+                bucket._pending.wait()
             return
         result = bucket._pending.wait()
         if isinstance(result, list | tuple):
             result = result[0]
-        if result.data_ptr() != bucket._flat.data_ptr() or result.dtype != bucket._flat.dtype:
+        if result is not bucket._flat:
             bucket._flat.copy_(result)
         bucket._buffer = bucket._flat
 
@@ -169,33 +201,42 @@ class Reducer:
         used = self._used_anywhere()
         for bucket in self.buckets:
             self._wait(bucket)
-            for param, view in zip(bucket._params, bucket._views, strict=True):
+            for i, param in enumerate(bucket._params):
                 if used is not None and not used[param]:
                     continue
-                if self._bucket_view:
-                    param.grad = view
+                reduced = bucket._gradient(i)
+                if self._bucket_view or bucket._sparse:
+                    param.grad = reduced
                 elif param.grad is None:
-                    param.grad = view.clone()
+                    param.grad = reduced.clone()
                 else:
-                    param.grad.copy_(view)
+                    param.grad.copy_(reduced)
 
     def _used_anywhere(self):
         """{parameter: whether a rank used it}, or None where all are used."""
-        if not self._find_unused:
+        if not self._find_unused and not self.static_graph:
             return None
+        if self._used_in_graph is not None:
+            return self._used_in_graph
         flags = cygrad.tensor([int(p in self._used) for p in self.params], dtype=cygrad.int32)
         dist.all_reduce(flags, group=self._group)
-        return {p: bool(f) for p, f in zip(self.params, flags.tolist(), strict=True)}
+        used = {p: bool(f) for p, f in zip(self.params, flags.tolist(), strict=True)}
+        if self.static_graph:
+            self._used_in_graph = used
+        return used
 
     # --- for ranks that have joined ---
 
     def shadow(self):
         """Takes part in a backward pass of other ranks, with gradients of 0."""
+        if self.static_graph and self._expected is None:
+            raise RuntimeError(
+                "DistributedDataParallel with static_graph=True: a rank joined before its first backward pass"
+            )
         self.prepare()
-        for param in self.params:
-            bucket, i = self._place[param]
-            bucket._views[i].zero_()
-        for bucket in self.buckets:
+        for bucket in self.buckets[self._launched :]:
+            for i in range(len(bucket._params)):
+                bucket._put(i, None)
             self._launch(bucket)
         self._finished = True
         self._used_anywhere()

@@ -81,12 +81,20 @@ class DistributedDataParallel(Module, Joinable):
         for name, value in (
             ("delay_all_reduce_named_params", delay_all_reduce_named_params),
             ("param_to_hook_all_reduce", param_to_hook_all_reduce), ("mixed_precision", mixed_precision),
-            ("device_mesh", device_mesh), ("bucket_cap_mb_list", bucket_cap_mb_list),
+            ("bucket_cap_mb_list", bucket_cap_mb_list),
         ):  # fmt: skip
             if value is not None:
                 raise NotImplementedError(
                     f"DistributedDataParallel: the argument {name} is not in cygrad"
                 )
+        if device_mesh is not None:
+            if process_group is not None:
+                raise RuntimeError("Cannot specify both process_group and device_mesh arguments.")
+            if device_mesh.ndim != 1:
+                raise RuntimeError(
+                    f"Only 1D device mesh is supported, but got {device_mesh.ndim} dimensions in {device_mesh}."
+                )
+            process_group = device_mesh.get_group()
         self.process_group = dist.group.WORLD if process_group is None else process_group
         if self.process_group is None:
             dist.get_rank()  # raises
@@ -141,8 +149,13 @@ class DistributedDataParallel(Module, Joinable):
         later = self.bucket_bytes_cap / 1024**2
         self.reducer = Reducer(
             list(self._names), self._names, self.process_group, min(_FIRST_MIB, later), later,
-            self.find_unused_parameters or self.static_graph, self.gradient_as_bucket_view,
+            self.find_unused_parameters, self.gradient_as_bucket_view, self.static_graph, self._sparse_params(),
         )  # fmt: skip
+
+    def _sparse_params(self):
+        """The parameters whose gradients are sparse."""
+        kinds = (cygrad.nn.Embedding, cygrad.nn.EmbeddingBag)
+        return {m.weight for m in self.module.modules() if isinstance(m, kinds) and m.sparse}
 
     def _buffers_to_sync(self):
         return [b for n, b in self.module.named_buffers() if n not in self.parameters_to_ignore]
@@ -198,7 +211,7 @@ class DistributedDataParallel(Module, Joinable):
         self._require_forward_sync = reduces if cygrad.is_grad_enabled() else True
         if self.reducer is not None and cygrad.is_grad_enabled():
             if reduces:
-                self.reducer.prepare(outputs if self.find_unused_parameters or self.static_graph else None)
+                self.reducer.prepare(outputs if self.find_unused_parameters else None)
             self.reducer.enabled = reduces
         return outputs
 
@@ -294,7 +307,7 @@ class DistributedDataParallel(Module, Joinable):
         """Says that the parameters that are used are always those of the first pass."""
         self.static_graph = True
         if self.reducer is not None:
-            self.reducer._find_unused = True
+            self.reducer.static_graph = True
 
     @staticmethod
     def _set_params_and_buffers_to_ignore_for_model(module, params_and_buffers_to_ignore):

@@ -12,6 +12,13 @@ from torch.nn.parallel import DistributedDataParallel as DDP
 
 
 def setup(rank, world_size):
+    if sys.argv[1] in ("tcp", "file"):
+        if sys.argv[1] == "tcp":
+            store = dist.TCPStore("localhost", int(sys.argv[2]), world_size, rank == 0)
+        else:
+            store = dist.FileStore(sys.argv[2], world_size)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size)
+        return
     os.environ["MASTER_ADDR"] = "localhost"
     os.environ["MASTER_PORT"] = sys.argv[1]
     dist.init_process_group("gloo", rank=rank, world_size=world_size)
@@ -36,7 +43,7 @@ def demo_basic(rank, world_size):
     optimizer.zero_grad()
     outputs = ddp_model(torch.randn(20, 10))
     loss_fn(outputs, torch.randn(20, 5)).backward()
-    if len(sys.argv) > 2 and rank == 1:
+    if sys.argv[-1] == "fail" and rank == 1:
         raise ValueError("a rank that fails")
     optimizer.step()
     total = ddp_model.module.net1.weight.detach().clone()
