@@ -9,7 +9,9 @@ fail() {
 
 find_python() {
     local p
-    for p in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+    local candidates=(python3 python3.14 python3.13 python3.12 python3.11)
+    [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
+    for p in "${candidates[@]}"; do
         if "$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$p"
             return
