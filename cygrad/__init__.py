@@ -13,6 +13,8 @@ import math as _math
 import os as _os
 import sys as _sys
 
+import cygrad._spin as _spin  # noqa: F401 - before whatever else loads libgomp
+
 from . import _core, _dispatch, _ops
 from ._as_torch import standins as _absent  # modules of names that are not here
 from ._core import (
@@ -32,7 +34,8 @@ from ._devices import meta as _meta
 from ._files import moved as _moved
 from ._fronts import elementwise as _elementwise
 from ._kernels import blas as _blas
-from ._ops import can_cast, get_num_threads, promote_types, result_type, set_num_threads
+from ._ops import can_cast, promote_types, result_type
+from ._threads import get_num_threads, set_num_threads
 from .torch_version import TorchVersion
 
 __version__ = TorchVersion("2.13.0")  # of the interface that is followed; `version.cygrad` is the library's own

@@ -63,7 +63,6 @@ cdef class Op:
     cdef cg_param defaults[6]
 
 
-cdef int num_threads() noexcept nogil
 cdef cg_cast cast_kernel(int to, int of) noexcept nogil
 cdef const cg_reduction* reduction_kernels(str name) except NULL
 cdef Tensor contiguous(Tensor t)

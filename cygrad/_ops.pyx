@@ -24,9 +24,9 @@ from cygrad._core cimport (
     complex_of, Tensor, Node, SavedTensor, dtype, new_tensor, empty_strided_like, raw_view,
     shallow, data_of, itemsize_of, grad_enabled, grad_required, set_history, check_inplace, bump, rebase, save_input,
     save_output, node_type, same_shape, make_size, default_dtype_code, dtype_object, attach)
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 from cygrad import _core
 from cygrad._table import rows as _table
-import os
 
 cdef extern from "kernels.h" nogil:
     const cg_op* cg_ops
@@ -40,32 +40,6 @@ cdef extern from *:
     #define cg_tp_new(type, args) (((PyTypeObject *)(type))->tp_new((PyTypeObject *)(type), (args), NULL))
     """
     object cg_tp_new(object type, object args)
-
-
-# ------------------------------------------------------------------ threads
-
-cdef int _threads = 1
-
-
-cdef int num_threads() noexcept nogil:
-    return _threads
-
-
-def get_num_threads():
-    """How many threads an operator may use."""
-    return _threads
-
-
-def set_num_threads(int n):
-    """Sets how many threads an operator may use; with 1 no thread is ever started."""
-    global _threads
-    if n <= 0:
-        raise RuntimeError("Expected positive number of threads")
-    _threads = n
-
-
-set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))
-                    if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
 
 
 # ------------------------------------------------------------------ promotion
@@ -355,6 +329,7 @@ cdef void walk(Plan* p, Py_ssize_t lo, Py_ssize_t hi, cg_kernel kernel, int comp
 
 
 cdef void run_plan(Plan* p, cg_kernel kernel, int compute, int result, const cg_param* q) noexcept nogil:
+    cdef Region region
     cdef int parts, t
     cdef Py_ssize_t share
     if p.count == 0:
@@ -364,14 +339,17 @@ cdef void run_plan(Plan* p, cg_kernel kernel, int compute, int result, const cg_
         p.nd, p.sizes[0] = 1, 1
         for t in range(p.n):
             p.strides[t][0] = 0
-    if p.count < GRAIN or _threads == 1:
+    parts = 1 if p.count < GRAIN else <int> min(<Py_ssize_t> num_threads(), p.count // (GRAIN // 2))
+    if parts == 1:
         walk(p, 0, p.count, kernel, compute, result, q)
         return
-    parts = <int> min(<Py_ssize_t> _threads, p.count // (GRAIN // 2))
     share = ((p.count + parts - 1) // parts + 63) // 64 * 64
-    for t in prange(parts, schedule="static", num_threads=parts):
+    open_region(&region, parts)
+    for t in prange(parts, schedule="static", num_threads=region.n):
         if t * share < p.count:
             walk(p, t * share, min(p.count, (t + 1) * share), kernel, compute, result, q)
+        end_part(&region)
+    close_region(&region)
 
 
 cdef void plan_operand(Plan* p, int k, Tensor t) noexcept:

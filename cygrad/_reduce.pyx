@@ -24,8 +24,9 @@ from cygrad._core cimport (
     attach, as_dtype_code, data_of, grad_enabled, grad_required, itemsize_of, make_size, new_tensor, raw_view,
     refuse_complex, shallow, wrap_dim)
 from cygrad._ops cimport (
-    BLOCK, CHECKED, GRAIN, cast_kernel, cg_kernel, cg_param, cg_reduction, contiguous, copy_into, num_threads,
+    BLOCK, CHECKED, GRAIN, cast_kernel, cg_kernel, cg_param, cg_reduction, contiguous, copy_into,
     reduction_kernels, store as store_out, sum_to, to_dtype)
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 from cygrad import _core, _ops
 
 cdef enum:
@@ -338,6 +339,7 @@ cdef void join_parts(const Fold* f, char* partial) noexcept nogil:
 
 
 cdef int run_fold(Fold* f) except -1 nogil:
+    cdef Region region
     cdef char* partial = NULL
     cdef Py_ssize_t tasks = f.tasks * f.splits, share
     cdef int parts = 1, t
@@ -354,8 +356,11 @@ cdef int run_fold(Fold* f) except -1 nogil:
         run_tasks(f, 0, tasks, partial)
     else:
         share = (tasks + parts - 1) // parts
-        for t in prange(parts, schedule="static", num_threads=parts):
+        open_region(&region, parts)
+        for t in prange(parts, schedule="static", num_threads=region.n):
             run_tasks(f, t * share, lesser(tasks, (t + 1) * share), partial)
+            end_part(&region)
+        close_region(&region)
     if partial != NULL:
         join_parts(f, partial)
         free(partial)
@@ -853,6 +858,7 @@ cdef void best_tasks(const cg_reduction* r, int dt, const number* x, number* val
 
 cdef int run_best(const cg_reduction* r, int dt, number* x, number* values, int64_t* at, Py_ssize_t count, Py_ssize_t n,
                   Py_ssize_t inner, bint least) except -1:
+    cdef Region region
     cdef Py_ssize_t tasks = count // (n * inner) * ((inner + 63) // 64), share
     cdef int t, parts = 1
     if num_threads() > 1 and count >= GRAIN:
@@ -861,8 +867,11 @@ cdef int run_best(const cg_reduction* r, int dt, number* x, number* values, int6
         best_tasks(r, dt, x, values, at, n, inner, least, 0, tasks)
         return 0
     share = (tasks + parts - 1) // parts
-    for t in prange(parts, schedule="static", num_threads=parts, nogil=True):
+    open_region(&region, parts)
+    for t in prange(parts, schedule="static", num_threads=region.n, nogil=True):
         best_tasks(r, dt, x, values, at, n, inner, least, t * share, lesser(tasks, (t + 1) * share))
+        end_part(&region)
+    close_region(&region)
     return 0
 
 

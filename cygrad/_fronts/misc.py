@@ -22,7 +22,7 @@ def stay_at_one_thread():
 
     Returns what stands for `set_num_threads` there.
     """
-    from cygrad._ops import set_num_threads
+    from cygrad._threads import set_num_threads
 
     set_num_threads(1)
 

@@ -21,7 +21,8 @@ from cygrad._core cimport (
     INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, data_of, itemsize_of)
 from cygrad._kernels.copies cimport as_float, like, vector
 from cygrad._kernels.matmul cimport Matrix, parallel_gemm
-from cygrad._ops cimport copy_into, num_threads
+from cygrad._ops cimport copy_into
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 
 cdef extern from "_kernels/conv.h" nogil:
     ctypedef struct cg_segment:
@@ -366,20 +367,27 @@ cdef void part_of_image(real* y, const real* bias, const real* image, const Job*
 cdef void all_images(real* x, real* y, const real* bias, real* image, Py_ssize_t image_step, Py_ssize_t held,
                      const cg_image* im, const Job* jobs, int n_jobs, Py_ssize_t images, Py_ssize_t groups,
                      Py_ssize_t in_group, Py_ssize_t out_group, Py_ssize_t rows, int nt) noexcept nogil:
+    cdef Region region
     cdef Py_ssize_t i
     cdef int t
     if nt == 1:
         images_of_thread(x, y, bias, image, image_step, held, im, jobs, n_jobs, groups, in_group, out_group, rows, 0,
                          images)
     elif images >= nt:
-        for t in prange(nt, num_threads=nt, schedule="static"):
+        open_region(&region, nt)
+        for t in prange(nt, num_threads=region.n, schedule="static"):
             images_of_thread(x, y, bias, image + t * held * image_step, image_step, held, im, jobs, n_jobs, groups,
                              in_group, out_group, rows, images * t // nt, images * (t + 1) // nt)
+            end_part(&region)
+        close_region(&region)
     else:
         for i in range(images):
             fill(im, x + i * in_group, image)
-            for t in prange(nt, num_threads=nt, schedule="static"):
+            open_region(&region, nt)
+            for t in prange(nt, num_threads=region.n, schedule="static"):
                 part_of_image(y + i * out_group, bias + i % groups * rows, image, jobs, n_jobs, i % groups, t, nt)
+                end_part(&region)
+            close_region(&region)
 
 
 cdef int run_plan(Tensor y, Plan plan, Geometry g, Tensor x, Tensor bias) except -1:
@@ -481,15 +489,22 @@ cdef void weigh(const Weighing* v, real* image, real* spread, real* w, int t, in
 
 cdef void weigh_chunk(const Weighing* v, real* x, real* y, real* image, real* spread, real* w,
                       int nt) noexcept nogil:
+    cdef Region region
     cdef int t
     if nt == 1:
         prepare(v, x, y, image, spread, 0, v.images)
         weigh(v, image, spread, w, 0, 1)
         return
-    for t in prange(nt, num_threads=nt, schedule="static"):
+    open_region(&region, nt)
+    for t in prange(nt, num_threads=region.n, schedule="static"):
         prepare(v, x, y, image, spread, v.images * t // nt, v.images * (t + 1) // nt)
-    for t in prange(nt, num_threads=nt, schedule="static"):
+        end_part(&region)
+    close_region(&region)
+    open_region(&region, nt)
+    for t in prange(nt, num_threads=region.n, schedule="static"):
         weigh(v, image, spread, w, t, nt)
+        end_part(&region)
+    close_region(&region)
 
 
 cdef int weigh_all(Tensor w, Tensor x, Tensor y, Geometry g) except -1:
@@ -582,21 +597,28 @@ cdef int weigh_all(Tensor w, Tensor x, Tensor y, Geometry g) except -1:
 cdef void lay_out(const Weighing* v, int dt, char* x, char* y, char* image, char* spread, char* b, char* rows,
                   int nt) noexcept nogil:
     """The operands of one product for a chunk of images: what each tap sees, and y in rows of channels."""
+    cdef Region region
     cdef int t
-    for t in prange(nt, num_threads=nt, schedule="static"):
+    open_region(&region, nt)
+    for t in prange(nt, num_threads=region.n, schedule="static"):
         if dt == FLOAT:
             prepare[float](v, <float*> x, <float*> y, <float*> image, <float*> spread, v.images * t // nt,
                            v.images * (t + 1) // nt)
         else:
             prepare[double](v, <double*> x, <double*> y, <double*> image, <double*> spread, v.images * t // nt,
                             v.images * (t + 1) // nt)
-    for t in prange(nt, num_threads=nt, schedule="static"):
+        end_part(&region)
+    close_region(&region)
+    open_region(&region, nt)
+    for t in prange(nt, num_threads=region.n, schedule="static"):
         if dt == FLOAT:
             cg_lay_out_f32(v.taps, v.og, v.images, v.run, <float*> image, v.image_size, v.off, <float*> spread,
                            <float*> b, <float*> rows, t, nt)
         else:
             cg_lay_out_f64(v.taps, v.og, v.images, v.run, <double*> image, v.image_size, v.off, <double*> spread,
                            <double*> b, <double*> rows, t, nt)
+        end_part(&region)
+    close_region(&region)
 
 
 cdef int weight_by_blas(Tensor x, Tensor y, Tensor w, Geometry g, Weighing* v, int nt) except -1:

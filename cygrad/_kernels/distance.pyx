@@ -3,7 +3,8 @@ from cython.parallel cimport prange
 
 from cygrad._core cimport FLOAT, Tensor, data_of
 from cygrad._kernels.copies cimport plain
-from cygrad._ops cimport GRAIN, num_threads
+from cygrad._ops cimport GRAIN
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 
 cdef extern from "_kernels/distance.h" nogil:
     void cg_distances_f32(int, double, Py_ssize_t, Py_ssize_t, const float*, const float*, float*)
@@ -28,6 +29,7 @@ cdef void row(int dt, int mode, double p, Py_ssize_t i, Py_ssize_t P, Py_ssize_t
 
 
 cpdef int distances(Tensor out, Tensor a, Tensor b, double p) except -1:
+    cdef Region region
     cdef Py_ssize_t P = a.sizes[a.nd - 2], R = b.sizes[b.nd - 2], M = a.sizes[a.nd - 1], rows, i
     cdef int mode = mode_of(p), parts = num_threads(), dt = a.dt
     a, b = plain(a), plain(b)
@@ -40,8 +42,11 @@ cpdef int distances(Tensor out, Tensor a, Tensor b, double p) except -1:
             for i in range(rows):
                 row(dt, mode, p, i, P, R, M, pa, pb, to)
     else:
-        for i in prange(rows, nogil=True, num_threads=parts, schedule="static"):
+        open_region(&region, parts)
+        for i in prange(rows, nogil=True, num_threads=region.n, schedule="static"):
             row(dt, mode, p, i, P, R, M, pa, pb, to)
+            end_part(&region)
+        close_region(&region)
     return 0
 
 
@@ -57,6 +62,7 @@ cdef void pull_row(int dt, int mode, double p, Py_ssize_t i, Py_ssize_t P, Py_ss
 
 
 cpdef int distances_gradient(Tensor out, Tensor a, Tensor b, Tensor dist, Tensor g, double p) except -1:
+    cdef Region region
     cdef Py_ssize_t P = a.sizes[a.nd - 2], R = b.sizes[b.nd - 2], M = a.sizes[a.nd - 1], rows, i
     cdef int mode = mode_of(p), parts = num_threads(), dt = a.dt
     a, b, dist, g = plain(a), plain(b), plain(dist), plain(g)
@@ -71,6 +77,9 @@ cpdef int distances_gradient(Tensor out, Tensor a, Tensor b, Tensor dist, Tensor
             for i in range(rows):
                 pull_row(dt, mode, p, i, P, R, M, pa, pb, pd, pg, to)
     else:
-        for i in prange(rows, nogil=True, num_threads=parts, schedule="static"):
+        open_region(&region, parts)
+        for i in prange(rows, nogil=True, num_threads=region.n, schedule="static"):
             pull_row(dt, mode, p, i, P, R, M, pa, pb, pd, pg, to)
+            end_part(&region)
+        close_region(&region)
     return 0

@@ -13,7 +13,8 @@ from cygrad import _ops, _walk
 from cygrad._core cimport (
     INT64, MAX_DIMS, Tensor, data_of, itemsize_of, new_tensor, raw_view, refuse_complex)
 from cygrad._kernels.copies cimport as_float, plain, vector
-from cygrad._ops cimport GRAIN, copy_into, num_threads
+from cygrad._ops cimport GRAIN, copy_into
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 
 cdef extern from "_kernels/index.h" nogil:
     ctypedef void (*cg_move)(Py_ssize_t n, char** p, const Py_ssize_t* s) noexcept
@@ -111,6 +112,7 @@ cdef void walk_part(const Walk* whole, int cut, Py_ssize_t lo, Py_ssize_t hi, cg
 
 cdef void run_walk(Walk* w, cg_move f) noexcept nogil:
     """Calls the strip `f` on all of the walk, on several threads where that pays."""
+    cdef Region region
     cdef int i, cut = 0, parts, t
     cdef Py_ssize_t size, share
     if w.count == 0:
@@ -131,9 +133,12 @@ cdef void run_walk(Walk* w, cg_move f) noexcept nogil:
             if parts > size:
                 parts = <int> size
             share = (size + parts - 1) // parts
-            for t in prange(parts, schedule="static", num_threads=parts):
+            open_region(&region, parts)
+            for t in prange(parts, schedule="static", num_threads=region.n):
                 if t * share < size:
                     walk_part(w, cut, t * share, min(size, (t + 1) * share), f)
+                end_part(&region)
+            close_region(&region)
             return
         cut = 0
     walk_part(w, cut, 0, w.sizes[0] if w.nd else 1, f)
@@ -309,6 +314,7 @@ cdef void triangle_rows(char* to, const char* of, Py_ssize_t lo, Py_ssize_t hi, 
 
 
 cpdef int triangle(Tensor out, Tensor x, Py_ssize_t diagonal, bint lower) except -1:
+    cdef Region region
     cdef Tensor a = plain(x)
     cdef Py_ssize_t rows = x.sizes[x.nd - 2], columns = x.sizes[x.nd - 1], total = out.count // columns, share
     cdef Py_ssize_t item = itemsize_of(x.dt)
@@ -317,9 +323,12 @@ cpdef int triangle(Tensor out, Tensor x, Py_ssize_t diagonal, bint lower) except
     cdef char* of = data_of(a)
     if parts > 1 and out.count >= GRAIN:
         share = (total + parts - 1) // parts
-        for t in prange(parts, schedule="static", num_threads=parts, nogil=True):
+        open_region(&region, parts)
+        for t in prange(parts, schedule="static", num_threads=region.n, nogil=True):
             triangle_rows(to, of, min(total, t * share), min(total, (t + 1) * share), rows, columns, diagonal, item,
                           lower)
+            end_part(&region)
+        close_region(&region)
     else:
         triangle_rows(to, of, 0, total, rows, columns, diagonal, item, lower)
     return 0

@@ -21,7 +21,8 @@ from cygrad._core cimport (
     new_tensor,
 )
 from cygrad._kernels.copies cimport as_float, plain
-from cygrad._ops cimport copy_into, num_threads
+from cygrad._ops cimport copy_into
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 
 cdef extern from "cblas.h" nogil:
     ctypedef enum CBLAS_ORDER:
@@ -58,6 +59,9 @@ cdef extern from "_kernels/matmul.h" nogil:
                      const int64_t*, Py_ssize_t, Py_ssize_t, long long, int64_t*, Py_ssize_t)
     void cg_column_sum_f32(Py_ssize_t, Py_ssize_t, const float*, float*)
     void cg_column_sum_f64(Py_ssize_t, Py_ssize_t, const double*, double*)
+
+cdef enum:
+    PANEL = 256                 # rows or columns of a panel, at least, where there are more than two
 
 scipy_openblas_set_num_threads(1)
 
@@ -160,47 +164,67 @@ cdef void panel(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize
         blas(dt, a, &part, m, hi - lo, k, alpha, beta, c + lo * size, ldc)
 
 
+cdef int panels_of(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
+    """Into how many panels a product is cut: by its shape, never by the number of threads, since BLAS chooses its
+    kernel, and with it the order of sums, by the shape of what it is given."""
+    cdef Py_ssize_t total = m if m >= n else n
+    cdef int panels = 1
+    if m * n * k < PARALLEL or total <= 16:
+        return 1
+    while panels * PARALLEL <= m * n * k and (panels == 1 or total >= 2 * panels * PANEL):
+        panels *= 2
+    return panels
+
+
 cdef void parallel_gemm(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
                         double alpha, double beta, char* c, Py_ssize_t ldc) noexcept nogil:
-    cdef int nt = num_threads(), i
-    cdef bint by_rows
-    cdef Py_ssize_t total, step
-    if nt == 1 or m * n * k < PARALLEL:
-        blas(dt, a, b, m, n, k, alpha, beta, c, ldc)
+    """c = alpha * a @ b + beta * c, on as many threads as there may be and as pay."""
+    gemm_of_threads(dt, a, b, m, n, k, alpha, beta, c, ldc, num_threads())
+
+
+cdef void gemm_of_threads(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+                          double alpha, double beta, char* c, Py_ssize_t ldc, int nt) noexcept nogil:
+    cdef Region region
+    cdef int panels = panels_of(m, n, k), i
+    cdef bint by_rows = m >= n
+    cdef Py_ssize_t total = m if by_rows else n
+    cdef Py_ssize_t step = ((total + panels - 1) // panels + 15) // 16 * 16     # whole vectors and register blocks
+    if nt > panels:
+        nt = panels
+    if nt == 1:
+        for i in range(panels):
+            panel(dt, a, b, m, n, k, alpha, beta, c, ldc, by_rows, i * step, min(total, (i + 1) * step))
         return
-    by_rows = m >= n
-    total = m if by_rows else n
-    step = ((total + nt - 1) // nt + 15) // 16 * 16         # whole vectors and register blocks
-    if step >= total:
-        blas(dt, a, b, m, n, k, alpha, beta, c, ldc)
-        return
-    for i in prange(nt, num_threads=nt, schedule="static", nogil=True):
+    open_region(&region, nt)
+    for i in prange(panels, num_threads=region.n, schedule="static", nogil=True):
         panel(dt, a, b, m, n, k, alpha, beta, c, ldc, by_rows, i * step, min(total, (i + 1) * step))
+        end_part(&region)
+    close_region(&region)
 
 
 cdef void one_of_batch(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-                       double alpha, double beta, char* c, const Py_ssize_t* at, Py_ssize_t i,
-                       bint parallel) noexcept nogil:
+                       double alpha, double beta, char* c, const Py_ssize_t* at, Py_ssize_t i, int nt) noexcept nogil:
     cdef Matrix x = a[0], y = b[0]
     cdef Py_ssize_t size = itemsize_of(dt)
     x.at += at[2 * i] * size
     y.at += at[2 * i + 1] * size
-    if parallel:
-        parallel_gemm(dt, &x, &y, m, n, k, alpha, beta, c + i * m * n * size, n)
-    else:
-        blas(dt, &x, &y, m, n, k, alpha, beta, c + i * m * n * size, n)
+    gemm_of_threads(dt, &x, &y, m, n, k, alpha, beta, c + i * m * n * size, n, nt)
 
 
 cdef void batched_gemm(int dt, const Matrix* a, const Matrix* b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
                        double alpha, double beta, char* c, const Py_ssize_t* at, Py_ssize_t batch) noexcept nogil:
-    cdef int nt = num_threads()
+    cdef Region region
+    cdef int nt = 1 if batch * m * n * k < PARALLEL else num_threads()
     cdef Py_ssize_t i
-    if nt > 1 and batch >= nt and batch * m * n * k >= PARALLEL:
-        for i in prange(batch, num_threads=nt, schedule="static", nogil=True):
-            one_of_batch(dt, a, b, m, n, k, alpha, beta, c, at, i, False)
+    if nt > 1 and batch >= nt:
+        open_region(&region, nt)
+        for i in prange(batch, num_threads=region.n, schedule="static", nogil=True):
+            one_of_batch(dt, a, b, m, n, k, alpha, beta, c, at, i, 1)
+            end_part(&region)
+        close_region(&region)
     else:
         for i in range(batch):
-            one_of_batch(dt, a, b, m, n, k, alpha, beta, c, at, i, nt > 1)
+            one_of_batch(dt, a, b, m, n, k, alpha, beta, c, at, i, nt)
 
 
 # ------------------------------------------------------------------ the primitives

@@ -9,7 +9,8 @@ from libc.string cimport memcpy, memset
 
 from cygrad._core cimport FLOAT, Tensor, data_of, itemsize_of
 from cygrad._kernels.copies cimport as_float, settle, vector, work_on
-from cygrad._ops cimport copy_into, num_threads
+from cygrad._ops cimport copy_into
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 
 cdef extern from "_kernels/norm.h" nogil:
     void cg_normalize_f32(Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const float*, const float*,
@@ -92,6 +93,7 @@ cdef void normalize_part(int dt, bint back, Py_ssize_t lo, Py_ssize_t hi, Py_ssi
 
 cdef void run_normalize(bint back, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t span, Py_ssize_t groups, Tensor x,
                         Tensor g, Tensor w, Tensor b, double eps, Tensor y, Tensor mean, Tensor rstd):
+    cdef Region region
     cdef int nt = team(x.count), t, dt = x.dt
     cdef char* px = data_of(x)
     cdef char* pg = NULL if g is None else data_of(g)
@@ -104,9 +106,12 @@ cdef void run_normalize(bint back, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t spa
         normalize_part(dt, back, 0, rows, n, span, groups, px, pg, pw, pb, eps, py, pm, pr)
         return
     with nogil:
-        for t in prange(nt, num_threads=nt, schedule="static"):
+        open_region(&region, nt)
+        for t in prange(nt, num_threads=region.n, schedule="static"):
             normalize_part(dt, back, rows * t // nt, rows * (t + 1) // nt, n, span, groups, px, pg, pw, pb, eps, py,
                            pm, pr)
+            end_part(&region)
+        close_region(&region)
 
 
 cpdef int normalize(Tensor out, Tensor mean, Tensor rstd, Tensor x, Tensor weight, Tensor bias, Py_ssize_t groups,
@@ -143,6 +148,7 @@ cdef void add_vectors(int dt, Py_ssize_t n, char* to, char* of) noexcept nogil:
 cdef int affine_gradients(Tensor dw, Tensor db, Py_ssize_t rows, Py_ssize_t n, Tensor x, Tensor g, Tensor mean,
                           Tensor rstd) except -1:
     """The sums over rows of g * xhat and of g, in blocks of rows that do not depend on the number of threads."""
+    cdef Region region
     cdef Py_ssize_t blocks = ROW_BLOCKS if rows >= 4 * ROW_BLOCKS else 1, size = itemsize_of(x.dt), i, step = 1
     cdef Tensor parts, r
     cdef int nt = team(x.count), dt = x.dt
@@ -160,9 +166,12 @@ cdef int affine_gradients(Tensor dw, Tensor db, Py_ssize_t rows, Py_ssize_t n, T
                         p + (2 * i + 1) * n * size)
     else:
         with nogil:
-            for i in prange(blocks, num_threads=nt, schedule="static"):
+            open_region(&region, nt)
+            for i in prange(blocks, num_threads=region.n, schedule="static"):
                 affine_part(dt, rows * i // blocks, rows * (i + 1) // blocks, n, px, pg, pm, pr,
                             p + 2 * i * n * size, p + (2 * i + 1) * n * size)
+                end_part(&region)
+            close_region(&region)
     while step < blocks:            # a tree: the sum of thousands of blocks keeps its digits
         for i in range(0, blocks - step, 2 * step):
             add_vectors(dt, 2 * n, p + 2 * i * n * size, p + 2 * (i + step) * n * size)
@@ -243,6 +252,7 @@ cdef void batch_part(int what, int dt, Py_ssize_t images, Py_ssize_t channels, P
 
 
 cdef void run_batch(int what, Tensor x, Tensor g, Tensor a, Tensor b, Tensor c, Tensor d, Tensor y):
+    cdef Region region
     cdef Py_ssize_t images = x.sizes[0], channels = x.sizes[1], pixels = 1
     cdef int i, nt = team(x.count), dt = x.dt
     cdef char* px = data_of(x)
@@ -258,8 +268,11 @@ cdef void run_batch(int what, Tensor x, Tensor g, Tensor a, Tensor b, Tensor c, 
         batch_part(what, dt, images, channels, pixels, px, pg, pa, pb, pc, pd, py, 0, 1)
         return
     with nogil:
-        for i in prange(nt, num_threads=nt, schedule="static"):
+        open_region(&region, nt)
+        for i in prange(nt, num_threads=region.n, schedule="static"):
             batch_part(what, dt, images, channels, pixels, px, pg, pa, pb, pc, pd, py, i, nt)
+            end_part(&region)
+        close_region(&region)
 
 
 cdef int update_running(Tensor running, Tensor batch, double momentum, double factor) except -1:

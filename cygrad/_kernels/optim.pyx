@@ -2,7 +2,7 @@
 from cython.parallel cimport prange
 
 from cygrad._core cimport DOUBLE, Tensor, data_of
-from cygrad._ops cimport num_threads
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 
 cdef extern from "_kernels/optim.h" nogil:
     ctypedef void (*cg_dense)(Py_ssize_t, void*, const void*, void* const*, const double*)
@@ -34,6 +34,7 @@ cdef void part(cg_dense loop, Py_ssize_t size, char* p, char* g, char** moments,
 
 cdef void step(int place, Tensor param, Tensor grad, char** moments, const double* k) noexcept:
     """One step in place; `moments` has MOMENTS pointers, NULL for one that there is not."""
+    cdef Region region
     cdef cg_dense loop = cg_denses[place].loops[param.dt == DOUBLE]
     cdef Py_ssize_t count = param.count, size = 8 if param.dt == DOUBLE else 4
     cdef char* p = data_of(param)
@@ -43,8 +44,11 @@ cdef void step(int place, Tensor param, Tensor grad, char** moments, const doubl
         part(loop, size, p, g, moments, k, 0, count)
     else:
         with nogil:
-            for t in prange(nt, num_threads=nt, schedule="static"):
+            open_region(&region, nt)
+            for t in prange(nt, num_threads=region.n, schedule="static"):
                 part(loop, size, p, g, moments, k, count * t // nt, count * (t + 1) // nt)
+                end_part(&region)
+            close_region(&region)
 
 
 cpdef int optimizer_step(str kind, Tensor param, Tensor grad, list moments, list constants) except -1:

@@ -7,7 +7,7 @@ from libc.stdint cimport int64_t
 
 from cygrad._core cimport UINT8, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, data_of, itemsize_of
 from cygrad._kernels.copies cimport as_float, like, settle
-from cygrad._ops cimport num_threads
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 
 cdef extern from "_kernels/pool.h" nogil:
     void cg_max_pool_f32(const cg_pool*, const float*, float*, int64_t*)
@@ -81,6 +81,7 @@ cdef void plane(int what, int dt, const cg_pool* p, Py_ssize_t inside, Py_ssize_
 
 
 cdef void all_planes(int what, int dt, Windows pool, Tensor x, Tensor y, Tensor at):
+    cdef Region region
     cdef const cg_pool* p = &pool.c
     cdef Py_ssize_t planes = pool.planes, inside = pool.inside, outside = pool.outside, i
     cdef char* px = data_of(x)
@@ -92,8 +93,11 @@ cdef void all_planes(int what, int dt, Windows pool, Tensor x, Tensor y, Tensor 
             plane(what, dt, p, inside, outside, px, py, pat, i)
         return
     with nogil:
-        for i in prange(planes, num_threads=nt, schedule="static"):
+        open_region(&region, nt)
+        for i in prange(planes, num_threads=region.n, schedule="static"):
             plane(what, dt, p, inside, outside, px, py, pat, i)
+            end_part(&region)
+        close_region(&region)
 
 
 cdef int working_dtype(int dt) noexcept:

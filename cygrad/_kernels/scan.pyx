@@ -11,7 +11,8 @@ from libc.stdint cimport int64_t
 from cygrad._core cimport (
     BFLOAT16, BOOL, CFLOAT, CDOUBLE, DOUBLE, FLOAT, HALF, INT16, INT64, INT8, UINT8, Tensor, data_of, new_tensor)
 from cygrad._kernels.copies cimport as_float, plain
-from cygrad._ops cimport GRAIN, copy_into, num_threads
+from cygrad._ops cimport GRAIN, copy_into
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 
 cdef enum:
     SUM = 0
@@ -120,6 +121,7 @@ cdef void scan_tasks(int op, const number* x, number* y, int64_t* at, Py_ssize_t
 
 cdef int run_scan(int op, number* x, number* y, int64_t* at, Py_ssize_t count, Py_ssize_t n,
                   Py_ssize_t inner) except -1:
+    cdef Region region
     cdef Py_ssize_t tasks = count // (n * inner) * ((inner + COLUMNS - 1) // COLUMNS), share
     cdef int t, parts = 1
     if num_threads() > 1 and count >= GRAIN:
@@ -128,8 +130,11 @@ cdef int run_scan(int op, number* x, number* y, int64_t* at, Py_ssize_t count, P
         scan_tasks(op, x, y, at, n, inner, 0, tasks)
         return 0
     share = (tasks + parts - 1) // parts
-    for t in prange(parts, schedule="static", num_threads=parts, nogil=True):
+    open_region(&region, parts)
+    for t in prange(parts, schedule="static", num_threads=region.n, nogil=True):
         scan_tasks(op, x, y, at, n, inner, t * share, min(tasks, (t + 1) * share))
+        end_part(&region)
+    close_region(&region)
     return 0
 
 

@@ -7,7 +7,7 @@ from libc.string cimport memset
 
 from cygrad._core cimport FLOAT, Tensor, data_of, itemsize_of
 from cygrad._kernels.copies cimport as_float, like, settle, work_on, working_dtype
-from cygrad._ops cimport num_threads
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 
 cdef extern from "_kernels/norm.h" nogil:
     void cg_softmax_f32(Py_ssize_t, Py_ssize_t, const float*, float*, int)
@@ -84,6 +84,7 @@ cdef void softmax_part(int dt, char* x, char* g, char* y, Py_ssize_t outer, Py_s
 
 
 cdef void run_softmax(Tensor x, Tensor g, Tensor y, int dim, bint log, bint back):
+    cdef Region region
     cdef Py_ssize_t outer = 1, inner = 1, n = 1
     cdef int i, nt = team(x.count), t, dt = x.dt
     cdef char* px = data_of(x)
@@ -102,8 +103,11 @@ cdef void run_softmax(Tensor x, Tensor g, Tensor y, int dim, bint log, bint back
         softmax_part(dt, px, pg, py, outer, n, inner, log, back, 0, 1)
         return
     with nogil:
-        for t in prange(nt, num_threads=nt, schedule="static"):
+        open_region(&region, nt)
+        for t in prange(nt, num_threads=region.n, schedule="static"):
             softmax_part(dt, px, pg, py, outer, n, inner, log, back, t, nt)
+            end_part(&region)
+        close_region(&region)
 
 
 cpdef int softmax(Tensor out, Tensor x, int dim, bint log) except -1:
@@ -196,6 +200,7 @@ cdef void entropy_back_part(int dt, Py_ssize_t n, char* p, const int64_t* t, cha
 
 cpdef int cross_entropy(Tensor out, Tensor p, Tensor divisor, Tensor x, Tensor target, Tensor weight,
                         Py_ssize_t ignore_index, int reduction) except -1:
+    cdef Region region
     cdef Py_ssize_t n = x.sizes[x.nd - 1], rows = target.count
     cdef int i, nt = team(x.count), dt = working_dtype(x)
     cdef Tensor wide, w, loss
@@ -212,13 +217,17 @@ cpdef int cross_entropy(Tensor out, Tensor p, Tensor divisor, Tensor x, Tensor t
         entropy_part(dt, n, px, pt, pw, ignore_index, pp, pl, 0, rows)
     else:
         with nogil:
-            for i in prange(nt, num_threads=nt, schedule="static"):
+            open_region(&region, nt)
+            for i in prange(nt, num_threads=region.n, schedule="static"):
                 entropy_part(dt, n, px, pt, pw, ignore_index, pp, pl, rows * i // nt, rows * (i + 1) // nt)
+                end_part(&region)
+            close_region(&region)
     return finish(out, divisor, loss, target, w, ignore_index, reduction)
 
 
 cpdef int cross_entropy_gradient(Tensor out, Tensor p, Tensor target, Tensor weight, Tensor g, Tensor divisor,
                                  Py_ssize_t ignore_index) except -1:
+    cdef Region region
     cdef Tensor dx = work_on(out), wide = as_float(g, dx.dt), w = None if weight is None else as_float(weight, dx.dt)
     cdef Py_ssize_t n = p.sizes[p.nd - 1], rows = target.count
     cdef int i, nt = team(p.count), dt = p.dt
@@ -233,9 +242,12 @@ cpdef int cross_entropy_gradient(Tensor out, Tensor p, Tensor target, Tensor wei
         entropy_back_part(dt, n, pp, pt, pw, ignore_index, pg, per_row, over, pd, 0, rows)
     else:
         with nogil:
-            for i in prange(nt, num_threads=nt, schedule="static"):
+            open_region(&region, nt)
+            for i in prange(nt, num_threads=region.n, schedule="static"):
                 entropy_back_part(dt, n, pp, pt, pw, ignore_index, pg, per_row, over, pd, rows * i // nt,
                                   rows * (i + 1) // nt)
+                end_part(&region)
+            close_region(&region)
     return settle(out, dx)
 
 

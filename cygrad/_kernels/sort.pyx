@@ -9,7 +9,8 @@ from libc.string cimport memset
 
 from cygrad._core cimport FLOAT, INT64, Tensor, data_of, itemsize_of, new_tensor
 from cygrad._kernels.copies cimport plain
-from cygrad._ops cimport GRAIN, num_threads
+from cygrad._ops cimport GRAIN
+from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 
 cdef extern from "_kernels/sort.h" nogil:
     int cg_lines(int op, int dt, int itemsize, Py_ssize_t lo, Py_ssize_t hi, Py_ssize_t n, Py_ssize_t k, Py_ssize_t nth,
@@ -43,6 +44,7 @@ cpdef int choose(str name, Tensor values, Tensor indices, Tensor x, int dim, Py_
 cdef int run_lines(int op, Tensor x, int dim, Py_ssize_t k, Py_ssize_t nth, Tensor values, Tensor index,
                    bint descending) except -1:
     """Works on each line of contiguous `x` along `dim`; results have k elements per line."""
+    cdef Region region
     cdef Py_ssize_t n = x.sizes[dim] if x.nd else 1, inner = 1, lines, share
     cdef int i, t, parts = 1, item = itemsize_of(x.dt), dt = x.dt, failed = 0
     cdef char* v = NULL
@@ -64,9 +66,12 @@ cdef int run_lines(int op, Tensor x, int dim, Py_ssize_t k, Py_ssize_t nth, Tens
         with nogil:
             failed = cg_lines(op, dt, item, 0, lines, n, k, nth, inner, source, v, at, descending)
     else:
-        for t in prange(parts, schedule="static", num_threads=parts, nogil=True):
+        open_region(&region, parts)
+        for t in prange(parts, schedule="static", num_threads=region.n, nogil=True):
             failed |= cg_lines(op, dt, item, t * share, min(lines, (t + 1) * share), n, k, nth, inner, source, v, at,
                                descending)
+            end_part(&region)
+        close_region(&region)
     if failed:
         raise MemoryError()
     return 0
