@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Case:
-    """target: the ratio to PyTorch's time that is aimed at ("0.25 x"), or None."""
+    """target: the ratio to PyTorch's time that is aimed at ("0.25 x"), or None; busy: how many processes that do
+    nothing but compute run at the same time."""
 
     name: str
     statement: str
     setup: Callable | None = None
     target: str | None = None
+    busy: int = 0
 
 
 def rand(*shapes, names="abc", **options):
@@ -92,6 +94,21 @@ def layer(make, *shape):
     return setup
 
 
+def lstm(torch):
+    """A training step of a classifier of sequences: 50 steps of 64, 128 cells, batch 16."""
+    nn = torch.nn
+    net, head = nn.LSTM(64, 128), nn.Linear(128, 10)
+    optimizer = torch.optim.SGD([*net.parameters(), *head.parameters()], lr=0.01)
+    x, labels = torch.randn(50, 16, 64), torch.randint(0, 10, (16,))
+
+    def step():
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(head(net(x)[0][-1]), labels).backward()
+        optimizer.step()
+
+    return {"step": step}
+
+
 def loader(torch):
     data = torch.utils.data
     dataset = data.TensorDataset(torch.rand(2000, 3, 8, 8), torch.randint(0, 10, (2000,)))
@@ -119,6 +136,11 @@ CASES = (
     Case("100 products of 2x3, forward and backward", "step()", chain, "0.2 x"),
     Case("LeNet step, batch 4", "step()", lenet(4), "0.5 x"),
     Case("LeNet step, batch 64", "step()", lenet(64)),
+    *(
+        Case(f"LeNet step, batch 32, beside {n} busy processes", "step()", lenet(32), busy=n)
+        for n in (0, 4, 8, 16)
+    ),
+    Case("LSTM 64-128 step, 50 steps, batch 16", "step()", lstm, "0.8 x"),
     Case("a + b, 1M", "a + b", rand(MILLION, MILLION)),
     Case("a + row, 1M", "a + b", rand(MILLION, (1000,))),
     Case("a.t() + b, 1M", "a.t() + b", rand(MILLION, MILLION)),

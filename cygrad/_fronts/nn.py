@@ -15,11 +15,13 @@ from cygrad._operators.loss import (
     nll_loss,
     softmax,
 )
+from cygrad._operators.lstm import lstm_layer, suits as lstm_suits
 from cygrad._operators.matmul import linear
 from cygrad._operators.norm import batch_norm, group_norm, layer_norm
 
 __all__ = ["FUNCTIONAL", "adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "batch_norm", "convolution",
            "cross_entropy", "dropout", "embedding", "group_norm", "layer_norm", "linear", "log_softmax",
+           "lstm_layer", "lstm_suits",
            "max_pool", "mse_loss", "nll_loss", "row_function", "softmax"]  # fmt: skip
 
 

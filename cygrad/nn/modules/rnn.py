@@ -36,11 +36,6 @@ def _gru_cell(x_gates, h_gates, h):
     return (h - n) * z + n
 
 
-# A compiled cell is one kernel for each step where the composite is a dozen.
-_lstm_cell = getattr(_nn, "lstm_cell", _lstm_cell)
-_gru_cell = getattr(_nn, "gru_cell", _gru_cell)
-
-
 def _step(mode, x_gates, state, weight_hh, bias_hh, weight_hr):
     """One step: the new state, of which the first is the output."""
     h_gates = F.linear(state[0], weight_hh, bias_hh)
@@ -60,6 +55,41 @@ def _run_layer(mode, input, state, weights, reverse, batch_sizes):
     """
     weight_ih, weight_hh, bias_ih, bias_hh, weight_hr = weights
     gates = F.linear(input, weight_ih, bias_ih)
+    if (
+        mode == "LSTM"
+        and weight_hr is None
+        and not cygrad.is_autocast_enabled()
+        and _nn.lstm_suits(gates, *state, weight_hh, bias_hh)
+    ):
+        rows = gates.flatten(0, 1) if batch_sizes is None else gates
+        sizes = [gates.size(1)] * gates.size(0) if batch_sizes is None else batch_sizes
+        output, *state = _nn.lstm_layer(
+            rows, *state, weight_hh, bias_hh, sizes, reverse, _lstm_gradient
+        )
+        if batch_sizes is None:
+            output = output.view(*gates.shape[:2], -1)
+        return output, tuple(state)
+    return _run_steps(mode, gates, state, weight_hh, bias_hh, weight_hr, reverse, batch_sizes)
+
+
+def _lstm_gradient(inputs, grads, needs, sizes, reverse):
+    """The gradients of `lstm_layer` as tensors of a graph: those of the same steps, composed."""
+    with cygrad.enable_grad():
+        # Views: one tensor may stand in several places, and each wants a gradient of its own.
+        inputs = [None if x is None else x.view_as(x) for x in inputs]
+        gates, h, c, weight, bias = inputs
+        out, state = _run_steps("LSTM", gates, (h, c), weight, bias, None, reverse, sizes)
+        pairs = [(y, g) for y, g in zip((out, *state), grads, strict=True) if g is not None]
+        outs, given = zip(*pairs, strict=True)
+        wanted = [x for x, need in zip(inputs, needs, strict=True) if need]
+        found = iter(
+            cygrad.autograd.grad(outs, wanted, given, create_graph=True, allow_unused=True)
+        )
+    return tuple(next(found) if need else None for need in needs)
+
+
+def _run_steps(mode, gates, state, weight_hh, bias_hh, weight_hr, reverse, batch_sizes):
+    """The steps, composed of operators, over the products of all inputs."""
     outputs = []
     if batch_sizes is None:
         steps = gates.unbind(0)
