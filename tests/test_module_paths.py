@@ -11,6 +11,8 @@ PATHS = [
      "memory_allocated memory_reserved memory_stats reset_accumulated_memory_stats reset_peak_memory_stats"),
     ("cpu.amp.autocast_mode", "cpu.amp", "autocast"),
     ("cpu.amp.grad_scaler", "cpu.amp", "GradScaler"),
+    ("signal.windows.windows", "signal.windows", "bartlett blackman cosine exponential gaussian general_cosine "
+     "general_hamming hamming hann kaiser nuttall"),
 ]  # fmt: skip
 
 
