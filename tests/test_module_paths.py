@@ -1,6 +1,7 @@
 """Names that PyTorch offers from more than one module are one object here as well."""
 
 import importlib
+import inspect
 
 import pytest
 
@@ -27,3 +28,9 @@ def test_functional_has_what_torch_has():
     for name in ("istft", "pca_lowrank", "svd_lowrank"):
         assert getattr(cygrad.functional, name) is getattr(cygrad, name)
         assert name in dir(cygrad.functional)
+
+
+def test_a_window_shows_its_arguments():
+    shown = inspect.signature(cygrad.signal.windows.gaussian).parameters
+    assert list(shown) == ["M", "std", "sym", "dtype", "layout", "device", "requires_grad"]
+    assert shown["std"].default == 1.0
