@@ -5,6 +5,7 @@ Formulas: Harris 1978, "On the use of windows for harmonic analysis"; Nuttall 19
 """
 
 import functools
+import inspect
 import math
 
 import cygrad
@@ -41,6 +42,11 @@ def _window(shape):
             values = cygrad.ones(M, **options)
         return values.requires_grad_(requires_grad)
 
+    # What is shown: the length, the window's own arguments by name, those that all windows have.
+    length, *common, _ = inspect.signature(window, follow_wrapped=False).parameters.values()
+    _, _, _, *own = inspect.signature(shape).parameters.values()
+    own = [parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in own]
+    window.__signature__ = inspect.Signature([length, *own, *common])
     return window
 
 
