@@ -130,6 +130,15 @@ def reduction_kernel(row, sig, schedule, fp64):
         )
         rows = ("for (long r_ = from_; r_ < to_; r_++) { long at_ = ox_; ulong u_ = r_; "
                 "WALK(ulong, u_, 0, s_.reduced, s_.rd, at_ += x_*s_.rx[k_];) ")  # fmt: skip
+        full = rows + step_row.format(COLUMNS) + " }"
+        if narrow:
+            # Sixteen float32 elements of each column add up before they widen.
+            zero, step32 = (_formula.to_c(x, "cl", "float32") for x in (row.start, row.step))
+            each = f"for (int c_ = 0; c_ < {COLUMNS}; c_++) "
+            one = take("n_[c_]", get("at_ + c_", FLOAT), step32, "float", "float")
+            full = (f"for (long b_ = from_; b_ < to_; b_ += 16) {{ float n_[{COLUMNS}]; {each}n_[c_] = {zero}; "
+                    + rows.replace("from_", "b_").replace("r_ < to_", "r_ < LEAST(b_ + 16, to_)")
+                    + f"{each}{one} }} {each}{merge('p_[c_]', f'({t})n_[c_]')} }}")  # fmt: skip
         body = f"""\
     const long wide_ = (s_.kd[0] + {COLUMNS - 1})/{COLUMNS};
     const long cell_ = get_global_id(0), c0_ = cell_ % wide_*{COLUMNS}, out_ = cell_/wide_*s_.kd[0] + c0_;
@@ -139,7 +148,7 @@ def reduction_kernel(row, sig, schedule, fp64):
     const int m_ = LEAST((long){COLUMNS}, s_.kd[0] - c0_);
     for (int c_ = 0; c_ < {COLUMNS}; c_++) p_[c_] = {start};
     if (m_ == {COLUMNS})
-        {rows}{step_row.format(COLUMNS)} }}
+        {full}
     else
         {rows}{step_row.format("m_")} }}
     for (int c_ = 0; c_ < m_; c_++) {{ {save("split_*s_.outs + oo_ + c_*s_.ko[0]", "p_[c_]")} }}
