@@ -391,19 +391,40 @@ CG_INLINE T N(cg_acos)(T a)
 /* cos(a) would make gcc call a scalar sincos */
 CG_INLINE T N(cg_tan)(T a) { return M(sin)(a) / M(cos)(N(cg_abs)(a)); }
 
-/* Float: an own rational fit, error 3 ulp, cut where the result rounds to 1. */
+/* The smaller of two positive numbers, and the greater, by their bits: a limit that is compared as a float again has gcc
+ * split the loop's body in two, which it can't vectorise then.  NaN counts as large. */
+CG_INLINE T N(cg_at_most)(T a, T b) { return FLOAT(BITS(a) < BITS(b) ? BITS(a) : BITS(b)); }
+CG_INLINE T N(cg_at_least)(T a, T b) { return FLOAT(BITS(a) > BITS(b) ? BITS(a) : BITS(b)); }
+
+#if CG_KIND == 1
+/* erf(a) for |a| <= 1: a (2 / sqrt(pi) + a^2 p(a^2)). */
+CG_INLINE T N(cg_erf_small)(T a)
+{
+    const T z = a * a;
+    T p = L(7.898686453700066e-05);
+    p = p * z + L(-0.0008024816052056849);
+    p = p * z + L(0.0051901619881391525);
+    p = p * z + L(-0.02685491554439068);
+    p = p * z + L(0.11283617466688156);
+    p = p * z + L(-0.3761262893676758);
+    return a + a * (L(0.1283791670955126) + z * p);
+}
+#endif
+
+/* Float: above 1 it is 1 - exp(-p(|a|)), p a fit of -log(erfc); both fits by Lawson's weighted least squares. */
 CG_INLINE T N(cg_erf)(T a)
 {
 #if CG_KIND == 1
-    const T m = N(cg_abs)(a), x = m > L(3.9) ? L(3.9) : m, z = x * x;
-    T p = L(2.066458215e-6), q = L(3.826988258e-5);
-    p = p * z + L(2.850625869e-4), q = q * z + L(1.157385513e-3);
-    p = p * z + L(3.738389874e-3), q = q * z + L(1.491436803e-2);
-    p = p * z + L(5.266822342e-2), q = q * z + L(1.138194080e-1);
-    p = p * z + L(1.896679255e-1), q = q * z + L(5.014216042e-1);
-    p = p * z + L(1.128379148), q = q * z + L(1.0);
-    p = x * p / q;
-    return N(cg_copysign)(m >= L(3.9) || p > L(1.0) ? L(1.0) : p, a);
+    const T m = N(cg_abs)(a), x = N(cg_at_most)(m, L(4.05)), small = N(cg_erf_small)(a);
+    T p = L(-0.00018882364383898675);
+    p = p * x + L(0.0029724424239248037);
+    p = p * x + L(-0.021940432488918304);
+    p = p * x + L(0.10332734882831573);
+    p = p * x + L(0.6378830671310425);
+    p = p * x + L(1.1272515058517456);
+    p = p * x + L(0.0003004280151799321);
+    const T big = N(cg_copysign)(L(1.0) - N(cg_exp)(-p), a);
+    return m <= L(1.0) ? small : a != a ? a : big;
 #else
     return M(erf)(a);
 #endif
@@ -414,7 +435,7 @@ CG_INLINE T N(cg_erf)(T a)
 CG_INLINE T N(cg_erfc)(T a)
 {
 #if CG_KIND == 1
-    const T m = N(cg_abs)(a), x = m > L(10.5) ? L(10.5) : m < L(0.48) ? L(0.48) : m;
+    const T m = N(cg_abs)(a), x = N(cg_at_least)(N(cg_at_most)(m, L(10.5)), L(0.48));
     const T u = (x - L(3.0)) / (x + L(3.0)), w = L(1.0) / (L(1.0) + L(2.0) * x);
     const T h = FLOAT(BITS(x) & ~(IT)0xfff), y = -h * h;
     const T t = y * LOG2E + MAGIC, k = t - MAGIC;
@@ -431,7 +452,7 @@ CG_INLINE T N(cg_erfc)(T a)
     p = p * u + L(-0.1356210384);
     p = p * u + L(1.253008057);
     const T tail = e * w * p, up = a < L(0.0) ? L(2.0) - tail : tail;
-    return m < L(0.48) ? L(1.0) - N(cg_erf)(a) : a != a ? a : up;
+    return m < L(0.48) ? L(1.0) - N(cg_erf_small)(a) : a != a ? a : up;
 #else
     return M(erfc)(a);
 #endif
