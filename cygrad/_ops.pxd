@@ -13,11 +13,13 @@ cdef extern from "kernels.h" nogil:
         int nargs
         const char* args
         cg_kernel* k
+    int CG_ROWS
     ctypedef struct cg_reduction:
         const char* name
         int* acc
         cg_kernel* inner
         cg_kernel* outer
+        cg_kernel* rows
         cg_kernel* join
         cg_kernel* init
 

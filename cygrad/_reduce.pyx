@@ -24,7 +24,7 @@ from cygrad._core cimport (
     attach, as_dtype_code, data_of, grad_enabled, grad_required, itemsize_of, make_size, new_tensor, raw_view,
     refuse_complex, shallow, wrap_dim)
 from cygrad._ops cimport (
-    BLOCK, CHECKED, GRAIN, cast_kernel, cg_kernel, cg_param, cg_reduction, contiguous, copy_into,
+    BLOCK, CHECKED, CG_ROWS, GRAIN, cast_kernel, cg_kernel, cg_param, cg_reduction, contiguous, copy_into,
     reduction_kernels, store as store_out, sum_to, to_dtype)
 from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 from cygrad import _core, _ops
@@ -75,6 +75,7 @@ cdef struct Fold:
     Py_ssize_t acc_size
     cg_kernel inner
     cg_kernel outer
+    cg_kernel rows                      # NULL unless it is for what the fold reads
     cg_kernel join
     cg_kernel init
     const cg_param* q
@@ -221,6 +222,8 @@ cdef void fold_range(const Fold* f, char* acc, char* x, Py_ssize_t n, const cg_p
     """Positions lo..hi of the reduced range, in the order of memory, into n accumulators."""
     cdef Py_ssize_t[MAX_DIMS] index
     cdef Py_ssize_t rest = lo, m, k
+    cdef Py_ssize_t[2] stride
+    cdef char* p[2]
     cdef int i, last = f.nr - 1
     if lo >= hi:                        # sizes may be 0
         return
@@ -235,8 +238,16 @@ cdef void fold_range(const Fold* f, char* acc, char* x, Py_ssize_t n, const cg_p
         if m > hi - lo:
             m = hi - lo
         if f.columns:
-            for k in range(m):
+            k = 0
+            if f.rows != NULL:
+                p[0], stride[0], stride[1] = acc, f.acc_size, f.rx[last]
+                while k + CG_ROWS <= m:
+                    p[1] = x + k * f.rx[last]
+                    f.rows(n, p, stride, q)
+                    k += CG_ROWS
+            while k < m:
                 fold_row(f, acc, x + k * f.rx[last], n, means)
+                k += 1
         else:
             fold_run(f, acc, x, m, q)
         lo += m
@@ -377,6 +388,9 @@ cdef int reduce_into(const cg_reduction* r, Tensor out, Tensor x, unsigned long 
     f.acc = r.acc[f.real]
     f.acc_size = itemsize_of(f.acc)
     f.inner, f.outer, f.join, f.init = r.inner[f.real], r.outer[f.real], r.join[f.real], r.init[f.real]
+    f.rows = NULL
+    if x.dt == FLOAT and f.columns and f.kx[f.nk - 1] == sizeof(float) and means is None:
+        f.rows = r.rows[FLOAT]
     f.q, f.finish, f.value = q, finish, value
     f.means = NULL if means is None else <const double*> data_of(means)
     if f.outs * f.total < GRAIN:

@@ -111,7 +111,9 @@ def check_rows(rows, code):
             continue
         operands = [draw(rng, row, code, (3, 50), k) for k in range(row.arity)]
         expected = reference(row, operands)
-        agree(run(row, operands, expected.dtype.code, DEV), expected)
+        # 1+erf(a) cancels, and the CPU's error may be to the other side of the true value.
+        ulps = 2 * ULPS if row.name == "gelu" else ULPS
+        agree(run(row, operands, expected.dtype.code, DEV), expected, ulps)
 
 
 def test_every_row_float32():

@@ -50,12 +50,14 @@ extern const int cg_n_ops;
 /* All are indexed by the input's dtype code; acc[] is the accumulator's dtype code or -1.
  *   inner  p[0] one accumulator, p[1] the input: folds n elements into it
  *   outer  p[0] n accumulators, p[1] the input: acc[j] = step(acc[j], in[j])
+ *   rows   the same of CG_ROWS rows of packed float32, stride[1] apart, eight added before they widen; or 0
  *   join   p[0] n accumulators, p[1] those of another part: acc[j] = join(acc[j], other[j])
  *   init   p[0] n accumulators: set to the start value */
+#define CG_ROWS 16
 typedef struct {
     const char *name;
     int acc[CG_DTYPES];
-    cg_kernel inner[CG_DTYPES], outer[CG_DTYPES], join[CG_DTYPES], init[CG_DTYPES];
+    cg_kernel inner[CG_DTYPES], outer[CG_DTYPES], rows[CG_DTYPES], join[CG_DTYPES], init[CG_DTYPES];
 } cg_reduction;
 extern const cg_reduction cg_reductions[];
 extern const int cg_n_reductions;
@@ -251,6 +253,40 @@ CG_WRAPPER void {func}_outer(ptrdiff_t n, char **p, const ptrdiff_t *s, const cg
 {{ cg_update(n, p, s, q, sizeof({r}), sizeof({t}), {func}_outer_strip); }}
 
 """
+    if narrow:
+        zero, step32 = (_formula.to_c(x, "c", "float32") for x in (row.start, row.step))
+        text += f"""\
+CG_CLONES static void {func}_rows_strip(ptrdiff_t n_, char **p_, const ptrdiff_t *s_)
+{{
+    {r} *acc_ = ({r} *)p_[0];
+    for (ptrdiff_t i_ = 0; i_ < n_; i_ += 64)
+    for (int from_ = 0; from_ < CG_ROWS; from_ += 8) {{
+        const int m_ = n_ - i_ < 64 ? (int)(n_ - i_) : 64;
+        float part_[64];
+        for (int l_ = 0; l_ < 64; l_++) part_[l_] = {zero};
+        for (int k_ = from_; k_ < from_ + 8; k_++) {{
+            const float *in_ = (const float *)(p_[1] + k_ * s_[1]) + i_;
+            if (m_ == 64)
+                for (int l_ = 0; l_ < 64; l_++) {{
+                    const float p = part_[l_], a = in_[l_];
+                    part_[l_] = {step32};
+                }}
+            else
+                for (int l_ = 0; l_ < m_; l_++) {{
+                    const float p = part_[l_], a = in_[l_];
+                    part_[l_] = {step32};
+                }}
+        }}
+        for (int l_ = 0; l_ < m_; l_++) {{
+            const {r} p = acc_[i_ + l_], q = (double)part_[l_];
+            acc_[i_ + l_] = {join};
+        }}
+    }}
+}}
+CG_WRAPPER void {func}_rows(ptrdiff_t n, char **p, const ptrdiff_t *s, const cg_param *q)
+{{ {func}_rows_strip(n, p, s); }}
+
+"""
     return func, text
 
 
@@ -318,6 +354,7 @@ def _reduction_kernels(row):
     codes = ", ".join(str(DTYPES.index(a)) if a else "-1" for a in accs.values())
     joins = {d: acc_stems[a] for d, a in accs.items() if a}
     fields = [_kernel_list({d: f"{s}_{k}" for d, s in stems.items()}) for k in ("inner", "outer")]
+    fields += [_kernel_list({d: f"{stems[d]}_rows" for d in ("float32",) if row.narrow})]
     fields += [_kernel_list({d: f"{s}_{k}" for d, s in joins.items()}) for k in ("join", "init")]
     entry = ",\n     ".join([f'    {{"{row.name}", {{{codes}}}', *fields])
     return "".join(out), [], [entry + "},\n"]

@@ -69,10 +69,13 @@ def find(name, compute):
 # What a formula may call and still share a program: the others cost more to compile than a program does.
 LIGHT = {"where", "isnan", "abs", "sign", "maximum", "minimum", "clamp", "sqrt", "floor", "exp", "sigmoid", "conj"}
 
+# What a formula may call and still be compiled twice, for one gapless run and for strips.  (Polynomials all.)
+DIRECT = LIGHT | {"tanh", "log", "log2", "log10", "log1p", "exp2", "expm1", "erf", "softplus"}
 
-def light(name, compute):
+
+def light(name, compute, calls=LIGHT):
     text = find(name, compute)[1]
-    return text is not None and _formula.functions(text) <= LIGHT
+    return text is not None and _formula.functions(text) <= calls
 
 
 def companions(name, sig):
@@ -152,7 +155,7 @@ def elementwise_kernel(name, sig, schedule):
 """
     direct = ""
     names = ["o", *(x for x, _ in tensors)]
-    if light(name, sig.compute) and not vectorisable(text):
+    if light(name, sig.compute, DIRECT) and not vectorisable(text):
         lines = " ".join(f"const {t} {x} = {read(x, d, f's_.at[{k + 1}] + i_')};" for k, (x, d) in enumerate(tensors))
         direct = f"""    if (s_.flat) {{
         LOOP
@@ -220,5 +223,7 @@ def elementwise_program(name, sig, schedule, fp64):
     kernels = "".join(elementwise_kernel(n, sig, schedule) for n in names)
     # A plain copy is spared the helpers' compilation.
     helpers = re.search(r"\b(cg_(?!store_bf16|store_half|load_half|v)|m_)\w+\(", kernels)
-    head = _source.prelude(schedule, fp64, sig.compute if helpers else None) + _source.vector_functions(kernels, fp64)
-    return head + space(1 + sum(d != SCALAR for d in sig.operands)) + kernels, names
+    contract = schedule == "cpu" and sig.compute == FLOAT and all(light(n, sig.compute, DIRECT) for n in names)
+    head = _source.prelude(schedule, fp64, sig.compute if helpers else None, contract)
+    head += _source.vector_functions(kernels, fp64) + space(1 + sum(d != SCALAR for d in sig.operands))
+    return head + kernels, names
