@@ -5,40 +5,11 @@ import pytest
 import cygrad
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("expecttest", reason="PyTorch's table of operators needs it")
-from torch.testing._internal.common_methods_invocations import op_db  # noqa: E402
+from opinfo import NAMES, OPERATORS, function_of, mirrored  # noqa: E402
 
-OPERATORS = {f"{op.name}.{op.variant_test_name}".rstrip("."): op for op in op_db if torch.float32 in op.dtypes}
-OUT_OF_SCOPE = ("jiterator", "torch.ops.", "_", "sparse.", "to_sparse")
 SAMPLES = 4
 # What asks for values that are not there, where PyTorch gives a shape all the same.
 LACKING = ("index_put", "matrix_exp", "nn.functional.embedding_bag", "nonzero_static")
-
-
-def mirrored(x, device):
-    """An argument of PyTorch's as ours, tensors on `device`."""
-    if isinstance(x, torch.Tensor):
-        return cygrad.from_numpy(x.detach().resolve_conj().resolve_neg().numpy()).to(device)
-    if isinstance(x, (torch.dtype, torch.layout, torch.memory_format)):
-        return getattr(cygrad, str(x).rpartition(".")[2])
-    if isinstance(x, torch.device):
-        return cygrad.device(device)
-    if isinstance(x, dict):
-        return {k: mirrored(v, device) for k, v in x.items()}
-    if isinstance(x, (list, tuple)):
-        made = [mirrored(v, device) for v in x]
-        return type(x)(made) if type(x) in (list, tuple) else tuple(made)
-    return x
-
-
-def function_of(root, name):
-    found = root
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if callable(found):
-        return found
-    method = getattr(root.Tensor, name, None)
-    return method if callable(method) else None
 
 
 def described(x):
@@ -58,7 +29,7 @@ def outcome(function, sample, device):
         return error
 
 
-@pytest.mark.parametrize("name", [n for n in OPERATORS if not n.startswith(OUT_OF_SCOPE)])
+@pytest.mark.parametrize("name", NAMES)
 def test_meta_gives_what_the_cpu_gives(name):
     op = OPERATORS[name]
     if name in LACKING:
