@@ -1,4 +1,4 @@
-"""Every operator on an OpenCL device: its results live there and have the CPU's values, for a sample of PyTorch's table."""
+"""Every operator on an OpenCL device: results live there and have the CPU's values, for samples of PyTorch's table."""
 
 import numpy as np
 import pytest
