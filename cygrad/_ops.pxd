@@ -72,11 +72,14 @@ cdef Tensor to_dtype(Tensor t, int dt)
 cdef Tensor clone(Tensor t)
 cdef int copy_into(Tensor dst, Tensor src) except -1
 cdef int fill(Tensor t, object value) except -1
+cpdef int refuse_self_overlap(Tensor out) except -1
+cpdef int refuse_partial_overlap(Tensor out, Tensor x) except -1
 cdef Tensor sum_to(Tensor g, object shape)
 cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint inplace)
 cdef int promote(int a, int b) noexcept nogil
 cdef int result_dtype(tuple operands) except -1
 cdef int number_param(object x, cg_param* p) except -1
+cdef bint holds(int dt, const cg_param* p, int kind) noexcept nogil
 cdef void store_param(int dt, const cg_param* p, int kind, char* to) noexcept nogil
 cdef int warn_of_parts(int of, int to) except -1
 cdef object broadcast_shapes_of(tuple tensors)

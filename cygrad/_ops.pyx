@@ -148,27 +148,35 @@ cdef object as_number(object x):
     return None
 
 
-cdef double[N_DTYPES] LOWEST = [0, -255, -128, -32768, -2147483648.0, -9223372036854775808.0,
+cdef double[N_DTYPES] LOWEST = [0, 0, -128, -32768, -2147483648.0, -9223372036854775808.0,
                                 -65504.0, -3.3895313892515355e38, -3.4028234663852886e38, -HUGE_VAL,
-                                -3.4028234663852886e38, -HUGE_VAL]    # negative numbers count from the end of uint8
+                                -3.4028234663852886e38, -HUGE_VAL]
 cdef double[N_DTYPES] HIGHEST = [0, 255, 127, 32767, 2147483647.0, 9223372036854774784.0,
                                  65504.0, 3.3895313892515355e38, 3.4028234663852886e38, HUGE_VAL,
                                  3.4028234663852886e38, HUGE_VAL]
 
 
-cdef int check_fits(int dt, const cg_param* p, int kind) except -1:
-    """Whether an element of dtype `dt` holds the number, but for rounding."""
-    cdef double x
+cdef inline bint in_range(int dt, double x) noexcept nogil:
+    return LOWEST[dt] <= x <= HIGHEST[dt] or (dt >= HALF and x - x != 0)       # infinities and NaN
+
+
+cdef bint holds(int dt, const cg_param* p, int kind) noexcept nogil:
+    """Whether an element of dtype `dt` can be the number, but for rounding; `kind` is what `number_param` returned."""
     if dt == BOOL or kind == 0:
-        return 0
+        return True
     if kind == 1:
-        if dt == INT64 or dt >= BFLOAT16 or LOWEST[dt] <= <double> p[0].i <= HIGHEST[dt]:
-            return 0
-    elif kind == 2 or dt >= CFLOAT or p[0].im == 0:
-        x = p[0].f
-        if LOWEST[dt] <= x <= HIGHEST[dt] or (dt >= HALF and (x != x or x - x != 0)):
-            return 0
-    raise RuntimeError(f"value cannot be converted to type {_core.C_WRITTEN_NAMES[dt]} without overflow")
+        if dt == UINT8:                 # negative integers count from 256
+            return -255 <= p[0].i <= 255
+        return dt == INT64 or in_range(dt, <double> p[0].i)
+    if kind == 3 and not (in_range(dt, p[0].im) if dt >= CFLOAT else p[0].im == 0):
+        return False
+    return in_range(dt, p[0].f)
+
+
+cdef int check_fits(int dt, const cg_param* p, int kind) except -1:
+    if not holds(dt, p, kind):
+        raise RuntimeError(f"value cannot be converted to type {_core.C_WRITTEN_NAMES[dt]} without overflow")
+    return 0
 
 
 cdef void store_param(int dt, const cg_param* p, int kind, char* to) noexcept nogil:
@@ -626,12 +634,14 @@ cdef bint dense(Tensor t) noexcept:
     return True
 
 
-cdef bint overlaps_itself(Tensor t) noexcept:
+cpdef int refuse_self_overlap(Tensor out) except -1:
+    """A tensor some of whose elements are one place in memory cannot be written element by element."""
     cdef int i
-    for i in range(t.nd):
-        if t.strides[i] == 0 and t.sizes[i] > 1:
-            return True
-    return False
+    for i in range(out.nd):
+        if out.strides[i] == 0 and out.sizes[i] > 1:
+            raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a "
+                               "single memory location. Please clone() the tensor before performing the operation.")
+    return 0
 
 
 cpdef int refuse_partial_overlap(Tensor out, Tensor x) except -1:
@@ -795,9 +805,7 @@ cdef Tensor check_out(str name, Tensor out, int nd, const Py_ssize_t* sizes, int
             if out.sizes[i] != sizes[i]:
                 break
         else:
-            if overlaps_itself(out):
-                raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a "
-                                   "single memory location. Please clone() the tensor before performing the operation.")
+            refuse_self_overlap(out)
             return out
     if inplace:
         raise RuntimeError(f"output with shape {list(make_size(out.nd, out.sizes))} doesn't match the broadcast shape "
@@ -1104,18 +1112,24 @@ cdef void fill_words(unsigned int* to, Py_ssize_t n, unsigned int word) noexcept
 
 
 cdef int fill(Tensor t, object value) except -1:
-    """Every element of `t` becomes the Python number."""
+    """Every element of `t` becomes the Python number, which its dtype must be able to hold."""
     cdef Plan p
     cdef cg_param[2] q
     cdef cg_param number
-    if t.dev:
-        _core.backend_of(t.dev).fill(t, value)
-        return 0
     cdef int kind
-    if type(value) is int and not -(1 << 63) <= value < (1 << 63):
+    if isinstance(value, int) and not -(1 << 63) <= value < (1 << 63):
+        if not 0 < value < 1 << 64:
+            raise OverflowError("int too big to convert")
         value = float(value)
     kind = number_param(value, &number)
     check_fits(t.dt, &number, kind)
+    if t.dev:
+        if t.dt == BOOL:
+            value = value != 0
+        elif kind == 3 and t.dt < CFLOAT:
+            value = value.real
+        _core.backend_of(t.dev).fill(t, value)
+        return 0
     q[0].i, q[0].im = 0, 0
     store_param(t.dt, &number, kind, <char*> q)
     if q[0].i == 0 and (<long long*> q)[1] == 0 and t.contiguous:
@@ -1289,9 +1303,7 @@ def copy_(Tensor self not None, Tensor src not None, non_blocking=False):
     for i in range(src.nd):
         if src.sizes[i] != 1 and src.sizes[i] != self.sizes[i + shift]:
             raise broadcast_error(self.sizes[i + shift], src.sizes[i], i + shift)
-    if overlaps_itself(self):
-        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single "
-                           "memory location. Please clone() the tensor before performing the operation.")
+    refuse_self_overlap(self)
     refuse_partial_overlap(self, src)
     cdef bint recorded = _core.prepare_inplace(self, src)
     cdef Tensor of = src

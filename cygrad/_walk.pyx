@@ -5,7 +5,7 @@
 from cygrad._core cimport (
     HALF, MAX_DIMS, Tensor, attach, bump, current_grad_fn, grad_enabled, grad_required, itemsize_of, make_size,
     new_view, node_type, raw_view, rebase, same_shape, set_history, shallow, wrap_dim)
-from cygrad._ops cimport CASTS, clone, copy_into, expand_to, store as store_out
+from cygrad._ops cimport CASTS, clone, copy_into, expand_to, refuse_self_overlap, store as store_out
 from cygrad import _core, _ops
 
 
@@ -85,13 +85,8 @@ def positive_dim(dim, int nd):
 
 cdef Tensor start_write(Tensor self, bint inplace, tuple others, bint* recorded):
     """The tensor an operator that overwrites part of `self` works on: a copy, or `self` checked for writing."""
-    cdef int i
     if inplace:
-        for i in range(self.nd):
-            if self.strides[i] == 0 and self.sizes[i] > 1:
-                raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a "
-                                   "single memory location. Please clone() the tensor before performing the "
-                                   "operation.")
+        refuse_self_overlap(self)
     return start_indexed_write(self, inplace, others, recorded)
 
 

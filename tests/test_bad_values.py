@@ -47,7 +47,13 @@ def test_floats_hold_what_they_can():
             assert str(x.fill_(v)[0].item()) == str(float(v))
         with pytest.raises(RuntimeError, match=OVERFLOW):
             x.fill_(1e300)
-    assert torch.zeros(1, dtype=torch.float64).fill_(2**70).item() == 2.0**70
+    assert torch.zeros(1, dtype=torch.float64).fill_(2**63).item() == 2.0**63
+    with pytest.raises(OverflowError, match="int too big to convert"):  # no tensor's number: of at most 64 bits
+        torch.zeros(1, dtype=torch.float64).fill_(2**70)
+    with pytest.raises(RuntimeError, match=OVERFLOW):
+        torch.zeros(1, dtype=torch.complex64).fill_(complex(1, 1e300))
+    with pytest.raises(RuntimeError, match=OVERFLOW):  # of negative numbers bytes hold the integers alone
+        torch.zeros(1, dtype=torch.uint8).fill_(-1.0)
     with pytest.raises(RuntimeError, match=OVERFLOW):
         torch.zeros(1).fill_(1 + 1j)
 

@@ -13,7 +13,6 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_AsDouble
 from cpython.long cimport PyLong_AsLongLong
 from cpython.number cimport PyNumber_Index
 from cpython.sequence cimport PySequence_Check
-from libc.math cimport isfinite
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
 from cygrad._core cimport (
@@ -23,7 +22,7 @@ from cygrad._core cimport (
     bump, borrow_storage, default_dtype_code, device_object, dtype_object, empty_strided_like,
     itemsize_of, make_size, same_shape, shallow)
 from cygrad._core cimport device as Device, dtype as DType, new_tensor as make
-from cygrad._ops cimport GRAIN, cast_kernel, copy_into, fill, promote
+from cygrad._ops cimport GRAIN, cast_kernel, cg_param, copy_into, fill, holds, promote
 from cygrad._creation.bridge cimport (
     PRESERVE, array_dtype, copy_as, empty_in_format, format_code, from_array, is_array)
 from cygrad import _core, _ops
@@ -142,24 +141,6 @@ cdef Tensor to_device(Tensor t, int dev):
 
 # ------------------------------------------------------------------ elements from Python objects
 
-cdef double[6] FLOAT_LOWEST = [0, 0, -128, -32768, -2147483648.0, -9223372036854775808.0]
-cdef double[6] FLOAT_HIGHEST = [0, 255, 127, 32767, 2147483647.0, 9223372036854774784.0]
-cdef double[12] LARGEST = [0, 0, 0, 0, 0, 0, 65504.0, 3.3895313892515355e38, 3.4028234663852886e38,
-                           1.7976931348623157e308, 3.4028234663852886e38, 1.7976931348623157e308]
-
-
-cdef bint integer_fits(long long v, int dt) noexcept:
-    if dt == UINT8:                     # negative numbers count from 256
-        return -255 <= v <= 255
-    if dt == INT8:
-        return -128 <= v <= 127
-    if dt == INT16:
-        return -32768 <= v <= 32767
-    if dt == INT32:
-        return -2147483648LL <= v <= 2147483647LL
-    return True
-
-
 cdef void put_integer(char* p, int dt, long long v) noexcept:
     if dt == INT64:
         (<int64_t*> p)[0] = v
@@ -177,6 +158,7 @@ cdef object overflow(str name):
 
 cdef int put_number(char* p, int dt, object x) except -1:
     """Stores a Python object as one element, or raises what PyTorch raises."""
+    cdef cg_param number
     cdef double d
     cdef long long v
     cdef double[2] parts
@@ -204,7 +186,8 @@ cdef int put_number(char* p, int dt, object x) except -1:
         return 0
     if isinstance(x, float):
         d = PyFloat_AS_DOUBLE(x)
-        if not FLOAT_LOWEST[dt] <= d <= FLOAT_HIGHEST[dt]:
+        number.f = d
+        if not holds(dt, &number, 2):
             overflow(_core.DTYPES[dt].name)
         v = <long long> d
     else:
@@ -214,7 +197,8 @@ cdef int put_number(char* p, int dt, object x) except -1:
             v = PyLong_AsLongLong(x)
         except OverflowError:
             raise ValueError("Overflow when unpacking long long") from None
-        if not integer_fits(v, dt):
+        number.i = v
+        if not holds(dt, &number, 1):
             overflow(_core.DTYPES[dt].name)
     put_integer(p, dt, v)
     return 0
@@ -474,50 +458,9 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, 
 
 # ------------------------------------------------------------------ filled tensors
 
-cdef int check_fill(object value, int dt) except -1:
-    """Refuses a number that the dtype cannot hold."""
-    cdef double d
-    if isinstance(value, complex):
-        if BOOL < dt < CFLOAT and value.imag:
-            overflow(_core.C_WRITTEN_NAMES[dt])
-        if dt >= CFLOAT:
-            check_fill(value.imag, dt)
-        if dt != BOOL:
-            check_fill(value.real, dt)
-    elif isinstance(value, float):
-        d = value
-        if dt == BOOL:
-            return 0
-        if dt >= HALF:
-            if isfinite(d) and not -LARGEST[dt] <= d <= LARGEST[dt]:
-                overflow(_core.C_WRITTEN_NAMES[dt])
-        elif not FLOAT_LOWEST[dt] <= d <= FLOAT_HIGHEST[dt]:
-            overflow(_core.C_WRITTEN_NAMES[dt])
-    else:
-        if not -(1 << 63) <= value < 1 << 64:
-            raise OverflowError("int too big to convert")
-        if dt >= HALF:
-            if abs(value) > LARGEST[dt]:
-                overflow(_core.C_WRITTEN_NAMES[dt])
-        elif dt != BOOL and (value >= 1 << 63 or not integer_fits(value, dt)):
-            overflow(_core.C_WRITTEN_NAMES[dt])
-    return 0
-
-
-cdef int fill_checked(Tensor t, object value) except -1:
-    check_fill(value, t.dt)
-    if t.dt == BOOL:
-        value = bool(value != 0)
-    elif isinstance(value, complex):
-        value = value if t.dt >= CFLOAT else value.real
-    elif not isinstance(value, float) and value >= 1 << 63:
-        value = float(value)
-    return fill(t, value)
-
-
 cdef Tensor filled(int nd, const Py_ssize_t* sizes, object value, int dt, int dev):
     cdef Tensor t = make(nd, sizes, dt, dev)
-    fill_checked(t, value)
+    fill(t, value)
     return t
 
 
@@ -679,7 +622,7 @@ def full_like(input, fill_value, *, dtype=None, layout=None, device=None, requir
     need_tensor("full_like", input)
     value = number_of("full_like", "fill_value", 2, fill_value)
     t = like("full_like", input, dtype, layout, device, memory_format)
-    fill_checked(t, value)
+    fill(t, value)
     return finish(t, requires_grad)
 
 

@@ -11,7 +11,7 @@ from cygrad._core cimport (
     grad_enabled, make_size, node_type, raw_view, rebase, refuse_complex, shallow)
 from cygrad._core cimport new_tensor as make
 from libc.math cimport sqrt
-from cygrad._ops cimport contiguous, copy_into, expand_to, to_dtype
+from cygrad._ops cimport contiguous, copy_into, expand_to, refuse_self_overlap, to_dtype
 from cygrad._creation.factories cimport check_layout, device_option, dtype_option, finish, parse_sizes
 from cygrad._creation.bridge cimport PRESERVE, copy_as, empty_in_format, format_code
 from cygrad._kernels.random cimport Generator as Stream, fill_normal, fill_uniform
@@ -131,10 +131,7 @@ cdef Tensor draw(Tensor t, str name, Stream g, tuple params):
     if t.contiguous:
         fill_plain(name, t, g, params, False)
         return t
-    for i in range(t.nd):
-        if t.strides[i] == 0 and t.sizes[i] > 1:
-            raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a "
-                               "single memory location. Please clone() the tensor before performing the operation.")
+    refuse_self_overlap(t)
     view = memory_view(t)
     buffer = make(view.nd, view.sizes, t.dt, t.dev)
     fill_plain(name, buffer, g, params, True)

@@ -10,7 +10,7 @@ from cygrad._core cimport (
 from cygrad._kernels.copies cimport plain
 from cygrad._kernels.index cimport ADD, MAX, MIN, MUL, PUT
 from cygrad._operators.family cimport one_device
-from cygrad._ops cimport clone, copy_into, to_dtype
+from cygrad._ops cimport clone, copy_into, refuse_partial_overlap, to_dtype
 from cygrad._operators.index cimport along, as_one_dim, gather_into, index_select, scatter_into
 from cygrad._walk cimport (
     _INDEX, _INDEX_COPY, _RANGE, _TAKE, end_write, expand_shape, finish_out, shape_text, start_indexed_write,
@@ -134,7 +134,7 @@ cdef int scatter_from(Tensor out, int d, Tensor index, object src, int op) excep
     if isinstance(src, Tensor):
         s = as_one_dim(<Tensor> src)
         if s.storage is out.storage:
-            _ops.refuse_partial_overlap(out, s)
+            refuse_partial_overlap(out, s)
             s = clone(shallow(s))
     else:
         s = expand_shape(<Tensor> _ops.full((), src, out.dt, out.dev), i.shape)
@@ -380,7 +380,7 @@ cdef Tensor index_add_write(Tensor self, dim, Tensor index, Tensor source, alpha
     if alpha != 1:
         s = mul(s, alpha)
     elif s.storage is out.storage:
-        _ops.refuse_partial_overlap(out, s)
+        refuse_partial_overlap(out, s)
         s = clone(s)
     if is_narrow(out):
         wide = wide_copy(out)
@@ -429,7 +429,7 @@ cdef Tensor index_copy_write(Tensor self, dim, Tensor index, Tensor source, bint
     out = start_write(self, inplace, (source,), &recorded)
     s = shallow(source)
     if s.storage is out.storage:
-        _ops.refuse_partial_overlap(out, s)
+        refuse_partial_overlap(out, s)
         s = clone(s)
     scatter_rows(out, d, index, s, PUT, False, _INDEX_COPY)
     return end_write(out, inplace, recorded, "IndexCopyBackward0", (self, source), _index_copy_backward, (index,),

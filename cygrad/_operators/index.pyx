@@ -20,7 +20,7 @@ from cygrad._core cimport (
 from cygrad._kernels cimport index as cpu
 from cygrad._kernels.index cimport ADD, PUT
 from cygrad._operators.family cimport one_device
-from cygrad._ops cimport clone, copy_into, expand_to, sum_to, to_dtype
+from cygrad._ops cimport clone, copy_into, expand_to, refuse_self_overlap, sum_to, to_dtype
 from cygrad._walk cimport (
     View, _INDEX, _SELF, alias_of, broadcast_of, drop_dim, end_write, finish_out, insert_dim, load_view, select_of,
     shape_text, slice_of, start_indexed_write, unsqueeze_one, zeros_of)
@@ -601,11 +601,7 @@ def setitem(Tensor self not None, index, value):
             check_expandable(v, r)
             _ops.copy_(r, v)
         else:
-            for i in range(r.nd):
-                if r.strides[i] == 0 and r.sizes[i] > 1:
-                    raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers "
-                                       "to a single memory location. Please clone() the tensor before performing the "
-                                       "operation.")
+            refuse_self_overlap(r)
             _ops.fill_(r, value)
         return
     if isinstance(value, Tensor):
