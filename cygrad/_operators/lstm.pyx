@@ -4,14 +4,13 @@ The products of all inputs are made before, by one matrix product.  The backward
 makes the gradient of the weights by one product over all of them.  Where that is recorded itself (create_graph) the
 gradient is composed of operators, by a function that the caller hands over.
 """
-from libc.string cimport memset
-
-from cygrad._core cimport DOUBLE, FLOAT, Tensor, data_of, grad_enabled, itemsize_of
+from cygrad._core cimport DOUBLE, FLOAT, Tensor, data_of, grad_enabled
 from cygrad._kernels.copies cimport like, plain, shaped
 from cygrad._kernels.lstm cimport Trace, run_back, run_steps, weight_gradient
 from cygrad._kernels.matmul cimport column_sum
 from cygrad._operators.family cimport wants
 from cygrad._ops cimport clone
+from cygrad._walk cimport zeros_of
 from cygrad._core import record
 
 
@@ -21,12 +20,7 @@ cdef Tensor contiguous_copy(Tensor t):
 
 cdef Tensor gradient_or_zeros(Tensor g, Tensor of):
     """A gradient that may be overwritten."""
-    cdef Tensor r
-    if g is not None:
-        return contiguous_copy(g)
-    r = like(of, of.dt)
-    memset(data_of(r), 0, r.count * itemsize_of(r.dt))
-    return r
+    return contiguous_copy(g) if g is not None else zeros_of(of.shape, of.dt, of.dev)
 
 
 def _lstm_backward(node, g, gh, gc):
