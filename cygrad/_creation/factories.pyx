@@ -17,7 +17,7 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
 from cygrad._core cimport (
     as_dtype_code,
-    BOOL, CDOUBLE, CFLOAT, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, UINT8, Tensor, as_device_code,
+    BOOL, CDOUBLE, CFLOAT, DOUBLE, FLOAT, HALF, INT16, INT32, INT64, MAX_DIMS, Tensor, as_device_code,
     assign, complex_of,
     bump, borrow_storage, default_dtype_code, device_object, dtype_object, empty_strided_like,
     itemsize_of, make_size, same_shape, shallow)

@@ -126,7 +126,6 @@ cdef int fill_plain(str name, Tensor t, Stream g, tuple params, bint strided) ex
 cdef Tensor draw(Tensor t, str name, Stream g, tuple params):
     """Fills the elements of `t` in the order of memory."""
     cdef Tensor view, buffer
-    cdef int i
     refuse_complex("random draw", t)
     if t.contiguous:
         fill_plain(name, t, g, params, False)

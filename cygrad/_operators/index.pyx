@@ -583,7 +583,6 @@ def setitem(Tensor self not None, index, value):
     """`self[index] = value` for a number or a tensor that broadcasts to the indexed part; cast to self's dtype."""
     cdef list slots = []
     cdef Tensor r, v
-    cdef int i
     if not isinstance(value, (Tensor, float, int, complex)):
         if hasattr(value, "__index__") and not hasattr(value, "__len__"):
             value = value.__index__()
