@@ -26,6 +26,7 @@ from cygrad._core cimport (
 from cygrad._ops cimport Op, clone, copy_into, elementwise, fill, to_dtype
 from cygrad import _core
 from cygrad._ops import OPS, clone_tensor, is_dense
+from cygrad._warnings import warn_once
 
 import warnings
 
@@ -624,19 +625,12 @@ cdef int propagate(Run run, bint retain_graph, dict targets, set wanted, dict ca
 
 # ------------------------------------------------------------------ the fronts' hot path
 
-cdef bint _warned = False
-
-
 cdef void warn_create_graph():
-    global _warned
-    if _warned:
-        return
-    _warned = True
-    warnings.warn(
+    warn_once(
         "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient "
         "which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you "
         "have to use this function, make sure to reset the .grad fields of your parameters to None after use to break "
-        "the cycle and avoid the leak.", UserWarning, stacklevel=2)
+        "the cycle and avoid the leak.")
 
 
 cdef list backward_inputs(inputs):

@@ -27,6 +27,7 @@ from cygrad._core cimport (
 from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 from cygrad import _core
 from cygrad._table import rows as _table
+from cygrad._warnings import warn_once
 
 cdef extern from "kernels.h" nogil:
     const cg_op* cg_ops
@@ -1275,16 +1276,10 @@ def fill_(Tensor self not None, value):
     return self
 
 
-cdef bint _warned_of_parts = False
-
-
 cdef int warn_of_parts(int of, int to) except -1:
     """Says once that a cast which the user asked for drops imaginary parts."""
-    global _warned_of_parts
-    if of >= CFLOAT and BOOL < to < CFLOAT and not _warned_of_parts:
-        _warned_of_parts = True
-        import warnings
-        warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=2)
+    if of >= CFLOAT and BOOL < to < CFLOAT:
+        warn_once("Casting complex values to real discards the imaginary part")
     return 0
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import cygrad
+from cygrad import _warnings
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +14,11 @@ def _seeds():
     random.seed(0)
     np.random.seed(0)
     cygrad.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _warnings_given():
+    _warnings.forget_given()
 
 
 @pytest.fixture(params=["cpu", "opencl"])
