@@ -125,8 +125,8 @@ def linear(nn):
     return nn.Linear(256, 256)
 
 
-def conv(nn):
-    return nn.Conv2d(16, 32, 3, padding=1)
+def conv(nn, channels=16, outputs=32):
+    return nn.Conv2d(channels, outputs, 3, padding=1)
 
 
 MILLION = (1000, 1000)
@@ -160,5 +160,10 @@ CASES = (
     Case("Linear 256-256, batch 64, with backward", "step()", layer(linear, 64, 256)),
     Case("Conv2d 16-32 3x3, 8x16x32x32", "module(x)", layer(conv, 8, 16, 32, 32)),
     Case("Conv2d 16-32 3x3, 8x16x32x32, with backward", "step()", layer(conv, 8, 16, 32, 32)),
+    *(
+        Case(f"Conv2d {c}-{c} 3x3, 16x{c}x{n}x{n}, with backward", "step()",
+             layer(lambda nn, c=c: conv(nn, c, c), 16, c, n, n), "1 x")
+        for c, n in ((64, 32), (128, 16), (256, 8), (512, 4))
+    ),
     Case("DataLoader, 2000 samples by 32, shuffled", "epoch()", loader),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-/* Register tiles of the direct convolution, included once per element type and CPU level (see _kernels/conv.h).
+/* Register tiles of the direct convolution, included once per element type and CPU level (see _kernels/conv_levels.h).
  *
  * T, VW     element type and elements per vector
  * MRX, NVX  the largest tile of the product, rows (output channels) by vectors (pixels)
@@ -141,6 +141,8 @@ TARGET static void NAME(transpose)(ptrdiff_t rows, ptrdiff_t cols, const T *from
         }
 }
 
+#include "_kernels/winograd_tiles.h"
+
 #define CG_P(M, N) \
     TARGET static void NAME(product_##M##_##N)(ptrdiff_t taps, const T *b, const ptrdiff_t *off, const T *w, \
                                                const T *bias, T *c) \
@@ -186,7 +188,8 @@ CG_A2(7) CG_A2(8)
 #define CG_AALL CG_AN(1), CG_AN(2), CG_AN(3), CG_AN(4), CG_AN(5), CG_AN(6)
 #endif
 
-static const TILES NAME(tiles) = {VW, MRX, NVX, GRX, GTX, ARX, {CG_PALL}, {CG_GALL}, {CG_AALL}, NAME(transpose)};
+static const TILES NAME(tiles) = {VW, MRX, NVX, GRX, GTX, ARX, {CG_PALL}, {CG_GALL}, {CG_AALL}, NAME(transpose),
+    NAME(from_pixels), NAME(from_weights), NAME(to_pixels), NAME(from_gradient), NAME(to_weights)};
 
 #undef CG_P
 #undef CG_P3
