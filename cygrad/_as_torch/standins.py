@@ -1,7 +1,7 @@
 """Names of those parts of PyTorch that cygrad does not have, for programs that name them without using them.
 
-Programs import torch.distributed to ask whether it is available, compare with `isinstance(m, torch.fx.GraphModule)`, or
-decorate with `torch._dynamo.disable`. That works: a stand-in can be imported, named, subclassed and compared with.
+Programs import torch.distributed to ask whether it is available, compare with `isinstance(m, torch.jit.ScriptModule)`,
+or decorate with `torch._dynamo.disable`. That works: a stand-in can be imported, named, subclassed and compared with.
 Whatever would need the real thing raises NotImplementedError, which names it and says why it is not there.
 
 `TABLE` has a paragraph per module, [its name] why it is not there: its names, in the forms that `_standins.made` reads.
@@ -146,21 +146,10 @@ TABLE = """
 [export] programs are not traced: export; Dim(AUTO, DYNAMIC, STATIC); ExportedProgram(); default_decompositions; dims;
     save; load; register_dataclass; unflatten; draft_export; ShapesCollection(); ExportGraphSignature()
 [export.dynamic_shapes] programs are not traced: = export
-[fx] programs are not traced: symbolic_trace; GraphModule(); Graph(); Node(); Proxy(); Tracer(); Interpreter();
-    Transformer(); CodeGen(); @wrap; @has_side_effect; replace_pattern; subgraph_rewriter; map_arg
-[fx._symbolic_trace] programs are not traced: is_fx_tracing = False; is_fx_symbolic_tracing = False; @wrap;
-    symbolic_trace; Tracer()
 [fx.experimental] programs are not traced:
 [fx.experimental.optimization] programs are not traced: fuse
 [fx.experimental.proxy_tensor] programs are not traced: make_fx; get_proxy_mode = None; ProxyTorchDispatchMode()
 [fx.experimental.symbolic_shapes] programs are not traced: ShapeEnv(); guard_size_oblivious; is_symbolic = False
-[fx.graph] programs are not traced: Graph(); CodeGen()
-[fx.graph_module] programs are not traced: GraphModule()
-[fx.interpreter] programs are not traced: Interpreter(); Transformer()
-[fx.node] programs are not traced: Node(); Target(); Argument(); map_arg; map_aggregate; has_side_effect
-[fx.passes] programs are not traced:
-[fx.passes.shape_prop] programs are not traced: ShapeProp(); TensorMetadata()
-[fx.proxy] programs are not traced: Proxy(); GraphAppendingTracer(); TraceError(ValueError)
 [monitor] there is no monitoring: Event(); Stat(); log_event
 [mtia] there is no MTIA: is_available = False; device_count = 0; is_initialized = False; synchronize; current_device
 [nested] nested tensors are not there: nested_tensor; as_nested_tensor; to_padded_tensor; nested_tensor_from_jagged;
