@@ -82,8 +82,8 @@ Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messag
 for _name in (
     "_types", "_ops", "_reduce", "_creation.factories", "_creation.sequences", "_creation.bridge", "_creation.dlpack",
     "_operators.shape", "_operators.complex", "_operators.draws", "_fronts.elementwise", "_fronts.reductions",
-    "_fronts.indexing", "_fronts.products", "_fronts.windows", "_fronts.legacy", "_fronts.misc", "_fronts.flags",
-    "_fronts.checks", "storage",
+    "_fronts.indexing", "_fronts.products", "_fronts.windows", "_fronts.legacy", "_fronts.misc", "_fronts.rare",
+    "_fronts.flags", "_fronts.checks", "storage",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():
@@ -102,6 +102,7 @@ from .random import (  # noqa: E402
     manual_seed,
     seed,
     set_rng_state,
+    thread_safe_generator,
 )
 
 Tensor.__repr__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
@@ -133,6 +134,7 @@ _ELSEWHERE = {
     get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled
     is_autocast_enabled set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype
     set_autocast_enabled set_autocast_gpu_dtype""",
+    "amp": "GradScaler",
     "serialization": "load save",
     "func": "vmap",
     "compiler": "compile",
