@@ -1,10 +1,15 @@
 """The events of a profile, their sums by name, and the table that is printed of them."""
 
+import bisect
+import dataclasses
 import json
 import os
-from collections import defaultdict
+from collections import defaultdict, namedtuple
 
-__all__ = ["EventList", "FormattedTimesMixin", "FunctionEvent", "FunctionEventAvg", "Interval"]
+__all__ = [
+    "EventList", "EventMetadata", "FormattedTimesMixin", "FunctionEvent", "FunctionEventAvg", "Interval", "Kernel",
+    "MemRecordsAcc", "StringTable",
+]  # fmt: skip
 
 _SPACING = 2
 
@@ -398,3 +403,71 @@ def _flops_unit(largest):
         if largest >= scale:
             return unit, scale
     return "FLOPs", 1
+
+
+# ---------------------------------------------------------------- what traces of devices hold
+
+Kernel = namedtuple("Kernel", ["name", "device", "duration"])
+
+
+@dataclasses.dataclass
+class EventMetadata:
+    """What Kineto knows of an event on a device; nothing fills it here."""
+
+    registers_per_thread: int | None = None
+    shared_memory: int | None = None
+    grid: list | None = None
+    block: list | None = None
+    priority: int | None = None
+    blocks_per_sm: float | None = None
+    warps_per_sm: float | None = None
+    occupancy: dict | None = None
+    est_occupancy_pct: float | None = None
+    queued: int | None = None
+    graph_id: int | None = None
+    graph_node_id: int | None = None
+    stream: int | None = None
+    context: int | None = None
+    channel: int | None = None
+    channel_type: int | None = None
+    bytes: int | None = None
+    bandwidth_gb_s: float | None = None
+    collective_name: str | None = None
+    dtype: str | None = None
+    in_msg_nelems: int | None = None
+    out_msg_nelems: int | None = None
+    in_split_size: str | None = None
+    out_split_size: str | None = None
+    global_rank_start: int | None = None
+    global_rank_stride: int | None = None
+    group_size: int | None = None
+    process_group_name: str | None = None
+    process_group_desc: str | None = None
+    group_ranks: str | None = None
+    rank: int | None = None
+    src_rank: int | None = None
+    dst_rank: int | None = None
+    seq: int | None = None
+    is_async: bool | None = None
+
+
+class StringTable(defaultdict):
+    """Names by themselves: what is missing is the name itself."""
+
+    def __missing__(self, key):
+        self[key] = key
+        return key
+
+
+class MemRecordsAcc:
+    """Records of memory by their start, to ask which lie in an interval."""
+
+    def __init__(self, mem_records):
+        self._records = sorted(mem_records, key=lambda record: record[0].start_ns())
+        self._starts = [record[0].start_ns() for record in self._records]
+
+    def in_interval(self, start_us, end_us):
+        """Those that start between two times in microseconds."""
+        first = bisect.bisect_left(self._starts, start_us * 1000)
+        last = bisect.bisect_right(self._starts, end_us * 1000)
+        return iter(self._records[first:last])

@@ -65,7 +65,7 @@ def as_sparse_gradcheck(gradcheck):
     )
 
 
-def to_sparse_semi_structured(original_tensor, transposed=False):
+def to_sparse_semi_structured(original_tensor, transposed=False, alg_id=None):
     """2:4 sparsity is a feature of Nvidia's tensor cores, which cygrad does not use."""
     raise NotImplementedError("cygrad has no semi-structured sparsity")
 
@@ -77,3 +77,11 @@ class SparseSemiStructuredTensor:
 
     def __init__(self, *args, **kwargs):
         to_sparse_semi_structured(None)
+
+
+class SparseSemiStructuredTensorCUTLASS(SparseSemiStructuredTensor):
+    """For isinstance checks alone."""
+
+
+class SparseSemiStructuredTensorCUSPARSELT(SparseSemiStructuredTensor):
+    """For isinstance checks alone."""
