@@ -106,10 +106,9 @@ class Recorder:
             of[event] = FunctionEvent(
                 first_id + number,
                 event.name,
+                thread,
                 (event.start - self.started) / 1000,
                 (event.end - self.started) / 1000,
-                thread,
-                cpu_parent=of.get(event.parent),
                 input_shapes=event.shapes if self.record_shapes else [],
                 stack=list(event.stack),
                 scope=event.scope,
@@ -117,6 +116,10 @@ class Recorder:
                 flops=event.flops,
                 is_user_annotation=event.scope == _USER_SCOPE,
             )
+            caller = of.get(event.parent)
+            if caller is not None:
+                of[event].set_cpu_parent(caller)
+                caller.append_cpu_child(of[event])
             made.append(of[event])
         events = EventList(made, profile_memory=self.profile_memory, with_flops=self.with_flops)
         events.device_rows = [

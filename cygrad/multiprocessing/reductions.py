@@ -20,7 +20,7 @@ def rebuild_storage_fd(df, size):
     return _shared.over(_shared.map_file(df.detach()), size)
 
 
-def rebuild_storage_filename(handle, size):
+def rebuild_storage_filename(cls, manager, handle, size, dtype=None):
     """A storage over the shared memory of this name."""
     return _shared.over(_shared.attach(handle), size)
 
@@ -32,7 +32,7 @@ def reduce_storage(storage):
     block = _shared.mapping(_shared.share(storage))
     if block.name is not None:
         _shared.add_user(block.fd, 1)
-        return rebuild_storage_filename, (block.name, storage.nbytes())
+        return rebuild_storage_filename, (None, None, block.name, storage.nbytes())
     return rebuild_storage_fd, (reduction.DupFd(block.fd), storage.nbytes())
 
 
@@ -75,6 +75,9 @@ class StorageWeakRef:
 
 class SharedCache(dict):
     """PyTorch's storages by their handles. cygrad finds shared memory by its name or file, and keeps nothing here."""
+
+    def __init__(self):
+        super().__init__()
 
     def free_dead_references(self):
         """Nothing is kept."""

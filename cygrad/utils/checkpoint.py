@@ -104,7 +104,7 @@ def get_device_states(*args):
     return list(found), [_device_module(kind).get_rng_state(index) for kind, index in found]
 
 
-def set_device_states(devices, states):
+def set_device_states(devices, states, *, device_type=None):
     """Puts the generators back."""
     for (kind, index), state in zip(devices, states, strict=True):
         _device_module(kind).set_rng_state(state, index)
