@@ -83,7 +83,7 @@ for _name in (
     "_types", "_ops", "_reduce", "_creation.factories", "_creation.sequences", "_creation.bridge", "_creation.dlpack",
     "_operators.shape", "_operators.complex", "_operators.draws", "_fronts.elementwise", "_fronts.reductions",
     "_fronts.indexing", "_fronts.products", "_fronts.windows", "_fronts.legacy", "_fronts.misc", "_fronts.rare",
-    "_fronts.flags", "_fronts.checks", "storage",
+    "_fronts.foreach", "_fronts.flags", "_fronts.checks", "storage",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():

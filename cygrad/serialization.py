@@ -17,6 +17,7 @@ import threading
 import types
 import uuid
 import warnings
+from collections.abc import Callable
 
 from . import _core, _tensor, _types, random, return_types as _return_types, storage
 from ._files import checkpoint as _checkpoint, unpickler as _unpickler
@@ -187,6 +188,9 @@ def _device_restore(data, location):
     elif kind != "opencl":
         return None
     return data.to(device=location)
+
+
+MAP_LOCATION = Callable[[storage.UntypedStorage, str], storage.UntypedStorage] | _core.device | str | dict | None
 
 
 def validate_hpu_device(location):

@@ -134,7 +134,8 @@ def main():
                 print(f"      {library}: {', '.join(sorted(set(files))[:5])}")
     distinct = len(known)
     lost = sum(1 for value in known.values() if value)
-    print(f"{distinct - lost} of {distinct} distinct names; {clean} of {len(options.libraries)} libraries without a loss")
+    print(f"{distinct - lost} of {distinct} distinct names")
+    print(f"{clean} of {len(options.libraries)} libraries without a loss")
     return 1 if users else 0
 
 

@@ -201,6 +201,83 @@ def native_norm(input, p=2, dim=None, keepdim=False, dtype=None):
     return input.coalesce().values().norm(p)
 
 
+# ---------------------------------------------------------------- PyTorch's own, that libraries call
+
+
+def _shape_as_tensor(self):
+    """The shape as a tensor."""
+    return cygrad.tensor(self.shape, dtype=cygrad.int64)
+
+
+def _convert_indices_from_coo_to_csr(input, size, *, out_int32=False, out=None):
+    """Where each row of sorted row numbers begins, and where the last ends."""
+    result = cygrad.zeros(size + 1, dtype=cygrad.int64, device=input.device)
+    result[1:] = cygrad.bincount(input, minlength=size).cumsum(0)
+    result = result.to(cygrad.int32) if out_int32 else result
+    return result if out is None else out.copy_(result)
+
+
+def _convert_indices_from_csr_to_coo(crow_indices, col_indices, *, out_int32=False, transpose=False, out=None):
+    """The (row, column) pairs of a compressed matrix; (column, row) with `transpose`."""
+    rows = cygrad.arange(crow_indices.numel() - 1, device=crow_indices.device)
+    rows = rows.repeat_interleave(crow_indices[1:] - crow_indices[:-1]).to(col_indices.dtype)
+    result = cygrad.stack([col_indices, rows] if transpose else [rows, col_indices])
+    result = result.to(cygrad.int32) if out_int32 else result
+    return result if out is None else out.copy_(result)
+
+
+def _assert_async(input, assert_msg="Expected Tensor with single nonzero value, but got zero"):
+    """RuntimeError with this text where a tensor is false."""
+    if not bool(input):
+        raise RuntimeError(assert_msg)
+
+
+def _softmax_backward_data(grad_output, output, dim, input_dtype):
+    """The gradient of softmax, from its result."""
+    product = grad_output * output
+    return (product - output * product.sum(dim, keepdim=True)).to(input_dtype)
+
+
+def _log_softmax_backward_data(grad_output, output, dim, input_dtype):
+    """The gradient of log_softmax, from its result."""
+    return (grad_output - output.exp() * grad_output.sum(dim, keepdim=True)).to(input_dtype)
+
+
+def _cast(name, dtype):
+    def function(input, non_blocking=False):
+        return input.to(getattr(cygrad, dtype))
+
+    function.__name__ = function.__qualname__ = f"_cast_{name}"
+    function.__doc__ = f"The tensor as {dtype}."
+    return function
+
+
+_CASTS = {"Byte": "uint8", "Char": "int8", "Short": "int16", "Int": "int32", "Long": "int64", "Half": "float16",
+          "Float": "float32", "Double": "float64"}  # fmt: skip
+
+
+def _check_with(error_type, cond, message=None):
+    """Raises an error of this type unless a condition holds; the message is a function."""
+    if not isinstance(cond, bool):
+        raise TypeError(f"cond must be a bool, but got {type(cond)}")
+    if not cond:
+        raise error_type("Expected cond to be True, but got False." if message is None else str(message()))
+
+
+def _check_tensor_all_with(error_type, cond, message=None):
+    """Raises an error of this type unless all elements of a tensor of bools hold."""
+    if not isinstance(cond, Tensor):
+        raise TypeError(f"cond must be a tensor, but got {type(cond)}")
+    if cond.dtype != cygrad.bool:
+        raise TypeError(f"cond tensor must have dtype torch.bool, but got {cond.dtype}")
+    _check_with(error_type, bool(cond.all()), message)
+
+
+def _grouped_mm(self, mat2, offs=None, bias=None, out_dtype=None):
+    """`nn.functional.grouped_mm`."""
+    return cygrad.nn.functional.grouped_mm(self, mat2, offs=offs, bias=bias, out_dtype=out_dtype)
+
+
 # ---------------------------------------------------------------- the library itself
 
 
@@ -262,7 +339,9 @@ FUNCTIONS = {
         detach, detach_, as_strided_, addmv_, unsafe_split_with_sizes, slice_inverse, sspaddmm, native_norm,
         resize_as_sparse_, sparse_compressed_tensor, dequantize, int_repr, q_scale, q_zero_point, set_flush_denormal,
         get_device_module, set_anomaly_enabled, *map(_copied, _COPIES),
-        *map(_compressed, ("csc", "bsr", "bsc")),
+        *map(_compressed, ("csc", "bsr", "bsc")), _shape_as_tensor, _convert_indices_from_coo_to_csr,
+        _convert_indices_from_csr_to_coo, _assert_async, _softmax_backward_data, _log_softmax_backward_data,
+        _check_with, _check_tensor_all_with, _grouped_mm, *[_cast(*pair) for pair in _CASTS.items()],
     )
 } | {"saddmm": sspaddmm, "FatalError": FatalError, "JITException": JITException, "qscheme": qscheme_type}  # fmt: skip
 for _name in ("per_tensor_affine", "per_channel_affine", "per_tensor_symmetric", "per_channel_symmetric",

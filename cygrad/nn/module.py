@@ -24,7 +24,7 @@ from ._hooks import (
 )
 from .parameter import Buffer, Parameter, clear_grad, is_lazy
 
-_EXTRA_STATE_KEY = "_extra_state"
+_EXTRA_STATE_KEY = _EXTRA_STATE_KEY_SUFFIX = "_extra_state"
 _BUG = (
     "Reached a code path in Module.{}() that should never be called. Please file an issue at "
     "https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml to report this bug."
