@@ -9,6 +9,7 @@ import itertools
 import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import cygrad
 from cygrad import Tensor
@@ -73,6 +74,9 @@ def _check_name(kind, name):
         raise KeyError(f'{kind} name can\'t be empty string ""')
 
 
+T_destination = TypeVar("T_destination", bound=dict[str, Any])
+
+
 class Module:
     """Base class of all neural network modules.
 
@@ -82,6 +86,7 @@ class Module:
     """
 
     dump_patches = False
+    T_destination = T_destination
     _version = 1
     training: bool
     call_super_init = False
