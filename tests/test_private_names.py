@@ -88,3 +88,12 @@ def test_a_dict_for_a_tensor():
     t = torch.ones(2)
     t.__dict__ = {"a": 1}
     assert t.a == 1
+
+
+def test_nodes_list_what_they_saved():
+    x = torch.full((2,), 3.0, requires_grad=True)
+    node = (x * x).grad_fn
+    assert [n for n in dir(node) if n.startswith("_saved")] == ["_saved_other", "_saved_self"]
+    assert node._saved_self is x
+    assert "_saved_result" in dir(x.exp().grad_fn) and "_saved_exponent" in dir(x.pow(2).grad_fn)
+    assert not any(n.startswith("_saved") for n in dir((x + x).grad_fn))

@@ -1,5 +1,6 @@
 """Names that few programs use: methods as functions, other backends' methods, layouts that cygrad does not have."""
 
+import inspect
 import warnings
 
 import cygrad
@@ -161,11 +162,16 @@ def _copied(name):
 _COPIES = ("ccol_indices", "col_indices", "crow_indices", "indices", "row_indices", "values")
 
 
-def _compressed(layout):
+def _compressed(layout, compressed, plain):
     def function(compressed_indices, plain_indices, values, size=None, *, dtype=None, device=None, pin_memory=False,
                  requires_grad=False, check_invariants=None):  # fmt: skip
         raise NotImplementedError(f"cygrad has no layout sparse_{layout}; coo and csr are there")
 
+    names = {"compressed_indices": compressed, "plain_indices": plain}
+    shown = inspect.signature(function)
+    function.__signature__ = shown.replace(
+        parameters=[p.replace(name=names.get(p.name, p.name)) for p in shown.parameters.values()]
+    )
     function.__name__ = function.__qualname__ = f"sparse_{layout}_tensor"
     function.__doc__ = f"Not there: cygrad has no layout sparse_{layout}."
     return function
@@ -339,7 +345,9 @@ FUNCTIONS = {
         detach, detach_, as_strided_, addmv_, unsafe_split_with_sizes, slice_inverse, sspaddmm, native_norm,
         resize_as_sparse_, sparse_compressed_tensor, dequantize, int_repr, q_scale, q_zero_point, set_flush_denormal,
         get_device_module, set_anomaly_enabled, *map(_copied, _COPIES),
-        *map(_compressed, ("csc", "bsr", "bsc")), _shape_as_tensor, _convert_indices_from_coo_to_csr,
+
+        _compressed("csc", "ccol_indices", "row_indices"),
+        _compressed("bsr", "crow_indices", "col_indices"), _compressed("bsc", "ccol_indices", "row_indices"), _shape_as_tensor, _convert_indices_from_coo_to_csr,
         _convert_indices_from_csr_to_coo, _assert_async, _softmax_backward_data, _log_softmax_backward_data,
         _check_with, _check_tensor_all_with, _grouped_mm, *[_cast(*pair) for pair in _CASTS.items()],
     )

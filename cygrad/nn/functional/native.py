@@ -4,6 +4,8 @@ They take their arguments in an order of their own, reductions by number, and no
 they compute is what their namesakes in `nn.functional` do.
 """
 
+import inspect
+
 import cygrad
 from cygrad._operators import family as _family
 
@@ -282,23 +284,27 @@ def _run(mode, input, state, params, has_biases, num_layers, dropout, train, bid
     return (input, *(cygrad.stack(parts) for parts in zip(*finals, strict=True)))
 
 
+def _signature(names):
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([inspect.Parameter(n, kind) for n in names])
+
+
 def _recurrent(name, mode):
     """torch.<name>: (input, hx, params, ..., batch_first), or (data, batch_sizes, hx, params, ...) of packed ones."""
 
-    def function(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first=None):
-        if batch_first is None or isinstance(params, cygrad.Tensor) or isinstance(has_biases, (list, tuple)):
-            # Of packed sequences: the second argument holds the batch sizes, and there is one more before the flags.
-            sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional = (
-                hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first,
-            )  # fmt: skip
-            state = tuple(hx) if mode == "LSTM" else (hx,)
-            return _run(mode, input, state, params, has_biases, num_layers, dropout, train, bidirectional,
-                        sizes.tolist())
-        state = tuple(hx) if mode == "LSTM" else (hx,)
-        input = input.transpose(0, 1) if batch_first else input
-        output, *final = _run(mode, input, state, params, has_biases, num_layers, dropout, train, bidirectional)
+    def function(*args, **kwargs):
+        packed = len(args) > 1 and isinstance(args[1], cygrad.Tensor) and args[1].dtype == cygrad.int64
+        given = (of_packed if packed or "data" in kwargs else of_padded).bind(*args, **kwargs).arguments
+        state = tuple(given["hx"]) if mode == "LSTM" else (given["hx"],)
+        rest = [given[n] for n in ("params", "has_biases", "num_layers", "dropout", "train", "bidirectional")]
+        if "data" in given:
+            return _run(mode, given["data"], state, *rest, given["batch_sizes"].tolist())
+        batch_first = given["batch_first"]
+        output, *final = _run(mode, given["input"].transpose(0, 1) if batch_first else given["input"], state, *rest)
         return (output.transpose(0, 1) if batch_first else output, *final)
 
+    names = ["hx", "params", "has_biases", "num_layers", "dropout", "train", "bidirectional"]
+    of_padded, of_packed = (_signature(n) for n in (["input", *names, "batch_first"], ["data", "batch_sizes", *names]))
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"The layers of a {mode.replace('_', ' ')}, from its flat list of weights."
     return function
