@@ -345,9 +345,9 @@ FUNCTIONS = {
         detach, detach_, as_strided_, addmv_, unsafe_split_with_sizes, slice_inverse, sspaddmm, native_norm,
         resize_as_sparse_, sparse_compressed_tensor, dequantize, int_repr, q_scale, q_zero_point, set_flush_denormal,
         get_device_module, set_anomaly_enabled, *map(_copied, _COPIES),
-
         _compressed("csc", "ccol_indices", "row_indices"),
-        _compressed("bsr", "crow_indices", "col_indices"), _compressed("bsc", "ccol_indices", "row_indices"), _shape_as_tensor, _convert_indices_from_coo_to_csr,
+        _compressed("bsr", "crow_indices", "col_indices"), _compressed("bsc", "ccol_indices", "row_indices"),
+        _shape_as_tensor, _convert_indices_from_coo_to_csr,
         _convert_indices_from_csr_to_coo, _assert_async, _softmax_backward_data, _log_softmax_backward_data,
         _check_with, _check_tensor_all_with, _grouped_mm, *[_cast(*pair) for pair in _CASTS.items()],
     )
