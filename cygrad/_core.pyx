@@ -897,6 +897,9 @@ cdef class Tensor:
         try:
             PyObject_GenericSetAttr(self, name, <PyObject*> value)
         except AttributeError:
+            if name == "__dict__" and isinstance(value, dict):
+                self.attributes = value
+                return
             if hasattr(type(self), name):       # a property without a setter
                 raise
             if self.attributes is None:
@@ -908,6 +911,22 @@ cdef class Tensor:
             del self.attributes[name]
         else:
             PyObject_GenericSetAttr(self, name, NULL)
+
+
+def swap(Tensor a not None, Tensor b not None):
+    """Exchanges memory, shape, history, gradient and attributes of two tensors; their identities stay."""
+    for t in (a, b):
+        if (<Tensor> t).meta is not None and (<Tensor> t).meta.accumulator != NULL:
+            raise RuntimeError("Cannot swap a leaf that a graph leads to: its gradient would go to the other tensor")
+    cdef Tensor before = new_view(a, a.nd, a.sizes, a.strides, a.offset)
+    assign(a, b)
+    assign(b, before)
+    a.history, b.history = b.history, a.history
+    a.output_nr, b.output_nr = b.output_nr, a.output_nr
+    a.needs_grad, b.needs_grad = b.needs_grad, a.needs_grad
+    a.inference, b.inference = b.inference, a.inference
+    a.meta, b.meta = b.meta, a.meta
+    a.attributes, b.attributes = b.attributes, a.attributes
 
 
 cdef AutogradMeta need_meta(Tensor t):

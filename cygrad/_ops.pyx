@@ -549,6 +549,15 @@ cdef class ElementwiseNode(Node):
         t = self.operand(which)
         return self.number(which) if t is None and which < 4 else t
 
+    def __dir__(self):
+        """With the names of what the gradients read, for tools that draw graphs."""
+        cdef int i, read = 0
+        for i in range(self.op.arity):
+            read |= self.op.needs[i]
+        second = "_saved_exponent" if self.name().startswith("Pow") else "_saved_other"
+        names = ((1, "_saved_self"), (2, second), (4, "_saved_result"))
+        return sorted([*object.__dir__(self), *[name for which, name in names if read >> which & 1]])
+
 
 cdef Tensor zeros_like(Tensor t):
     cdef Tensor r = new_tensor(t.nd, t.sizes, t.dt, t.dev)

@@ -116,3 +116,77 @@ def _set_state(tensor, state):
                 raise RuntimeError(f"a file may not set {name} of a tensor")
             setattr(tensor, name, value)
     return tensor
+
+
+# ---------------------------------------------------------------- helpers that libraries import
+
+
+def _flatten_dense_tensors(tensors):
+    """The elements of several tensors as one row."""
+    import cygrad
+
+    tensors = list(tensors)
+    if len(tensors) == 1:
+        return tensors[0].contiguous().view(-1)
+    return cygrad.cat([t.contiguous().view(-1) for t in tensors])
+
+
+def _unflatten_dense_tensors(flat, tensors):
+    """Views of a row, of the shapes of tensors."""
+    tensors = list(tensors)
+    parts = flat.split([t.numel() for t in tensors])
+    return tuple(part.view_as(t) for part, t in zip(parts, tensors, strict=True))
+
+
+def _take_tensors(tensors, size_limit):
+    """Yields lists of tensors of one type, each of about so many bytes."""
+    waiting = {}
+    for t in tensors:
+        held = waiting.setdefault(t.type(), [[], 0])
+        size = t.numel() * t.element_size()
+        if held[1] + size > size_limit and held[1] > 0:
+            yield held[0]
+            held[:] = [[], 0]
+        held[0].append(t)
+        held[1] += size
+    for held, size in waiting.values():
+        if size:
+            yield held
+
+
+def _element_size(dtype):
+    """The bytes of a number."""
+    return dtype.itemsize
+
+
+def _get_device_index(device, optional=False, allow_cpu=False):
+    """The index of a device: of "cuda:1" 1; without an index the current one where `optional`."""
+    import cygrad
+
+    if isinstance(device, int):
+        return device
+    device = cygrad.device(device) if isinstance(device, str) else device
+    if isinstance(device, cygrad.device):
+        if device.type == "cpu" and not allow_cpu:
+            raise ValueError(f"Expected a non cpu device, but got: {device}")
+        if device.index is not None:
+            return device.index
+        if device.type == "cpu":
+            return -1
+    if optional:
+        return cygrad.cuda.current_device()
+    raise ValueError(f"Expected a torch.device with a specified index or an integer, but got:{device}")
+
+
+def _accelerator_or_cpu():
+    """The accelerator, or the CPU where there is none."""
+    import cygrad
+
+    return cygrad.accelerator.current_accelerator() or cygrad.device("cpu")
+
+
+def _default_device():
+    """The name of the kind of device that tensors are made on."""
+    import cygrad
+
+    return cygrad.get_default_device().type

@@ -66,6 +66,12 @@ _hub_dir = None
 # ------------------------------------------------------------------ folders
 
 
+def _get_torch_home():
+    """The folder of caches: $TORCH_HOME, or torch in the cache of the user."""
+    cache = os.getenv("XDG_CACHE_HOME", "~/.cache")
+    return os.path.expanduser(os.getenv("TORCH_HOME", os.path.join(cache, "torch")))
+
+
 def get_dir():
     """The folder of downloads: what `set_dir` said, or $TORCH_HOME/hub, or ~/.cache/torch/hub."""
     if os.getenv("TORCH_HUB"):

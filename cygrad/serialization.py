@@ -12,10 +12,12 @@ import pickle
 import shutil
 import struct
 import sys
+import tempfile
 import threading
 import types
 import uuid
 import warnings
+from collections.abc import Callable
 
 from . import _core, _tensor, _types, random, return_types as _return_types, storage
 from ._files import checkpoint as _checkpoint, unpickler as _unpickler
@@ -186,6 +188,42 @@ def _device_restore(data, location):
     elif kind != "opencl":
         return None
     return data.to(device=location)
+
+
+MAP_LOCATION = Callable[[storage.UntypedStorage, str], storage.UntypedStorage] | _core.device | str | dict | None
+
+
+def validate_hpu_device(location):
+    """Not there: cygrad has no devices of that kind."""
+    raise RuntimeError(
+        "Attempting to deserialize object on a HPU device but torch.hpu is not available. If you are running on a "
+        "CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages to the CPU."
+    )
+
+
+def check_module_version_greater_or_equal(module, req_version_tuple, error_if_malformed=True):
+    """Whether a module's `__version__` is at least the tuple of numbers that is asked for."""
+    try:
+        found = tuple(
+            type(wanted)(part) for wanted, part in zip(req_version_tuple, module.__version__.split("."), strict=False)
+        )
+        return found >= req_version_tuple
+    except Exception as error:
+        text = (
+            f"'{module.__name__}' module version string is malformed '{module.__version__}' and cannot be compared "
+            f"with tuple {req_version_tuple}"
+        )
+        if error_if_malformed:
+            raise RuntimeError(text) from error
+        warnings.warn(text + ", but continuing assuming that requirement is met", stacklevel=2)
+        return True
+
+
+@contextlib.contextmanager
+def mkdtemp():
+    """The path of a folder that is gone at the end of the block."""
+    with tempfile.TemporaryDirectory() as path:
+        yield path
 
 
 def validate_cuda_device(location):

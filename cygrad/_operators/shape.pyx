@@ -669,9 +669,21 @@ def unsafe_split(tensor, split_size, dim=0):
     return split(tensor, split_size, dim)
 
 
-def tensor_split(input, indices_or_sections, dim=0):
+cdef object one_form(str name, a, b, c=None):
+    """The argument, under whichever of its names it was given."""
+    if a is None:
+        a = c if b is None else b
+    if a is None:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "indices_or_sections"')
+    return a
+
+
+def tensor_split(input, indices_or_sections=None, dim=0, *, sections=None, indices=None,
+                 tensor_indices_or_sections=None):
     """Parts cut at the given indices, or a given number of nearly equal parts."""
     cdef Tensor t = checked("tensor_split", input)
+    if indices_or_sections is None:
+        indices_or_sections = one_form("tensor_split", sections, indices, tensor_indices_or_sections)
     cdef int d
     if t.nd == 0:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
@@ -693,8 +705,9 @@ def tensor_split(input, indices_or_sections, dim=0):
 
 
 def _split_by(name, dim, least):
-    def f(input, indices_or_sections):
+    def f(input, indices_or_sections=None, *, sections=None, indices=None):
         cdef Tensor t = checked(name, input)
+        indices_or_sections = one_form(name, indices_or_sections, sections, indices)
         if t.nd < least:
             raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension"
                                f"{'s' if least > 1 else ''}, but got a tensor with {t.nd} dimensions!")

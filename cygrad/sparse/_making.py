@@ -204,9 +204,9 @@ def dense_dim(self):
     return self.dim()
 
 
-def smm(input, mat):
-    """input @ mat of a sparse and a strided matrix, as a sparse one."""
-    return multiply_matrices(input, mat).to_sparse()
+def smm(input, mat2):
+    """input @ mat2 of a sparse and a strided matrix, as a sparse one."""
+    return multiply_matrices(input, mat2).to_sparse()
 
 
 def spmm(input, mat2):
