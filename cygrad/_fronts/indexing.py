@@ -2,6 +2,7 @@
 
 import array
 import itertools
+import math
 
 from cygrad import _core, _ops, _walk
 from cygrad._operators import (
@@ -192,6 +193,9 @@ def cartesian_prod(*tensors):
     return stack([g.reshape((-1,)) for g in meshgrid(*tensors, indexing="ij")], 1)
 
 
+_MOST_COMBINED = 2**28  # elements; rows are made one by one
+
+
 def combinations(input, r=2, with_replacement=False):
     """All sub-sequences of length r of a 1-dim tensor, as rows."""
     if input.ndim != 1:
@@ -200,6 +204,12 @@ def combinations(input, r=2, with_replacement=False):
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return input.new_empty((0,))
+    n = input.numel()
+    count = math.comb(n + r - 1, r) if with_replacement and n else math.comb(n, r)
+    if count == 0:
+        return input.new_empty((0, r))
+    if count * r > _MOST_COMBINED:
+        raise RuntimeError(f"combinations: {count} sub-sequences of length {r} are more than fit here")
     pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = list(pick(range(input.numel()), r))
     return stack([_index.index_select(input, 0, _long([row[k] for row in rows]).to(input.device)) for k in range(r)], 1)

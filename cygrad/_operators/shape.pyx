@@ -579,12 +579,24 @@ def unbind(input, dim=0):
     if t.nd == 0:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     d = wrap_dim(dim, t.nd)
+    check_views("unbind", t.sizes[d])
     with_grad = _core.set_grad_mode(False)
     try:
         outs = tuple([select(t, d, i) for i in range(t.sizes[d])])
     finally:
         _core.set_grad_mode(with_grad)
     return multiple_views(outs, t, "UnbindBackward0", _unbind_backward, (d,), with_grad)
+
+
+cdef enum:
+    MOST_VIEWS = 1 << 24                # a view takes 300 bytes
+
+
+cdef int check_views(str function, object count) except -1:
+    """Refuses a tuple of views that no memory holds before the first of them is made."""
+    if count > MOST_VIEWS:
+        raise RuntimeError(f"{function}: {count} tensors are more than a tuple can hold here ({MOST_VIEWS} at most)")
+    return 0
 
 
 cdef object multiple_views(tuple outs, Tensor t, str name, function, tuple args, bint with_grad):
@@ -623,6 +635,8 @@ def split(tensor, split_size_or_sections, dim=0):
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
         if size == 0 and n:
             raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
+        if n:
+            check_views("split", (n - 1) // size + 1)
         sizes = [min(size, n - i) for i in range(0, n, size)] if n else [0]
         name = "SplitBackward0"
     else:
@@ -657,6 +671,7 @@ def chunk(input, chunks, dim=0):
     d = wrap_dim(dim, t.nd)
     size = (t.sizes[d] + chunks - 1) // chunks
     if size == 0:
+        check_views("chunk", chunks)
         return split(t, [0] * chunks, d)
     return split(t, size, d)
 
@@ -686,6 +701,7 @@ def tensor_split(input, indices_or_sections, dim=0):
         k = indices_or_sections
         if k <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {k}")
+        check_views("tensor_split", k)
         bounds = [(n // k) * i + min(i, n % k) for i in range(k + 1)]
         return tuple([slice_dim(t, d, a, b, 1) for a, b in zip(bounds, bounds[1:])])
     cuts = [0, *indices_or_sections]

@@ -660,7 +660,7 @@ def multiply_matrices(a, b):
             f"expected m1 and m2 to have the same dtype, but got: {a.dtype} != {b.dtype}"
         )
     if not is_sparse(a):
-        return multiply_matrices(b.t(), a.t()).t()
+        return multiply_matrices(b.t(), a.t()).t() if is_sparse(b) else cygrad.mm(a, b)
     (rows, cols), v, shape = a._i, a._v, (a.shape[0], b.shape[1])
     if is_sparse(b):
         return _multiply_sparse(a, b)
