@@ -17,7 +17,7 @@ import types
 import uuid
 import warnings
 
-from . import _core, _tensor, _types, random, return_types as _return_types, storage
+from . import _core, _tensor, _types, _utils, random, return_types as _return_types, storage
 from ._files import checkpoint as _checkpoint, unpickler as _unpickler
 from ._files.unpickler import (
     add_safe_globals,
@@ -240,12 +240,24 @@ class _Theirs(Exception):
     """Carries an exception of the user's `map_location` past what takes others for damage to the file."""
 
 
+def _restore_unasked(data, tag):
+    """The storage where the file alone says that it belongs, which starts no OpenCL in a program that has not used it."""
+    if tag.partition(":")[0] == "opencl" and "cygrad.cl" not in sys.modules:
+        raise RuntimeError(
+            f"the file has storages of the device {tag}, and this program has not used OpenCL. Please use torch.load "
+            "with map_location='opencl' to map your storages there, or with map_location='cpu'."
+        )
+    return default_restore_location(data, tag)
+
+
 def _restorer(map_location):
     """function(storage, tag) that puts storages where `map_location` says."""
     if map_location is None:
-        return default_restore_location
+        return _restore_unasked
     if isinstance(map_location, dict):
-        return lambda data, tag: default_restore_location(data, map_location.get(tag, tag))
+        return lambda data, tag: (
+            default_restore_location(data, map_location[tag]) if tag in map_location else _restore_unasked(data, tag)
+        )
     if isinstance(map_location, (str, bytes)):
         place = map_location if isinstance(map_location, str) else map_location.decode("ascii")
         return lambda data, tag: default_restore_location(data, place)
@@ -261,7 +273,7 @@ def _restorer(map_location):
         except Exception as error:
             raise _Theirs(error) from error
         if result is None:
-            return default_restore_location(data, tag)
+            return _restore_unasked(data, tag)
         if isinstance(result, storage.TypedStorage):
             result = result.untyped()
         if not isinstance(result, storage.UntypedStorage):
@@ -456,7 +468,8 @@ def _safe_unpickle(file, persistent_load):
     except EOFError:
         raise EOFError("Ran out of input: the pickle in the file ends early") from None
     except _unpickler.MALFORMED as error:
-        raise _refusal(f"malformed pickle: {type(error).__name__}: {error}") from error
+        reason = error.args[0] if error.args and isinstance(error.args[0], (str, int)) else "?"
+        raise _refusal(f"malformed pickle: {type(error).__name__}: {reason}") from error
 
 
 def _unpickle(module, options):
@@ -557,6 +570,15 @@ def _is_zip(file):
 
 
 def _load_from(file, restore, unpickle, safe, mapped=None):
+    here = file.tell()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(here)
+    # Honest files stay far below: they copy what stands in them once.
+    with _utils.work_within(2**20 + 4 * size):
+        return _load_records(file, restore, unpickle, safe, mapped)
+
+
+def _load_records(file, restore, unpickle, safe, mapped):
     if not _is_zip(file):
         return _load_legacy(file, restore, unpickle, safe)
     archive = _open_archive(file)
@@ -599,13 +621,16 @@ def _load_legacy(file, restore, unpickle, safe):
         raise RuntimeError("Invalid magic number; corrupt file?")
     version = unpickle(file, nothing)
     if version != _checkpoint._PROTOCOL:
-        raise RuntimeError(f"Invalid protocol version: {version}")
+        raise RuntimeError(f"Invalid protocol version: {_unpickler.shown(version)}")
     system = unpickle(file, nothing)
     storages = _checkpoint.LegacyStorages(file, restore, deserialized_modules=not safe)
-    result = unpickle(file, storages.load)
+    with _utils.bytes_come_later() as changes:
+        result = unpickle(file, storages.load)
     keys = unpickle(file, nothing)
     little = system.get("little_endian", True) if isinstance(system, dict) else True
     storages.fill(keys, swap=bool(little) != (sys.byteorder == "little"))
+    for change in changes:
+        change()
     return result
 
 

@@ -26,6 +26,8 @@ class Names(dict):
         """A tensor of the shape with values that its dtype and shape determine."""
         torch = self.torch
         kind = getattr(torch, dtype)
+        if not all(isinstance(n, int) for n in shape):
+            raise TypeError("T: a shape is of integers")
         if form == "huge":  # more elements than any loop gets through
             return torch.ones(1, dtype=kind, device=self.device).expand(*shape, 2**40)
         count = math.prod(shape)
