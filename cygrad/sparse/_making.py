@@ -137,7 +137,7 @@ def sparse_csr_tensor(
         size = (len(crow) - 1, int(col.max()) + 1 if len(col) else 0)
     _now_or_later(_later, lambda: _check_rows(crow, col, size))
     return SparseCsrTensor._of(
-        crow, col, values.requires_grad_(requires_grad) if requires_grad else values, size
+        crow, col, values.requires_grad_(requires_grad) if requires_grad else values, size, _later
     )
 
 

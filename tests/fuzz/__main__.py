@@ -70,6 +70,8 @@ else:
         if len(waiting) == 1000:
             take(waiting)
             waiting = []
+            if i % 10_000 == 0:
+                print(f"... {i} calls, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     take(waiting)
 
 for (name, what), texts in sorted(differences.items(), key=lambda x: (x[0][0], -len(x[1]))):
