@@ -9,16 +9,15 @@ import io
 import mmap as _mmap
 import os
 import pickle
-import shutil
 import struct
 import sys
 import threading
 import types
-import uuid
 import warnings
 
 from . import _core, _tensor, _types, _utils, random, return_types as _return_types, storage
 from ._files import checkpoint as _checkpoint, unpickler as _unpickler
+from ._files.replacing import replacing
 from ._files.unpickler import (
     add_safe_globals,
     clear_safe_globals,
@@ -354,33 +353,6 @@ def _pickler(module, file, protocol, storages):
     return pickler
 
 
-@contextlib.contextmanager
-def _replacing(path):
-    """A file that takes the place of `path` once it is whole; an error leaves the former one."""
-    folder = os.path.dirname(os.fspath(path))
-    if folder and not os.path.isdir(folder):
-        raise RuntimeError(f"Parent directory {folder} does not exist.")
-    if os.path.isdir(path):
-        raise RuntimeError(f"open file failed with strerror: Is a directory: {os.fspath(path)}")
-    path = os.path.realpath(path)  # the link stays, the file that it names is replaced
-    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe: nothing to replace
-        with open(path, "wb") as file:
-            yield file
-        return
-    folder, name = os.path.split(path)
-    beside = os.path.join(folder, f".{name[:100]}.{uuid.uuid4().hex}.partial")
-    try:
-        with open(beside, "xb") as file:
-            yield file
-        if os.path.exists(path):
-            shutil.copymode(path, beside)
-        os.replace(beside, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
-
-
 def _is_path(f):
     return isinstance(f, (str, os.PathLike))
 
@@ -395,8 +367,8 @@ def save(
 ):
     """Writes `obj` to `f`, a path or a file open for writing, in PyTorch's format.
 
-    Tensors that share memory do so again when they are loaded. A path is written beside and then
-    renamed, so that whatever happens the file there is whole. With
+    Tensors that share memory do so again when they are loaded. A path is replaced once the new file is
+    whole, whatever happens (`_files.replacing` says what becomes of modes and links). With
     ``_use_new_zipfile_serialization=False`` the format is that of before PyTorch 1.6.
     """
     if not (_is_path(f) or hasattr(f, "write")):
@@ -409,7 +381,7 @@ def save(
         )
         return
     name = os.path.splitext(os.path.basename(os.fspath(f)))[0] or "archive"
-    with _replacing(f) as file:
+    with replacing(f) as file:
         _save_into(obj, file, name, pickle_module, pickle_protocol, _use_new_zipfile_serialization)
 
 
