@@ -2,7 +2,6 @@
 
 import array
 import itertools
-import math
 
 from cygrad import _core, _ops, _walk
 from cygrad._operators import (
@@ -196,6 +195,16 @@ def cartesian_prod(*tensors):
 _MOST_COMBINED = 2**28  # elements; rows are made one by one
 
 
+def _more_than(most, n, k):
+    """Whether there are more than `most` ways to choose k of n; counted as far as that."""
+    count = 1
+    for i in range(min(k, n - k)):
+        count = count * (n - i) // (i + 1)
+        if count > most:
+            return True
+    return count > most
+
+
 def combinations(input, r=2, with_replacement=False):
     """All sub-sequences of length r of a 1-dim tensor, as rows."""
     if input.ndim != 1:
@@ -205,11 +214,10 @@ def combinations(input, r=2, with_replacement=False):
     if r == 0:
         return input.new_empty((0,))
     n = input.numel()
-    count = math.comb(n + r - 1, r) if with_replacement and n else math.comb(n, r)
-    if count == 0:
+    if r > n and not (with_replacement and n):
         return input.new_empty((0, r))
-    if count * r > _MOST_COMBINED:
-        raise RuntimeError(f"combinations: {count} sub-sequences of length {r} are more than fit here")
+    if _more_than(_MOST_COMBINED // r, n + r - 1 if with_replacement else n, r):
+        raise RuntimeError(f"combinations: the sub-sequences of length {r} of {n} elements are more than fit here")
     pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = list(pick(range(input.numel()), r))
     return stack([_index.index_select(input, 0, _long([row[k] for row in rows]).to(input.device)) for k in range(r)], 1)

@@ -12,8 +12,21 @@ from cygrad._operators import move as _move
 
 # ------------------------------------------------------------------ arguments
 
+cdef int check_dims(object sizes) except -1:
+    """Arrays for sizes and strides have MAX_DIMS places."""
+    if len(sizes) > MAX_DIMS:
+        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
+    return 0
+
+
 cdef tuple int_args(str function, str argument, tuple args):
-    """The sizes of f(2, 3) or f((2, 3)) as a tuple of ints."""
+    """The sizes of f(2, 3) or f((2, 3)) as a tuple of ints, as many as a tensor can have."""
+    cdef tuple numbers = ints_of(function, argument, args)
+    check_dims(numbers)
+    return numbers
+
+
+cdef tuple ints_of(str function, str argument, tuple args):
     if len(args) == 1 and not isinstance(args[0], int):
         first = args[0]
         if isinstance(first, (tuple, list)):
@@ -113,8 +126,7 @@ cdef Tensor view_as_shape(Tensor t, tuple shape, bint must):
     cdef Py_ssize_t[MAX_DIMS] sizes
     cdef Py_ssize_t[MAX_DIMS] strides
     cdef int nd
-    if len(shape) > MAX_DIMS:
-        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
+    check_dims(shape)
     nd = infer_size(shape, t.count, sizes)
     if not view_strides(t, nd, sizes, strides):
         if must:
@@ -192,6 +204,9 @@ def as_strided(input, size, stride, storage_offset=None):
     last = int(offset)          # Python ints: sizes and strides are hostile
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
+    check_dims(size)
+    size, stride = tuple(size), tuple(stride)
+    check_dims(size)
     for n, s in zip(size, stride):
         if s < 0:
             raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: "
