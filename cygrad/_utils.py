@@ -36,7 +36,9 @@ def spend(count):
     if left is not None:
         _reading.left = left - count
         if left < count:
-            raise RuntimeError("the file makes far more of its contents than it holds; corrupt file?")
+            raise RuntimeError(
+                "the file makes far more of its contents than it holds; corrupt file?"
+            )
 
 
 @contextmanager
@@ -67,8 +69,12 @@ _FREELY_READ = 2**20  # elements
 def _refuse_reading(tensor):
     """Refuses to read a tensor that has far more elements than its storage: a small file could say so of any number."""
     spend(tensor.numel())
-    if tensor.numel() > max(_FREELY_READ, tensor.untyped_storage().nbytes() // tensor.element_size()):
-        raise RuntimeError(f"a tensor of {tensor.numel()} elements lies on fewer, and cannot be read as the file asks")
+    if tensor.numel() > max(
+        _FREELY_READ, tensor.untyped_storage().nbytes() // tensor.element_size()
+    ):
+        raise RuntimeError(
+            f"a tensor of {tensor.numel()} elements lies on fewer, and cannot be read as the file asks"
+        )
 
 
 def _on(storage, dtype, storage_offset, size, stride):
@@ -151,12 +157,16 @@ def _rebuild_tensor_v3(
 def _rebuild_sparse_tensor(layout, data):
     """A sparse tensor: COO of (indices, values, size[, coalesced]), CSR of (crow, col, values, size)."""
     if not isinstance(data, (tuple, list)):
-        raise RuntimeError(f"the parts of a sparse tensor must be a tuple, not {type(data).__name__}")
+        raise RuntimeError(
+            f"the parts of a sparse tensor must be a tuple, not {type(data).__name__}"
+        )
     if layout is _types.CONSTANTS["sparse_coo"]:
         indices, values, size, *coalesced = data
         _refuse_reading(indices)
         options = {"is_coalesced": bool(coalesced and coalesced[0])}
-        return _makers["sparse_coo"](indices, values, _listed(size, "size"), **options, _later=_changes())
+        return _makers["sparse_coo"](
+            indices, values, _listed(size, "size"), **options, _later=_changes()
+        )
     if layout is _types.CONSTANTS["sparse_csr"]:
         crow, col, values, size = data
         _refuse_reading(crow)

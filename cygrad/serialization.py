@@ -240,7 +240,7 @@ class _Theirs(Exception):
 
 
 def _restore_unasked(data, tag):
-    """The storage where the file alone says that it belongs, which starts no OpenCL in a program that has not used it."""
+    """The storage where the file alone says that it belongs, which starts no OpenCL where it was not used."""
     if tag.partition(":")[0] == "opencl" and "cygrad.cl" not in sys.modules:
         raise RuntimeError(
             f"the file has storages of the device {tag}, and this program has not used OpenCL. Please use torch.load "
@@ -255,7 +255,9 @@ def _restorer(map_location):
         return _restore_unasked
     if isinstance(map_location, dict):
         return lambda data, tag: (
-            default_restore_location(data, map_location[tag]) if tag in map_location else _restore_unasked(data, tag)
+            default_restore_location(data, map_location[tag])
+            if tag in map_location
+            else _restore_unasked(data, tag)
         )
     if isinstance(map_location, (str, bytes)):
         place = map_location if isinstance(map_location, str) else map_location.decode("ascii")

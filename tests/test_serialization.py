@@ -22,7 +22,7 @@ import pytest
 import cygrad as torch
 from cygrad import nn
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 FORMATS = pytest.mark.parametrize("as_zip", [True, False], ids=["zip", "legacy"])
 
@@ -616,11 +616,11 @@ def test_what_cygrad_lacks_is_named():
 
 
 def test_damaged_files():
-    """Damaged files, a few here; `tools/fuzz_load.py` or CYGRAD_FUZZ=100000 load more."""
-    import fuzz_load
+    """Damaged files, a few here; `python -m tests.fuzz.files` or CYGRAD_FUZZ=100000 load more."""
+    from fuzz import files
 
     count = int(os.environ.get("CYGRAD_FUZZ", 1000))
-    outcomes = fuzz_load.run(count, seed=0)
+    outcomes = files.run(count, seed=0)
     assert sum(outcomes.values()) == count and outcomes["loaded"] > count // 50
 
 

@@ -17,6 +17,7 @@ import zlib
 
 from cygrad import _core, storage
 from cygrad._creation import storages as _storage
+from cygrad._files.unpickler import shown
 from cygrad.storage import TypedStorage, UntypedStorage
 
 _ADVICE = (

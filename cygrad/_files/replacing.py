@@ -9,13 +9,13 @@ import uuid
 
 @contextlib.contextmanager
 def replacing(path):
-    """A file that takes the place of `path` once it is whole; an error, or the end of the process, leaves the former one.
+    """A file that takes the place of `path` once it is whole; an error or the end of the process leaves the former one.
 
-    It has no name until it is whole, where the file system can do that (O_TMPFILE), so that nothing stays of one that is
-    never finished; else it is a locked `.name.*.partial` beside, and what others left of these is removed. It has the mode
-    and, where that is allowed, the owner of the former file from the first byte on. A symbolic link stays, and the file
-    that it names is replaced; other hard links keep the former file. A file that may not be written is refused. One in a
-    folder that may not be written, a device or a pipe is written in place.
+    It has no name until it is whole, where the file system can do that (O_TMPFILE), so that nothing stays of one
+    that is never finished; else it is a locked `.name.*.partial` beside, and what others left of these is removed.
+    It has the mode and, where that is allowed, the owner of the former file from the first byte on. A symbolic link
+    stays, and the file that it names is replaced; other hard links keep the former file. A file that may not be
+    written is refused. One in a folder that may not be written, a device or a pipe is written in place.
     """
     folder = os.path.dirname(os.fspath(path))
     if folder and not os.path.isdir(folder):
@@ -71,6 +71,8 @@ def _remove_left(folder, prefix):
             if name.startswith(prefix) and name.endswith(".partial"):
                 left = os.path.join(folder, name)
                 with contextlib.suppress(OSError), open(left, "rb") as file:
-                    if os.fstat(file.fileno()).st_size:  # else it may be between its making and its lock
+                    if os.fstat(
+                        file.fileno()
+                    ).st_size:  # else it may be between its making and its lock
                         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                         os.unlink(left)

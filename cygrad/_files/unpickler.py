@@ -75,7 +75,7 @@ _user_globals = []  # classes and functions, or pairs of one and its full name i
 
 
 def shown(obj):
-    """A text that names what stands in a file; of containers the type alone, since those that share parts print for ever."""
+    """A text that names what stands in a file; of containers the type, since what shares parts prints for ever."""
     if obj is None or isinstance(obj, (str, int, float, type)):
         return str(obj)[:200]
     name = getattr(obj, "__qualname__", None)
@@ -328,7 +328,9 @@ class WeightsUnpickler(pickle._Unpickler):
                 f"Trying to call reduce for unrecognized function {shown(function)}"
             )
         # What is copied; an honest file copies each part once, a hostile one the same part again and again.
-        _utils.spend(sum([len(x) for x in args if isinstance(x, (str, bytes, bytearray, list, tuple, dict))]))
+        _utils.spend(
+            sum([len(x) for x in args if isinstance(x, (str, bytes, bytearray, list, tuple, dict))])
+        )
         self.stack[-1] = call(*args)
 
     dispatch[pickle.REDUCE[0]] = load_reduce
@@ -351,8 +353,12 @@ class WeightsUnpickler(pickle._Unpickler):
         state = self.stack.pop()
         inst = self.stack[-1]
         if type(inst) is OrderedDict:
-            if type(state) not in (dict, OrderedDict) or not all(type(name) is str for name in state):
-                raise pickle.UnpicklingError("the attributes of an OrderedDict must be a dict with names")
+            if type(state) not in (dict, OrderedDict) or not all(
+                type(name) is str for name in state
+            ):
+                raise pickle.UnpicklingError(
+                    "the attributes of an OrderedDict must be a dict with names"
+                )
             _utils.spend(len(state))
             inst.__dict__.update(state)
         elif isinstance(inst, self._trusted):

@@ -600,7 +600,9 @@ class SparseCsrTensor(SparseTensor):
         """`later`: a list for the function that finds the rows, where the memory of `crow` is not filled yet."""
 
         def places():
-            rows = cygrad.repeat_interleave(cygrad.arange(len(crow) - 1), crow.diff().to(cygrad.int64))
+            rows = cygrad.repeat_interleave(
+                cygrad.arange(len(crow) - 1), crow.diff().to(cygrad.int64)
+            )
             return cygrad.stack([rows, col.to(cygrad.int64)])
 
         if later is None:

@@ -53,13 +53,18 @@ def replacement(node, rng, draw):
     if isinstance(node, ast.UnaryOp):
         node = node.operand
     if is_tensor(node):
-        dtype, form = node.args[0], next((k.value for k in node.keywords if k.arg == "form"), ast.Constant("plain"))
+        dtype, form = (
+            node.args[0],
+            next((k.value for k in node.keywords if k.arg == "form"), ast.Constant("plain")),
+        )
         sizes = ", ".join(map(ast.unparse, node.args[1:]))
         choice = rng.randrange(5)
         if choice == 0:
             return draw.tensor()
         if choice == 1:
-            return f"T({ast.unparse(dtype)}, {sizes}{', ' * bool(sizes)}form={ast.unparse(form)}).mT"
+            return (
+                f"T({ast.unparse(dtype)}, {sizes}{', ' * bool(sizes)}form={ast.unparse(form)}).mT"
+            )
         new_dtype = repr(rng.choice(DTYPES)) if choice == 2 else ast.unparse(dtype)
         new_form = ast.unparse(form) if choice == 2 else repr(rng.choice(FORMS))
         return f"T({new_dtype}, {sizes}{', ' * bool(sizes)}form={new_form})"
@@ -97,7 +102,11 @@ def mutated(text, rng):
                 items.insert(i, items[i])
         elif not any(isinstance(x, ast.keyword) for x in items):
             items.append(parsed(draw.anything()))
-    elif rng.random() < 0.05 and isinstance(root.body, ast.Call) and not any(k.arg == "out" for k in root.body.keywords):
+    elif (
+        rng.random() < 0.05
+        and isinstance(root.body, ast.Call)
+        and not any(k.arg == "out" for k in root.body.keywords)
+    ):
         root.body.keywords.append(ast.keyword("out", parsed(draw.tensor())))
     elif places.found:
         node, put = rng.choice(places.found)

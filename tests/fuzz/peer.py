@@ -5,10 +5,18 @@ import math
 
 def close(a, b, rtol):
     if isinstance(a, list):
-        return isinstance(b, list) and len(a) == len(b) and all(close(x, y, rtol) for x, y in zip(a, b))
+        return (
+            isinstance(b, list)
+            and len(a) == len(b)
+            and all(close(x, y, rtol) for x, y in zip(a, b))
+        )
     if isinstance(a, complex) or isinstance(b, complex):
         a, b = complex(a), complex(b)
-        return close(a.real, b.real, rtol * 10) and close(a.imag, b.imag, rtol * 10) or abs(a - b) <= rtol * abs(b)
+        return (
+            close(a.real, b.real, rtol * 10)
+            and close(a.imag, b.imag, rtol * 10)
+            or abs(a - b) <= rtol * abs(b)
+        )
     if isinstance(a, str) or a is None:
         return a == b
     if math.isnan(a) or math.isnan(b):
@@ -35,7 +43,9 @@ def difference(ours, theirs):
             return "shape"
         if a[2] != b[2]:
             return "layout"
-        rtol = {"torch.float16": 1e-2, "torch.bfloat16": 5e-2, "torch.float64": 1e-5}.get(a[0], 1e-3)
+        rtol = {"torch.float16": 1e-2, "torch.bfloat16": 5e-2, "torch.float64": 1e-5}.get(
+            a[0], 1e-3
+        )
         if a[3] is not None and b[3] is not None and not close(a[3], b[3], rtol):
             return "values"
     return None

@@ -31,7 +31,9 @@ HERE = Path(__file__).parent
 
 
 def lines_of(name):
-    return [line for line in (HERE / name).read_text().splitlines() if line and not line.startswith("#")]
+    return [
+        line for line in (HERE / name).read_text().splitlines() if line and not line.startswith("#")
+    ]
 
 
 class Source:
@@ -103,7 +105,14 @@ def perform(code, library, device="cpu"):
             found = tensors_in(result, library, [])
             parts = [described(x, library) for x in found[:50]]
             if not found:
-                parts = [(type(result).__name__, (), "", result if isinstance(result, (int, float, bool, str)) else None)]
+                parts = [
+                    (
+                        type(result).__name__,
+                        (),
+                        "",
+                        result if isinstance(result, (int, float, bool, str)) else None,
+                    )
+                ]
             elif sum(x.numel() for x in found) < 1000:
                 repr(result)
     except Exception as error:
@@ -132,7 +141,9 @@ def gradients(found, leaves, library):
 
 
 # PyTorch loops as often as such an argument says, too.
-LOOPS = re.compile("lowrank|lobpcg|Transformer|GRU|LSTM|RNN|_polynomial_|matrix_power|mvlgamma|multigammaln|bytearray")
+LOOPS = re.compile(
+    "lowrank|lobpcg|Transformer|GRU|LSTM|RNN|_polynomial_|matrix_power|mvlgamma|multigammaln|bytearray"
+)
 
 
 def children(texts, library, device="cpu"):
@@ -210,7 +221,9 @@ def child(batch, library, device, seconds, told, file):
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if "libasan" not in os.environ.get("LD_PRELOAD", ""):  # which reserves terabytes, and has limits of its own
+        if "libasan" not in os.environ.get(
+            "LD_PRELOAD", ""
+        ):  # which reserves terabytes, and has limits of its own
             with open("/proc/self/statm") as statm:
                 now = int(statm.read().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
@@ -229,7 +242,9 @@ def child(batch, library, device, seconds, told, file):
                 try:
                     outcome = perform(code, library, device)
                 except Exception as error:  # of the gradients
-                    outcome = Outcome("raises", f"{type(error).__name__}: backward: {str(error)[:300]}")
+                    outcome = Outcome(
+                        "raises", f"{type(error).__name__}: backward: {str(error)[:300]}"
+                    )
             signal.setitimer(signal.ITIMER_PROF, 0)
             grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) * 1024
             if grown > BEYOND_RESULT + 4 * sum(bytes_of(v) for v in outcome.values):
@@ -259,21 +274,30 @@ def is_ours(outcome, text):
     name, _, words = outcome.what.partition(":")
     if name == "AssertionError":  # PyTorch's modules say by it what they were not given
         return not words.strip()
-    return outcome.how not in ("raises", "result") or name in {t.__name__ for t in OURS} | {"InternalError"}
+    return outcome.how not in ("raises", "result") or name in {t.__name__ for t in OURS} | {
+        "InternalError"
+    }
 
 
 def asks_for_much(text):
     """Whether a call's tensors alone have more elements than can be gone through in the time."""
     tree = ast.parse(text, mode="eval")
     if LOOPS.search(text) and any(
-        isinstance(n, ast.Constant) and isinstance(n.value, (int, float)) and n.value > 2**12 for n in ast.walk(tree)
+        isinstance(n, ast.Constant) and isinstance(n.value, (int, float)) and n.value > 2**12
+        for n in ast.walk(tree)
     ):
         return True
     for node in ast.walk(tree):
         if mutate.is_tensor(node):
             count = 1
             for size in node.args[1:]:
-                count *= size.value if isinstance(size, ast.Constant) and isinstance(size.value, int) else 1
-            if abs(count) > 2**26 or any(ast.unparse(k.value) == repr(values.HUGE) for k in node.keywords):
+                count *= (
+                    size.value
+                    if isinstance(size, ast.Constant) and isinstance(size.value, int)
+                    else 1
+                )
+            if abs(count) > 2**26 or any(
+                ast.unparse(k.value) == repr(values.HUGE) for k in node.keywords
+            ):
                 return True
     return False

@@ -3,10 +3,12 @@
 import math
 
 DTYPES = (
-    "float32", "float64", "int64", "int32", "bool", "uint8", "int8", "int16", "float16", "bfloat16", "complex64", "complex128",
+    "float32", "float64", "int64", "int32", "bool", "uint8", "int8", "int16", "float16", "bfloat16", "complex64",
+    "complex128",
 )  # fmt: skip
 FORMS = (
-    "plain", "grad", "transposed", "stepped", "offset", "expanded", "overlapping", "empty", "zeros", "ones", "nan", "large",
+    "plain", "grad", "transposed", "stepped", "offset", "expanded", "overlapping", "empty", "zeros", "ones", "nan",
+    "large",
     "negative", "index", "meta", "channels_last", "conj", "neg", "sparse", "csr", "square", "inference", "reversed",
     "parameter", "column",
 )  # fmt: skip
@@ -20,7 +22,9 @@ class Names(dict):
         self.torch = library
         self.device = device
         self.leaves = []
-        super().__init__(torch=library, F=library.nn.functional, T=self.T, inf=math.inf, nan=math.nan)
+        super().__init__(
+            torch=library, F=library.nn.functional, T=self.T, inf=math.inf, nan=math.nan
+        )
 
     def T(self, dtype, *shape, form="plain"):
         """A tensor of the shape with values that its dtype and shape determine."""
@@ -37,7 +41,10 @@ class Names(dict):
             return torch.ones(shape, dtype=kind, device=self.device)
         values = [((i * 37 + 11) % 101 - 50) / 16 for i in range(count)]
         if form == "nan":
-            values = [math.nan if i % 3 == 0 else math.inf if i % 3 == 1 else x for i, x in enumerate(values)]
+            values = [
+                math.nan if i % 3 == 0 else math.inf if i % 3 == 1 else x
+                for i, x in enumerate(values)
+            ]
         elif form == "large":
             values = [x * 1e30 for x in values]
         elif form in ("zeros", "ones"):
@@ -49,7 +56,12 @@ class Names(dict):
         if kind == torch.bool:
             x = torch.tensor([x > 0 for x in values], dtype=kind)
         elif not (kind.is_floating_point or kind.is_complex):
-            values = [0 if math.isnan(x) else max(-(2.0**31), min(x * 16 if form != "index" else x, 2.0**31)) for x in values]
+            values = [
+                0
+                if math.isnan(x)
+                else max(-(2.0**31), min(x * 16 if form != "index" else x, 2.0**31))
+                for x in values
+            ]
             x = torch.tensor([int(x) for x in values], dtype=torch.int64).to(kind)
         elif kind.is_complex:
             x = torch.tensor([complex(x, 1 - x / 2) for x in values], dtype=kind)
@@ -79,7 +91,9 @@ class Names(dict):
         return self.torch.stack([x, x], 0)[1]
 
     def _offset(self, x):
-        return self.torch.cat([x.reshape(-1)[:1], x.reshape(-1)])[-x.numel() or x.numel() :].reshape(x.shape)
+        return self.torch.cat([x.reshape(-1)[:1], x.reshape(-1)])[
+            -x.numel() or x.numel() :
+        ].reshape(x.shape)
 
     def _expanded(self, x):
         return x[:1].expand(x.shape) if x.dim() and x.shape[0] else x
