@@ -419,7 +419,8 @@ cdef tuple edge_of(object x):
     if isinstance(x, Tensor):
         node = gradient_edge(<Tensor> x)    # may give a view a new history, and so a new output number
         return node, (<Tensor> x).output_nr
-    return (<Node?> x[0]), x[1]
+    first, nr = x
+    return (<Node?> first), nr
 
 
 cdef Tensor root_gradient(object x, object g, int index):

@@ -807,6 +807,8 @@ cdef int check_zero_division(object divisor) except -1:
 cdef Tensor check_out(str name, Tensor out, int nd, const Py_ssize_t* sizes, int result, bint inplace, int dev):
     """Makes `out` fit the result, or says why it cannot."""
     cdef int i
+    if out.dev != dev:
+        raise different_devices(name, dev, out.dev)
     if not can_cast_codes(result, out.dt):
         raise RuntimeError(f"result type {_core.SCALAR_TYPE_NAMES[result]} can't be cast to the desired output type "
                            f"{_core.SCALAR_TYPE_NAMES[out.dt]}")

@@ -309,10 +309,11 @@ def load_state_dict_from_url(
     progress=True,
     check_hash=False,
     file_name=None,
-    weights_only=False,
+    weights_only=True,
 ):
     """Loads what `save` wrote from `url`, downloaded to `model_dir` (get_dir()/checkpoints) unless it is there.
 
+    weights_only: as of `torch.load`. It is True here, where PyTorch runs by default whatever the file says.
     check_hash: the file's name ends in a dash and the beginning of its SHA-256, which must fit.
     """
     from . import serialization

@@ -301,7 +301,6 @@ class TypedStorage:
 
     is_sparse = False
     is_hpu = False
-    changes = None  # functions to call once a legacy file has been read to its end
 
     def __init__(self, *args, wrap_storage=None, dtype=None, device=None):
         _warn_typed()

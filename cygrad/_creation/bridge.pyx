@@ -170,6 +170,8 @@ def __contains__(Tensor self not None, element):
 
 
 def __format__(Tensor self not None, format_spec):
+    if not isinstance(format_spec, str):
+        raise TypeError(f"__format__() argument must be str, not {type(format_spec).__name__}")
     if self.nd == 0 and type(self) is Tensor:
         return format(number(self), format_spec)
     if format_spec:

@@ -410,9 +410,13 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
 def frombuffer(buffer, *, dtype, Py_ssize_t count=-1, Py_ssize_t offset=0, requires_grad=False):
     """A one-dimensional tensor on the memory of an object with the buffer protocol."""
     cdef Tensor t
-    cdef int dt = dtype_option("frombuffer", dtype, -1)
-    cdef Py_ssize_t size = itemsize_of(dt), total
+    cdef int dt
+    cdef Py_ssize_t size, total
     cdef const unsigned char[::1] readable
+    if dtype is None:
+        raise TypeError("frombuffer(): argument 'dtype' must be torch.dtype, not NoneType")
+    dt = dtype_option("frombuffer", dtype, -1)
+    size = itemsize_of(dt)
     try:
         view = memoryview(buffer)
     except TypeError:
@@ -428,7 +432,7 @@ def frombuffer(buffer, *, dtype, Py_ssize_t count=-1, Py_ssize_t offset=0, requi
             raise ValueError(f"buffer length ({total - offset} bytes) after offset ({offset} bytes) must be a multiple "
                              f"of element size ({size})")
         count = (total - offset) // size
-    elif offset + count * size > total:
+    elif count > (total - offset) // size:
         raise ValueError(f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be "
                          f"greater than actual buffer length ({total} bytes)")
     if view.readonly:

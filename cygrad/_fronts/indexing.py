@@ -192,6 +192,19 @@ def cartesian_prod(*tensors):
     return stack([g.reshape((-1,)) for g in meshgrid(*tensors, indexing="ij")], 1)
 
 
+_MOST_COMBINED = 2**28  # elements; rows are made one by one
+
+
+def _more_than(most, n, k):
+    """Whether there are more than `most` ways to choose k of n; counted as far as that."""
+    count = 1
+    for i in range(min(k, n - k)):
+        count = count * (n - i) // (i + 1)
+        if count > most:
+            return True
+    return count > most
+
+
 def combinations(input, r=2, with_replacement=False):
     """All sub-sequences of length r of a 1-dim tensor, as rows."""
     if input.ndim != 1:
@@ -200,6 +213,11 @@ def combinations(input, r=2, with_replacement=False):
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return input.new_empty((0,))
+    n = input.numel()
+    if r > n and not (with_replacement and n):
+        return input.new_empty((0, r))
+    if _more_than(_MOST_COMBINED // r, n + r - 1 if with_replacement else n, r):
+        raise RuntimeError(f"combinations: the sub-sequences of length {r} of {n} elements are more than fit here")
     pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = list(pick(range(input.numel()), r))
     return stack([_index.index_select(input, 0, _long([row[k] for row in rows]).to(input.device)) for k in range(r)], 1)

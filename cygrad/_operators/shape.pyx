@@ -12,8 +12,21 @@ from cygrad._operators import move as _move
 
 # ------------------------------------------------------------------ arguments
 
+cdef int check_dims(object sizes) except -1:
+    """Arrays for sizes and strides have MAX_DIMS places."""
+    if len(sizes) > MAX_DIMS:
+        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
+    return 0
+
+
 cdef tuple int_args(str function, str argument, tuple args):
-    """The sizes of f(2, 3) or f((2, 3)) as a tuple of ints."""
+    """The sizes of f(2, 3) or f((2, 3)) as a tuple of ints, as many as a tensor can have."""
+    cdef tuple numbers = ints_of(function, argument, args)
+    check_dims(numbers)
+    return numbers
+
+
+cdef tuple ints_of(str function, str argument, tuple args):
     if len(args) == 1 and not isinstance(args[0], int):
         first = args[0]
         if isinstance(first, (tuple, list)):
@@ -113,8 +126,7 @@ cdef Tensor view_as_shape(Tensor t, tuple shape, bint must):
     cdef Py_ssize_t[MAX_DIMS] sizes
     cdef Py_ssize_t[MAX_DIMS] strides
     cdef int nd
-    if len(shape) > MAX_DIMS:
-        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
+    check_dims(shape)
     nd = infer_size(shape, t.count, sizes)
     if not view_strides(t, nd, sizes, strides):
         if must:
@@ -192,6 +204,9 @@ def as_strided(input, size, stride, storage_offset=None):
     last = int(offset)          # Python ints: sizes and strides are hostile
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
+    check_dims(size)
+    size, stride = tuple(size), tuple(stride)
+    check_dims(size)
     for n, s in zip(size, stride):
         if s < 0:
             raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: "
@@ -579,12 +594,24 @@ def unbind(input, dim=0):
     if t.nd == 0:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     d = wrap_dim(dim, t.nd)
+    check_views("unbind", t.sizes[d])
     with_grad = _core.set_grad_mode(False)
     try:
         outs = tuple([select(t, d, i) for i in range(t.sizes[d])])
     finally:
         _core.set_grad_mode(with_grad)
     return multiple_views(outs, t, "UnbindBackward0", _unbind_backward, (d,), with_grad)
+
+
+cdef enum:
+    MOST_VIEWS = 1 << 24                # a view takes 300 bytes
+
+
+cdef int check_views(str function, object count) except -1:
+    """Refuses a tuple of views that no memory holds before the first of them is made."""
+    if count > MOST_VIEWS:
+        raise RuntimeError(f"{function}: {count} tensors are more than a tuple can hold here ({MOST_VIEWS} at most)")
+    return 0
 
 
 cdef object multiple_views(tuple outs, Tensor t, str name, function, tuple args, bint with_grad):
@@ -623,6 +650,8 @@ def split(tensor, split_size_or_sections, dim=0):
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
         if size == 0 and n:
             raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
+        if n:
+            check_views("split", (n - 1) // size + 1)
         sizes = [min(size, n - i) for i in range(0, n, size)] if n else [0]
         name = "SplitBackward0"
     else:
@@ -657,6 +686,7 @@ def chunk(input, chunks, dim=0):
     d = wrap_dim(dim, t.nd)
     size = (t.sizes[d] + chunks - 1) // chunks
     if size == 0:
+        check_views("chunk", chunks)
         return split(t, [0] * chunks, d)
     return split(t, size, d)
 
@@ -698,6 +728,7 @@ def tensor_split(input, indices_or_sections=None, dim=0, *, sections=None, indic
         k = indices_or_sections
         if k <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {k}")
+        check_views("tensor_split", k)
         bounds = [(n // k) * i + min(i, n % k) for i in range(k + 1)]
         return tuple([slice_dim(t, d, a, b, 1) for a, b in zip(bounds, bounds[1:])])
     cuts = [0, *indices_or_sections]

@@ -596,11 +596,21 @@ class SparseCsrTensor(SparseTensor):
     layout = cygrad.sparse_csr
 
     @staticmethod
-    def _of(crow, col, values, size):
-        rows = cygrad.repeat_interleave(cygrad.arange(len(crow) - 1), crow.diff().to(cygrad.int64))
-        self = SparseTensor._make(
-            cygrad.stack([rows, col.to(cygrad.int64)]), values, size, True, SparseCsrTensor
-        )
+    def _of(crow, col, values, size, later=None):
+        """`later`: a list for the function that finds the rows, where the memory of `crow` is not filled yet."""
+
+        def places():
+            rows = cygrad.repeat_interleave(
+                cygrad.arange(len(crow) - 1), crow.diff().to(cygrad.int64)
+            )
+            return cygrad.stack([rows, col.to(cygrad.int64)])
+
+        if later is None:
+            indices = places()
+        else:
+            indices = cygrad.zeros(2, len(col), dtype=cygrad.int64)
+            later.append(lambda: indices.copy_(places()))
+        self = SparseTensor._make(indices, values, size, True, SparseCsrTensor)
         self._crow, self._col = crow, col
         return self
 
@@ -660,7 +670,7 @@ def multiply_matrices(a, b):
             f"expected m1 and m2 to have the same dtype, but got: {a.dtype} != {b.dtype}"
         )
     if not is_sparse(a):
-        return multiply_matrices(b.t(), a.t()).t()
+        return multiply_matrices(b.t(), a.t()).t() if is_sparse(b) else cygrad.mm(a, b)
     (rows, cols), v, shape = a._i, a._v, (a.shape[0], b.shape[1])
     if is_sparse(b):
         return _multiply_sparse(a, b)
