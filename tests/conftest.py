@@ -1,7 +1,7 @@
 """What all tests share: the same random numbers in any order of tests, and a `device` to run on.
 
-A file that says `pytestmark = pytest.mark.usefixtures("everywhere")` runs as it stands on each device: it is the default
-one, where a test makes its tensors.  A test that is about the CPU alone is marked `cpu_only` there.
+A file that says `pytestmark = pytest.mark.usefixtures("everywhere")` runs as it stands on each device: it is the
+default one, where a test makes its tensors.  A test that is about the CPU alone is marked `cpu_only` there.
 """
 
 import random

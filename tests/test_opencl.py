@@ -625,8 +625,8 @@ def test_disk_cache(tmp_path):
 def test_processes_share_the_disk_cache(tmp_path):
     """Several start at once, on the same empty cache: each finds or makes whole files, and leaves no others."""
     env = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "CYGRAD_CL_CACHE": "1"}
-    ask = [sys.executable, "-c", COPY]
-    running = [subprocess.Popen(ask, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    ask, pipe = [sys.executable, "-c", COPY], subprocess.PIPE
+    running = [subprocess.Popen(ask, env=env, stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
     for process in running:
         out, errors = process.communicate(timeout=300)
         assert out.split() == ["True"], errors
@@ -740,7 +740,7 @@ from cygrad.cl import _device
 opened = _device.opened
 _device.opened = lambda index: opened(index) | {"fp64": False}
 x = torch.linspace(-1, 1, 12).reshape(4, 3).to("opencl")
-for make in (lambda: x.double(), lambda: torch.ones(3, dtype=torch.float64, device="opencl"), lambda: x.to(torch.cdouble)):
+for make in (x.double, lambda: torch.ones(3, dtype=torch.float64, device="opencl"), lambda: x.to(torch.cdouble)):
     try:
         make()
     except TypeError as error:
