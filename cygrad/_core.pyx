@@ -279,6 +279,12 @@ cdef int _default_device = 0
 HOLLOW = {"meta": META, "sparse": SPARSE}
 
 
+def type_name(Tensor t not None):
+    """'torch.FloatTensor', 'torch.cuda.LongTensor', ..."""
+    place = f"{device_object(t.dev).type}." if t.dev and t.dev != SPARSE else ""
+    return f"torch.{place}{SCALAR_TYPE_NAMES[t.dt]}Tensor"
+
+
 cdef device device_object(int dev):
     if _device_objects[dev] is None:
         _device_objects[dev] = device("cuda", dev - 17) if dev > CUDA else device("opencl", dev - 1)
@@ -1375,10 +1381,9 @@ cdef object raise_modified(Tensor t, SavedTensor saved, Node owner):
     if node is not None:
         nr = saved.output_nr if saved.node is not None else t.output_nr
         whose = f", which is output {nr} of {operation_name(node)},"
-    kind = "torch" if t.dev == 0 else "torch.cuda"
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{kind}.{SCALAR_TYPE_NAMES[t.dt]}Tensor {list(make_size(t.nd, t.sizes))}]{whose} is at version "
+        f"[{type_name(t)} {list(make_size(t.nd, t.sizes))}]{whose} is at version "
         f"{t.storage.version}; expected version {saved.version} instead. Hint: enable anomaly detection to find the "
         "operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, "
         "check_nan=False).")

@@ -231,10 +231,6 @@ cdef str hook_name(hook):
     return getattr(hook, "__name__", None) or type(hook).__name__
 
 
-cdef str type_text(Tensor t):
-    return f"torch.{'cuda.' if t.dev else ''}{_core.SCALAR_TYPE_NAMES[t.dt]}Tensor"
-
-
 cdef Tensor checked_value(Tensor before, object after, object hook):
     """What a hook put in place of `before`."""
     cdef Tensor t
@@ -242,8 +238,8 @@ cdef Tensor checked_value(Tensor before, object after, object hook):
         raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
     t = <Tensor> after
     if t.dt != before.dt:
-        raise RuntimeError(f"hook '{hook_name(hook)}' has changed the type of value (was {type_text(before)} got "
-                           f"{type_text(t)})")
+        raise RuntimeError(f"hook '{hook_name(hook)}' has changed the type of value (was {_core.type_name(before)} got "
+                           f"{_core.type_name(t)})")
     if t.dev != before.dev:
         raise RuntimeError(f"hook '{hook_name(hook)}' has changed the device of value (was {before.device} got "
                            f"{t.device})")

@@ -1,4 +1,8 @@
-"""What all tests share: the same random numbers in any order of tests, and a `device` to run on."""
+"""What all tests share: the same random numbers in any order of tests, and a `device` to run on.
+
+A file that says `pytestmark = pytest.mark.usefixtures("everywhere")` runs as it stands on each device: it is the
+default one, where a test makes its tensors.  A test that is about the CPU alone is marked `cpu_only` there.
+"""
 
 import random
 
@@ -30,3 +34,27 @@ def device(request):
         if not cl.device_count("opencl"):
             pytest.skip("no OpenCL device (the extra cygrad[pocl] makes one)")
     return cygrad.device(request.param)
+
+
+@pytest.fixture
+def everywhere(device):
+    """Makes each device kind in turn the default one."""
+    if device.type == "cpu":
+        yield
+        return
+    cygrad.set_default_device(device)
+    yield
+    cygrad.set_default_device(None)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "cpu_only: what it tests is the CPU's alone")
+
+
+def pytest_collection_modifyitems(config, items):
+    def elsewhere(item):
+        on = item.callspec.params.get("device") if hasattr(item, "callspec") else None
+        return on == "opencl" and item.get_closest_marker("cpu_only") is not None
+
+    config.hook.pytest_deselected(items=[item for item in items if elsewhere(item)])
+    items[:] = [item for item in items if not elsewhere(item)]

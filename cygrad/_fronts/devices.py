@@ -11,11 +11,11 @@ from cygrad import _core
 from cygrad._operators import generators
 
 PUBLIC = """can_device_access_peer current_device current_stream default_stream device_count empty_cache
-    get_device_capability get_device_name get_device_properties get_rng_state get_rng_state_all init initial_seed
-    ipc_collect is_available is_bf16_supported is_initialized manual_seed manual_seed_all max_memory_allocated
-    max_memory_reserved mem_get_info memory_allocated memory_reserved memory_stats memory_summary
-    reset_accumulated_memory_stats reset_peak_memory_stats seed seed_all set_device set_rng_state set_rng_state_all
-    set_stream stream synchronize""".split()
+    get_device_capability get_device_name get_device_properties get_per_process_memory_fraction get_rng_state
+    get_rng_state_all init initial_seed ipc_collect is_available is_bf16_supported is_initialized manual_seed
+    manual_seed_all max_memory_allocated max_memory_reserved mem_get_info memory_allocated memory_reserved memory_stats
+    memory_summary reset_accumulated_memory_stats reset_peak_memory_stats seed seed_all set_device
+    set_per_process_memory_fraction set_rng_state set_rng_state_all set_stream stream synchronize""".split()
 
 
 class DeviceProperties:
@@ -181,6 +181,20 @@ class DeviceFunctions:
         """(free, total) bytes of a device, as far as this process knows."""
         total = self.get_device_properties(device).total_memory
         return total - self.memory_reserved(device), total
+
+    def set_per_process_memory_fraction(self, fraction, device=None):
+        """What this process may take of a device's memory; more is an OutOfMemoryError."""
+        if not isinstance(fraction, float):
+            raise TypeError("Invalid type for fraction argument, must be `float`")
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~1")
+        total = self.get_device_properties(device).total_memory
+        self.backend().set_memory_limit(self.code_of(device), int(total * fraction))
+
+    def get_per_process_memory_fraction(self, device=None):
+        """The part of a device's memory that this process may take."""
+        total = self.get_device_properties(device).total_memory
+        return self.backend().memory_limit(self.code_of(device)) / total
 
     # ---- random numbers
 

@@ -123,6 +123,15 @@ def reset_peak_memory_stats(dev):
     device.max_allocated, device.max_reserved = device.allocated, device.reserved
 
 
+def memory_limit(dev):
+    """The bytes that this process may take from the driver."""
+    return _launch.device(dev).limit
+
+
+def set_memory_limit(dev, nbytes):
+    _launch.device(dev).limit = nbytes
+
+
 def empty_cache():
     """Gives the unused blocks of all devices back to their drivers."""
     for device in _launch.opened():

@@ -393,9 +393,9 @@ def _evaluate(closure):
 
 
 def _new_step():
-    """The counter of steps of a parameter: a 0-d float tensor, as PyTorch keeps it."""
+    """The counter of steps of a parameter: a 0-d float tensor, as PyTorch keeps it, of the host that reads it."""
     double = cygrad.get_default_dtype() == cygrad.float64
-    return cygrad.tensor(0.0, dtype=cygrad.float64 if double else cygrad.float32)
+    return cygrad.tensor(0.0, dtype=cygrad.float64 if double else cygrad.float32, device="cpu")
 
 
 def _step_to_tensor(optimizer: Optimizer) -> None:

@@ -8,7 +8,6 @@ done with a sparse tensor is done with them, by operators that differentiate any
 
 import cygrad
 from cygrad import _core, _dispatch
-from cygrad._fronts.legacy import type_name
 from cygrad._tensor_str import _contents, _has_default_dtype, _with_suffixes
 from cygrad._utils import _rebuild_sparse_tensor
 
@@ -650,7 +649,7 @@ class SparseCsrTensor(SparseTensor):
 
 
 def _type(t):
-    return type_name(t).rpartition(".")[2]
+    return _core.type_name(t).rpartition(".")[2]
 
 
 def multiply_matrices(a, b):
