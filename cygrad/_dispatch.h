@@ -3,6 +3,9 @@
  * Py_TPFLAGS_METHOD_DESCRIPTOR, with which `x.add(y)` and `x + y` make no bound method. */
 #pragma once
 #include <Python.h>
+#include <frameobject.h>
+#include <stdlib.h>
+#include <string.h>
 #include <structmember.h>
 
 typedef struct {
@@ -58,9 +61,78 @@ static inline int cg_overrides(PyObject *x)
     return cg_type_overrides(type);
 }
 
+static int cg_full_tracebacks = 0;      /* CYGRAD_TRACEBACKS=full: with the lines of compiled modules */
+static PyObject *cg_pyx, *cg_generated; /* what their file names end in; the file name of generated functions */
+
+/* A traceback without the frames that have no source to show, so that it ends in a line of Python that somebody wrote. */
+static PyObject *cg_readable_traceback(PyObject *traceback)
+{
+    PyTracebackObject *kept = NULL, *next;
+    PyObject *first = NULL;
+    for (PyTracebackObject *tb = (PyTracebackObject *)traceback; tb != NULL; tb = next) {
+        next = tb->tb_next;
+        PyCodeObject *code = PyFrame_GetCode(tb->tb_frame);
+        int hidden = PyUnicode_Tailmatch(code->co_filename, cg_pyx, 0, PY_SSIZE_T_MAX, 1) == 1 ||
+                     PyUnicode_Compare(code->co_filename, cg_generated) == 0;
+        Py_DECREF(code);
+        if (hidden)
+            continue;
+        if (kept == NULL)
+            first = Py_NewRef((PyObject *)tb);
+        else if (kept->tb_next != tb)
+            Py_XSETREF(kept->tb_next, (PyTracebackObject *)Py_NewRef((PyObject *)tb));
+        kept = tb;
+    }
+    if (kept != NULL)
+        Py_CLEAR(kept->tb_next);
+    Py_DECREF(traceback);
+    return first;
+}
+
+/* Complaints about arguments name the function as compiled, "f() takes ...": they are to name the public one. */
+static void cg_name_function(cg_public *self, PyObject *error)
+{
+    PyObject *code = PyObject_GetAttrString(self->inner, "__code__");
+    PyObject *name = code ? PyObject_GetAttrString(code, "co_name") : NULL;
+    PyObject *start = name ? PyUnicode_FromFormat("%U()", name) : NULL;
+    PyObject *args = start ? PyObject_GetAttrString(error, "args") : NULL;
+    if (args && PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 1 && PyUnicode_Check(PyTuple_GET_ITEM(args, 0)) &&
+        PyUnicode_Compare(name, self->name) != 0) {
+        PyObject *text = PyTuple_GET_ITEM(args, 0);
+        if (PyUnicode_Tailmatch(text, start, 0, PY_SSIZE_T_MAX, -1) == 1) {
+            PyObject *rest = PyUnicode_Substring(text, PyUnicode_GET_LENGTH(name), PY_SSIZE_T_MAX);
+            PyObject *changed = rest ? Py_BuildValue("(N)", PyUnicode_FromFormat("%U%U", self->name, rest)) : NULL;
+            if (changed)
+                PyObject_SetAttrString(error, "args", changed);
+            Py_XDECREF(changed);
+            Py_XDECREF(rest);
+        }
+    }
+    Py_XDECREF(args);
+    Py_XDECREF(start);
+    Py_XDECREF(name);
+    Py_XDECREF(code);
+    PyErr_Clear();
+}
+
+/* Makes the error that an inner function raised one of the public function. */
+static __attribute__((noinline, cold)) PyObject *cg_raised(cg_public *self)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value != NULL && type == PyExc_TypeError)
+        cg_name_function(self, value);
+    if (traceback != NULL && !cg_full_tracebacks)
+        traceback = cg_readable_traceback(traceback);
+    PyErr_Restore(type, value, traceback);
+    return NULL;
+}
+
 static inline PyObject *cg_call_inner(cg_public *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
-    return self->inner_call(self->inner, args, nargsf, kwnames);
+    PyObject *result = self->inner_call(self->inner, args, nargsf, kwnames);
+    return __builtin_expect(result != NULL, 1) ? result : cg_raised(self);
 }
 
 /* The call in full: keywords, lists, foreign types, interposers. */
@@ -265,7 +337,11 @@ static int cg_make_types(void)
     cg_function_type = (PyTypeObject *)PyType_FromSpec(&cg_function_spec);
     cg_method_type = (PyTypeObject *)PyType_FromSpec(&cg_method_spec);
     cg_property_type = (PyTypeObject *)PyType_FromSpec(&cg_property_spec);
-    return cg_hook_name && cg_function_type && cg_method_type && cg_property_type ? 0 : -1;
+    cg_pyx = PyUnicode_InternFromString(".pyx");
+    cg_generated = PyUnicode_InternFromString("<row>");   /* `_fronts/from_rows.py` compiles them */
+    const char *tracebacks = getenv("CYGRAD_TRACEBACKS");
+    cg_full_tracebacks = tracebacks != NULL && strcmp(tracebacks, "full") == 0;
+    return cg_pyx && cg_generated && cg_hook_name && cg_function_type && cg_method_type && cg_property_type ? 0 : -1;
 }
 
 /* A public object around `inner`, of one of the three types. */
