@@ -1,6 +1,7 @@
 """Convolutions and transposed convolutions in one, two and three dimensions."""
 
 import math
+from typing import Any
 
 from .. import functional as F, init
 from ..module import Module
@@ -103,7 +104,7 @@ class _ConvNd(Module):
 
 
 class _Conv(OwnInit, _ConvNd):
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1,
+    def __init__(self, in_channels, out_channels, kernel_size, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
                  groups=1, bias=True, padding_mode="zeros", device=None, dtype=None):
         parse = _ntuple(self._nd)
         super().__init__(
@@ -146,8 +147,8 @@ class Conv3d(_Conv):
 
 
 class _ConvTransposeNd(OwnInit, _ConvNd):
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0,
-                 output_padding=0, groups=1, bias=True, dilation=1, padding_mode="zeros",
+    def __init__(self, in_channels, out_channels, kernel_size, stride: Any = 1, padding: Any = 0,
+                 output_padding: Any = 0, groups=1, bias=True, dilation: Any = 1, padding_mode="zeros",
                  device=None, dtype=None):
         if padding_mode != "zeros":
             raise ValueError(
@@ -256,7 +257,7 @@ class _LazyConv(LazyModuleMixin):
 
 
 class _LazyConvForward(_LazyConv):
-    def __init__(self, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1,
+    def __init__(self, out_channels, kernel_size, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups=1,
                  bias=True, padding_mode="zeros", device=None, dtype=None):
         super().__init__(0, 0, kernel_size, stride, padding, dilation, groups, False,
                          padding_mode)
@@ -264,8 +265,8 @@ class _LazyConvForward(_LazyConv):
 
 
 class _LazyConvTranspose(_LazyConv):
-    def __init__(self, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1,
-                 bias=True, dilation=1, padding_mode="zeros", device=None, dtype=None):
+    def __init__(self, out_channels, kernel_size, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups=1,
+                 bias=True, dilation: Any = 1, padding_mode="zeros", device=None, dtype=None):
         super().__init__(0, 0, kernel_size, stride, padding, output_padding, groups, False,
                          dilation, padding_mode)
         self._make_lazy(out_channels, bias, device, dtype)

@@ -1,5 +1,7 @@
 """Sliding blocks of images and back."""
 
+from typing import Any
+
 from .. import functional as F
 from ..module import Module
 
@@ -9,7 +11,7 @@ class Fold(Module):
 
     __constants__ = ["output_size", "kernel_size", "dilation", "padding", "stride"]
 
-    def __init__(self, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    def __init__(self, output_size, kernel_size, dilation: Any = 1, padding: Any = 0, stride: Any = 1):
         super().__init__()
         self.output_size = output_size
         self.kernel_size = kernel_size
@@ -33,7 +35,7 @@ class Unfold(Module):
 
     __constants__ = ["kernel_size", "dilation", "padding", "stride"]
 
-    def __init__(self, kernel_size, dilation=1, padding=0, stride=1):
+    def __init__(self, kernel_size, dilation: Any = 1, padding: Any = 0, stride: Any = 1):
         super().__init__()
         self.kernel_size = kernel_size
         self.dilation = dilation

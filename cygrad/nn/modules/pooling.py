@@ -1,5 +1,7 @@
 """Pooling modules, in one, two and three dimensions."""
 
+from typing import Any
+
 from .. import functional as F
 from ..module import Module
 from .utils import OwnInit, _ntuple
@@ -8,7 +10,7 @@ from .utils import OwnInit, _ntuple
 class _MaxPoolNd(Module):
     __constants__ = ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"]
 
-    def __init__(self, kernel_size, stride=None, padding=0, dilation=1, return_indices=False,
+    def __init__(self, kernel_size, stride=None, padding: Any = 0, dilation: Any = 1, return_indices=False,
                  ceil_mode=False):
         super().__init__()
         self.kernel_size = kernel_size
@@ -48,7 +50,7 @@ class MaxPool3d(_MaxPoolNd):
 
 
 class _MaxUnpoolNd(OwnInit, Module):
-    def __init__(self, kernel_size, stride=None, padding=0):
+    def __init__(self, kernel_size, stride=None, padding: Any = 0):
         super().__init__()
         parse = _ntuple(self._nd)
         self.kernel_size = parse(kernel_size)
@@ -94,7 +96,7 @@ class _AvgPoolNd(Module):
 class AvgPool1d(_AvgPoolNd):
     """The mean of each window of (N, C, L)."""
 
-    def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False,
+    def __init__(self, kernel_size, stride=None, padding: Any = 0, ceil_mode=False,
                  count_include_pad=True):
         super().__init__()
         parse = _ntuple(1)
@@ -110,7 +112,7 @@ class AvgPool1d(_AvgPoolNd):
 
 
 class _AvgPoolDivisor(OwnInit, _AvgPoolNd):
-    def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False,
+    def __init__(self, kernel_size, stride=None, padding: Any = 0, ceil_mode=False,
                  count_include_pad=True, divisor_override=None):
         super().__init__()
         self.kernel_size = kernel_size
