@@ -157,6 +157,10 @@ class ParallelBuild(build_ext):
         tag = f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
         self.build_temp = str(BUILD / f"temp.{tag}")
 
+    def run(self):
+        super().run()
+        self.write_stubs()
+
     def build_extensions(self):
         compile_one = self.compiler.compile
         with ThreadPoolExecutor(JOBS) as pool, ThreadPoolExecutor(JOBS) as builders:
@@ -186,7 +190,6 @@ class ParallelBuild(build_ext):
             progress = Progress(len(self.extensions))
             for done in [builders.submit(build_one, e) for e in self.extensions]:
                 done.result()
-        self.write_stubs()
 
     def write_stubs(self):
         """Writes the type stubs, by importing what was built: without them type checkers know less, and no more."""
