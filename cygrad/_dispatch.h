@@ -221,9 +221,15 @@ static PyObject *cg_public_qualname(PyObject *o, void *unused)
     return Py_TYPE(o) == cg_function_type ? Py_NewRef(self->name) : PyUnicode_FromFormat("Tensor.%U", self->name);
 }
 
+static PyObject *cg_documentation;      /* text = cg_documentation(name, inner, is a method), or NULL */
+
 static PyObject *cg_public_doc(PyObject *o, void *unused)    /* inspect and pydoc read it past `getattro` */
 {
-    return PyObject_GetAttrString(((cg_public *)o)->inner, "__doc__");
+    cg_public *self = (cg_public *)o;
+    if (cg_documentation == NULL || Py_TYPE(o) == cg_property_type)
+        return PyObject_GetAttrString(self->inner, "__doc__");
+    return PyObject_CallFunction(cg_documentation, "OOO", self->name, self->inner,
+                                 Py_TYPE(o) == cg_method_type ? Py_True : Py_False);
 }
 
 static PyObject *cg_public_reduce(PyObject *o, PyObject *unused)
