@@ -2,6 +2,7 @@
 table of what is supported, the differences from PyTorch, pictures.
 """
 
+import functools
 import importlib
 import inspect
 import re
@@ -15,21 +16,20 @@ from cygrad._table import rows
 
 # Modules of the reference, by chapter.
 CHAPTERS = {
-    "Tensors and functions": ["cygrad", "cygrad.Tensor", "cygrad.linalg", "cygrad.fft", "cygrad.special", "cygrad.signal.windows",
-                              "cygrad.sparse", "cygrad.masked", "cygrad.random"],
-    "Networks": ["cygrad.nn", "cygrad.nn.functional", "cygrad.nn.init", "cygrad.nn.utils", "cygrad.nn.utils.rnn",
-                 "cygrad.nn.utils.parametrizations", "cygrad.nn.utils.parametrize", "cygrad.nn.utils.prune", "cygrad.nn.attention"],
-    "Training": ["cygrad.optim", "cygrad.optim.lr_scheduler", "cygrad.optim.swa_utils", "cygrad.autograd",
-                 "cygrad.autograd.functional", "cygrad.func", "cygrad.amp", "cygrad.distributions",
-                 "cygrad.distributions.transforms", "cygrad.distributions.constraints"],
-    "Data and files": ["cygrad.utils.data", "cygrad.utils.tensorboard", "cygrad.utils.checkpoint", "cygrad.hub",
-                       "cygrad.vision.datasets", "cygrad.vision.models", "cygrad.vision.transforms", "cygrad.vision.transforms.v2",
-                       "cygrad.vision.ops", "cygrad.vision.utils", "cygrad.vision.io"],
-    "Machines": ["cygrad.opencl", "cygrad.cuda", "cygrad.accelerator", "cygrad.cpu", "cygrad.backends", "cygrad.distributed",
-                 "cygrad.multiprocessing", "cygrad.profiler", "cygrad.utils.benchmark"],
-    "More": ["cygrad.viz", "cygrad.testing", "cygrad.overrides", "cygrad.library", "cygrad.futures", "cygrad.jit",
-             "cygrad.compiler"],
-}  # fmt: skip
+    "Tensors and functions": "cygrad cygrad.Tensor cygrad.linalg cygrad.fft cygrad.special cygrad.signal.windows "
+    "cygrad.sparse cygrad.masked cygrad.random",
+    "Networks": "cygrad.nn cygrad.nn.functional cygrad.nn.init cygrad.nn.utils cygrad.nn.utils.rnn "
+    "cygrad.nn.utils.parametrizations cygrad.nn.utils.parametrize cygrad.nn.utils.prune cygrad.nn.attention",
+    "Training": "cygrad.optim cygrad.optim.lr_scheduler cygrad.optim.swa_utils cygrad.autograd "
+    "cygrad.autograd.functional cygrad.func cygrad.amp cygrad.distributions cygrad.distributions.transforms "
+    "cygrad.distributions.constraints",
+    "Data and files": "cygrad.utils.data cygrad.utils.tensorboard cygrad.utils.checkpoint cygrad.hub "
+    "cygrad.vision.datasets cygrad.vision.models cygrad.vision.transforms cygrad.vision.transforms.v2 "
+    "cygrad.vision.ops cygrad.vision.utils cygrad.vision.io",
+    "Machines": "cygrad.opencl cygrad.cuda cygrad.accelerator cygrad.cpu cygrad.backends cygrad.distributed "
+    "cygrad.multiprocessing cygrad.profiler cygrad.utils.benchmark",
+    "More": "cygrad.viz cygrad.testing cygrad.overrides cygrad.library cygrad.futures cygrad.jit cygrad.compiler",
+}
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 SPECIAL = re.compile(r"([\\*_`|<>\[\]])")
 
@@ -142,11 +142,12 @@ def entry(prefix, name, value, kind):
 def reference(folder):
     """A page for each module, and the list of them."""
     names = 0
-    index = ["# Reference", "", "Every public name, with its arguments. In programs that say `import torch`, `torch` stands "
-             "for `cygrad` and `torchvision` for `cygrad.vision`.", ""]  # fmt: skip
+    index = ["# Reference", "",
+             "Every public name, with its arguments. In programs that say `import torch`, `torch` stands for `cygrad` "
+             "and `torchvision` for `cygrad.vision`.", ""]  # fmt: skip
     for chapter, modules in CHAPTERS.items():
         index += [f"## {chapter}", "", "```{toctree}", ":maxdepth: 1", ""]
-        for path in modules:
+        for path in modules.split():
             index.append(path)
             if path == "cygrad.Tensor":
                 module, kind = torch.Tensor, "method"
@@ -169,7 +170,8 @@ def reference(folder):
 
 
 TITLES = {
-    "from_rows": "Elementwise", "elementwise": "Elementwise", "factories": "Making tensors", "sequences": "Making tensors",
+    "from_rows": "Elementwise", "elementwise": "Elementwise",
+    "factories": "Making tensors", "sequences": "Making tensors",
     "bridge": "Making tensors", "dlpack": "Making tensors", "draws": "Random numbers", "random": "Random numbers",
     "reductions": "Reductions", "_reduce": "Reductions", "shape": "Shapes, joining and splitting",
     "indexing": "Indexing, sorting and choosing", "products": "Products", "_torch": "Linear algebra",
@@ -197,13 +199,13 @@ def group(path, name, value):
 
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "complex64",
           "complex128"]  # fmt: skip
-SHORT = {"integers": DTYPES[1:6], "float16, bfloat16": DTYPES[6:8], "float32, float64": DTYPES[8:10], "complex": DTYPES[10:]}
-ARGUMENTS = {"clamp": (0.1,), "clip": (0.1,)}
+SHORT = {"bool": DTYPES[:1], "integers": DTYPES[1:6], "float16, bfloat16": DTYPES[6:8],
+         "float32, float64": DTYPES[8:10], "complex": DTYPES[10:]}  # fmt: skip
 
 
-def _works(call):
+def _works(call, *arguments):
     try:
-        call()
+        call(*arguments)
     except Exception:  # an operator may refuse a dtype in any way
         return False
     return True
@@ -226,32 +228,35 @@ def _operands(row, dtype, grad=False):
 
 
 def support():
-    """[(public names, {column: mark})] of the table's rows: dtypes by trying them, the rest by the row and by trying."""
-    found = []
-    by_row = {}
+    """[(public names, {column: mark})] of the rows: dtypes by trying them, the rest by the row and by trying."""
+    found, by_row = [], {}
     for name, (row, forms) in rows.aliases().items():
-        if "f" in forms or "s" in forms or name.startswith("special."):
-            by_row.setdefault(row, []).append(name if "f" in forms else "special." + name.removeprefix("special."))
+        if "f" in forms:
+            by_row.setdefault(row, []).append(name)
+        elif "s" in forms:
+            by_row.setdefault(row, []).append("special." + name.removeprefix("special."))
     for row in rows.ROWS:
         if row.name not in by_row or row.start or row.signature is not None and row.arity > 2:
             continue
         names = by_row[row.name]
-        function = torch
-        for part in names[0].split("."):
-            function = getattr(function, part)
-        marks = {"bool": _works(lambda f=function: f(*_operands(row, "bool")))}
-        for title, dtypes in SHORT.items():
-            marks[title] = all(_works(lambda f=function, d=d: f(*_operands(row, d))) for d in dtypes)
+        function = functools.reduce(getattr, names[0].split("."), torch)
+        marks = {title: all(_works(function, *_operands(row, d)) for d in dtypes) for title, dtypes in SHORT.items()}
         marks["OpenCL"] = True  # each row's kernels are made of the one text for both
         x = _operands(row, "float64", grad=True)
-        first = _works(lambda f=function: torch.autograd.grad(f(*x).sum(), x))
-        second = first and _works(lambda f=function: _second(f, x))
-        marks["gradient"], marks["second"] = first, second
-        marks["forward mode"] = first and _works(
-            lambda f=function: torch.func.jvp(f, tuple(t.detach() for t in x), tuple(torch.ones_like(t) for t in x))
-        )
+        marks["gradient"] = _works(_first, function, x)
+        marks["second"] = marks["gradient"] and _works(_second, function, x)
+        marks["forward mode"] = marks["gradient"] and _works(_forward, function, x)
         found.append((names, marks))
     return found
+
+
+def _first(function, x):
+    return torch.autograd.grad(function(*x).sum(), x)
+
+
+def _forward(function, x):
+    x = tuple(t.detach() for t in x)
+    return torch.func.jvp(function, x, tuple(torch.ones_like(t) for t in x))
 
 
 def _second(function, x):
@@ -273,20 +278,20 @@ def support_page(path):
     table = support()
     columns = list(table[0][1])
     lines = ["# What is supported", "",
-             f"Made from the table of operators: {len(table)} elementwise operators, each tried on each dtype when this "
-             "page was built. *second* is the gradient of the gradient. OpenCL kernels are made of the same text as the "
-             "CPU's, for the same dtypes; float64 needs a device that has it.", "",
+             f"Made from the table of operators: {len(table)} elementwise operators, each tried on each dtype when "
+             "this page was built. *second* is the gradient of the gradient. OpenCL kernels are made of the same text "
+             "as the CPU's, for the same dtypes; float64 needs a device that has it.", "",
              "| operator | " + " | ".join(columns) + " |", "|---|" + ":-:|" * len(columns)]  # fmt: skip
     for names, marks in table:
         cells = " | ".join("✓" if marks[c] else "" for c in columns)
         lines.append(f"| {', '.join(f'`{n}`' for n in names)} | {cells} |")
     lines += ["", "## Primitives", "",
-              "What is no row of the table is composed of others, or is one of these. The CPU has them all. Operators without "
-              "a primitive of their own run on every device, and differentiate any number of times.", "",
+              "What is no row of the table is composed of others, or is one of these. The CPU has them all. Operators "
+              "without a primitive of their own run on every device, and differentiate any number of times.", "",
               "| primitive | what it does | OpenCL |", "|---|---|:-:|"]  # fmt: skip
     for name, doc, there in primitives():
-        first = " ".join(doc.split("\n\n")[0].split()).replace("|", "\\|").replace("`", "").replace("<", "\\<")
-        lines.append(f"| `{name}` | {first.replace('*', chr(92) + '*').replace('_', chr(92) + '_')} | {'✓' if there else ''} |")
+        first = re.sub(r"([|<*_])", r"\\\1", " ".join(doc.split("\n\n")[0].split()).replace("`", ""))
+        lines.append(f"| `{name}` | {first} | {'✓' if there else ''} |")
     write(path, "\n".join(lines) + "\n")
 
 
@@ -316,9 +321,10 @@ def pictures(folder):
 
 def included(folder, root):
     """Pages of the checkout's own files."""
-    for name, page, title in (("CHANGELOG.md", "changelog.md", "# Changelog"), ("SECURITY.md", "security.md", "# Security")):
+    for name in ("CHANGELOG.md", "SECURITY.md"):
         path = root / name
-        write(folder / page, path.read_text() if path.exists() else f"{title}\n\nThe file {name} is not there yet.\n")
+        text = path.read_text() if path.exists() else f"# {path.stem.title()}\n\n{name} is not there yet.\n"
+        write(folder / name.lower(), text)
 
 
 def write(path, text):

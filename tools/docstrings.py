@@ -14,9 +14,10 @@ import re
 import sys
 from pathlib import Path
 
-MODULES = """cygrad cygrad.linalg cygrad.fft cygrad.special cygrad.nn cygrad.nn.functional cygrad.nn.init cygrad.nn.utils
-cygrad.optim cygrad.optim.lr_scheduler cygrad.autograd cygrad.autograd.functional cygrad.func cygrad.utils.data cygrad.viz
-cygrad.opencl cygrad.accelerator cygrad.distributions cygrad.amp cygrad.random cygrad.sparse""".split()
+MODULES = """cygrad cygrad.linalg cygrad.fft cygrad.special cygrad.nn cygrad.nn.functional cygrad.nn.init
+cygrad.nn.utils cygrad.optim cygrad.optim.lr_scheduler cygrad.autograd cygrad.autograd.functional cygrad.func
+cygrad.utils.data cygrad.viz cygrad.opencl cygrad.accelerator cygrad.distributions cygrad.amp cygrad.random
+cygrad.sparse""".split()
 
 
 def public():

@@ -22,7 +22,8 @@ def _split(doc, name):
     """A docstring without the signature that Cython puts first."""
     doc = inspect.cleandoc(doc or "")
     first, _, rest = doc.partition("\n\n")
-    return rest if first.startswith(f"{name}(") or first.partition("(")[0].endswith(name) and first.endswith(")") else doc
+    signed = first.startswith(f"{name}(") or first.partition("(")[0].endswith(name) and first.endswith(")")
+    return rest if signed else doc
 
 
 def _row_of(name):

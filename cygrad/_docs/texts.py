@@ -1,5 +1,5 @@
-"""Texts on the functions that tutorials use most, with examples that the tests run.  Each begins with a line `== names`; a
-method of the same name has the same text.
+"""Texts on the functions that tutorials use most, with examples that the tests run.  Each begins with `== names`;
+a method of the same name has the same text.
 """
 
 _ALL = '''
@@ -346,7 +346,8 @@ Returns (values, indices). Raises RuntimeError where there are fewer.
 tensor([5, 4])
 
 == where
-Elements of one tensor where a condition holds, and of another elsewhere; of the condition alone the indices where it holds.
+Elements of one tensor where a condition holds, and of another elsewhere; of a condition alone the indices where it
+holds.
 
 condition: a bool tensor
 input, other: tensors or numbers; all are broadcast
@@ -694,6 +695,269 @@ Returns (*, L, Ev).
 
 >>> F.scaled_dot_product_attention(torch.zeros(1, 1, 2), torch.zeros(1, 2, 2), torch.tensor([[[0.0], [2.0]]]))
 tensor([[[1.]]])
+
+== adjoint
+The last two dimensions exchanged, and conjugated.
+
+Returns a view.
+
+== atleast_1d
+The tensors with at least one dimension.
+
+tensors: tensors
+Returns a tensor, or a tuple where several are given.
+
+== atleast_2d
+The tensors with at least two dimensions; new ones stand first.
+
+tensors: tensors
+Returns a tensor, or a tuple where several are given.
+
+== atleast_3d
+The tensors with at least three dimensions; (n,) becomes (1, n, 1), (n, m) becomes (n, m, 1).
+
+tensors: tensors
+Returns a tensor, or a tuple where several are given.
+
+== clamp_min
+Elements below min become min.
+
+Returns a tensor of the input's shape.
+
+>>> torch.tensor([-1, 2]).clamp_min(0)
+tensor([0, 2])
+
+== clamp_max
+Elements above max become max.
+
+Returns a tensor of the input's shape.
+
+>>> torch.tensor([-1, 2]).clamp_max(0)
+tensor([-1,  0])
+
+== cond
+Calls one of two functions, as a bool or a tensor of one bool says.
+
+Returns what the function returns.
+
+== hsplit vsplit dsplit
+Cuts a tensor along its second (hsplit; the first where there is one), first (vsplit) or third dimension (dsplit).
+
+Returns a tuple of views.
+
+== tensor_split
+Cuts a tensor into a number of nearly equal parts, or at places.
+
+Returns a tuple of views.
+
+== eig symeig solve lstsq
+Taken out of PyTorch: `torch.linalg` has what replaces it.
+
+Raises RuntimeError, which names the replacement.
+
+== get_default_device
+The device that new tensors are on.
+
+Returns a `torch.device`.
+
+== set_default_device
+Sets the device that new tensors are on.
+
+Returns None.
+
+== get_autocast_cpu_dtype get_autocast_gpu_dtype
+The dtype that autocast computes in.
+
+Returns a `torch.dtype`.
+
+== set_autocast_cpu_dtype set_autocast_gpu_dtype
+Sets the dtype that autocast computes in.
+
+Returns None.
+
+== is_autocast_cpu_enabled
+Whether autocast is on for the CPU.
+
+Returns a bool.
+
+== set_autocast_cpu_enabled
+Turns autocast for the CPU on or off.
+
+Returns None.
+
+== is_inference_mode_enabled
+Whether inference mode is on.
+
+Returns a bool.
+
+== is_signed
+Whether the dtype has negative numbers.
+
+Returns a bool.
+
+>>> torch.tensor([1], dtype=torch.uint8).is_signed()
+False
+
+== matrix_rank
+The number of singular values above a tolerance.
+
+Returns a tensor of int64.
+
+== moveaxis movedim
+Dimensions put to other places.
+
+source: the dimensions, a number or a tuple
+destination: where they go
+Returns a view.
+
+>>> torch.zeros(2, 3, 4).movedim(0, -1).shape
+torch.Size([3, 4, 2])
+
+== narrow narrow_copy
+`length` places of a dimension, from `start` on; `narrow_copy` copies them.
+
+length: how many
+Returns a view, or a copy.
+
+>>> torch.arange(5).narrow(0, 1, 3)
+tensor([1, 2, 3])
+
+== ravel
+All elements in one dimension.
+
+Returns a view where memory allows it, else a copy.
+
+== resize_as_
+Gives the tensor the sizes of another; new elements are whatever lies in memory.
+
+Returns the tensor itself.
+
+== split_with_sizes unsafe_split
+Cuts a tensor into parts along a dimension, of the sizes given.
+
+Returns a tuple of tensors.
+
+== unsafe_chunk
+`chunk`, whose parts may be written into while gradients are recorded.
+
+chunks: how many parts
+Returns a tuple of tensors.
+
+== swapaxes swapdims
+Exchanges two dimensions; another name of `transpose`.
+
+axis0, axis1: dimensions
+Returns a view.
+
+== expand_as
+Expanded to the sizes of another tensor, without a copy.
+
+Returns a view.
+
+== reshape_as
+The same elements in the shape of another tensor.
+
+Returns a view where memory allows it, else a copy.
+
+== view_as
+The same elements in the shape of another tensor, without a copy.
+
+Returns a view.
+
+== element_size
+Bytes of an element.
+
+Returns an int.
+
+>>> torch.zeros(1, dtype=torch.float64).element_size()
+8
+
+== storage_offset
+Where in its storage the tensor begins, counted in elements.
+
+Returns an int.
+
+>>> torch.arange(5)[2:].storage_offset()
+2
+
+== untyped_storage
+The bytes that the tensor lies in, with those of other tensors that share them.
+
+Returns a `torch.UntypedStorage`.
+
+== is_set_to
+Whether another tensor has the same storage, place, sizes and strides.
+
+Returns a bool.
+
+== is_pinned
+Whether the memory is pinned, which it never is here.
+
+Returns a bool.
+
+== is_coalesced
+Whether the indices of a sparse tensor are in order, each once.
+
+Returns a bool. Raises RuntimeError for dense tensors.
+
+== coalesce
+A sparse tensor whose indices are in order, each once; values of equal ones are added.
+
+Returns a sparse tensor.
+
+== indices
+The indices of a coalesced sparse tensor.
+
+Returns a tensor of int64, (dimensions, elements).
+
+== values
+The values of a sparse tensor.
+
+Returns a tensor.
+
+== crow_indices
+Where each row of a CSR tensor begins among its values.
+
+Returns a tensor of int64.
+
+== col_indices
+The columns of a CSR tensor's values.
+
+Returns a tensor of int64.
+
+== sparse_dim
+How many dimensions of a sparse tensor have indices.
+
+Returns an int.
+
+== dense_dim
+How many dimensions the values of a sparse tensor have of their own.
+
+Returns an int.
+
+== sparse_mask
+The elements at the places of a sparse tensor.
+
+mask: a sparse tensor
+Returns a sparse tensor.
+
+== to_dense
+A dense tensor of the same elements.
+
+Returns a tensor.
+
+== to_sparse to_sparse_coo
+A sparse tensor of the elements that are not 0, with their coordinates.
+
+Returns a tensor.
+
+>>> torch.tensor([0, 5]).to_sparse().values()
+tensor([5])
+
+== to_sparse_csr
+A sparse tensor of a matrix, in compressed rows.
+
+Returns a tensor.
 '''
 
 

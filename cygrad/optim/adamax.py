@@ -15,7 +15,15 @@ __all__ = ["Adamax"]
 
 
 class Adamax(_DenseOptimizer):
-    """Adamax: Adam with the infinity norm of gradients (https://arxiv.org/abs/1412.6980)."""
+    """Adamax: Adam with the infinity norm of gradients (https://arxiv.org/abs/1412.6980).
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adamax([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     _loop = "adamax"
 

@@ -7,7 +7,14 @@ from ..module import Module
 
 
 class Fold(Module):
-    """Sums columns of sliding blocks (N, C k, L) into (N, C, *output_size)."""
+    """Sums columns of sliding blocks (N, C k, L) into (N, C, *output_size).
+
+    output_size: the size of the result, a number or one for each dimension
+    kernel_size: the size of the window, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    """
 
     __constants__ = ["output_size", "kernel_size", "dilation", "padding", "stride"]
 
@@ -31,7 +38,13 @@ class Fold(Module):
 
 
 class Unfold(Module):
-    """The sliding blocks of (N, C, H, W) as columns (N, C k, L)."""
+    """The sliding blocks of (N, C, H, W) as columns (N, C k, L).
+
+    kernel_size: the size of the window, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    """
 
     __constants__ = ["kernel_size", "dilation", "padding", "stride"]
 

@@ -10,7 +10,11 @@ from ..module import Module
 
 
 class DataParallel(Module):
-    """Holds ``module`` and calls it on its one device; kept so that checkpoints fit."""
+    """Holds ``module`` and calls it on its one device; kept so that checkpoints fit.
+
+    module: a module
+    dim: the dimension, counted from the last where it is negative
+    """
 
     def __init__(self, module, device_ids=None, output_device=None, dim=0):
         super().__init__()
