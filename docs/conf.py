@@ -16,7 +16,7 @@ author = "The cygrad authors"
 release = version = cygrad.version.cygrad
 extensions = ["myst_parser", "sphinx.ext.graphviz"]
 root_doc = "index"
-exclude_patterns = ["_build", "Thumbs.db"]
+exclude_patterns = ["_build", "_generated/differences.md"]  # the latter is part of another page
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 myst_enable_extensions = ["deflist", "colon_fence"]
 myst_heading_anchors = 3
