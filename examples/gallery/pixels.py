@@ -26,7 +26,7 @@ def main(arguments=None):
             print(f"step {step}: loss {losses[-1]:.4f}")
     before, after = ((x.detach().cpu() - clean).square().mean().sqrt().item() for x in (noisy, image))
     viz.images(torch.stack([clean, noisy.cpu(), image.detach().cpu()]), columns=3, scale=3).save(chosen.picture)
-    print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}, error {before:.3f} -> {after:.3f}; {chosen.picture} has all three")
+    print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}, error {before:.3f} -> {after:.3f}; see {chosen.picture}")
     return losses
 
 
