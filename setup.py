@@ -7,6 +7,7 @@ CYGRAD_ONLY=a,b     only these modules, by the last part of their names (while w
 
 import os
 import platform
+import subprocess
 import sys
 import sysconfig
 import threading
@@ -64,13 +65,12 @@ def write_if_changed(path, text):
 
 
 def generate_kernels():
-    """Writes the C and the type stub of the table's rows, before the package can be imported."""
+    """Writes the C of the table's rows, before the package can be imported."""
     sys.path.append(str(PACKAGE))  # `_table.rows` by itself, without the package around it
     try:
-        from _table import generate, stubs
+        from _table import generate
     finally:
         sys.path.pop()
-    write_if_changed(PACKAGE / "__init__.pyi", stubs.stub())
     return [str(path) for path in generate.generate(GENERATED)]
 
 
@@ -124,9 +124,14 @@ def read_by(obj, default):
 
 
 class Progress:
-    """Says on stderr what is being built: one line that is rewritten on a terminal, else a line every ten seconds."""
+    """Says what is being built: one line that is rewritten on a terminal, else a line every ten seconds.
+
+    It goes to stderr, or to the descriptor CYGRAD_PROGRESS, where compilers' warnings do not come between.
+    """
 
     def __init__(self, total):
+        descriptor = os.environ.get("CYGRAD_PROGRESS")
+        self.out = os.fdopen(int(descriptor), "w", closefd=False) if descriptor else sys.stderr
         self.total, self.done = total, 0
         self.started = self.shown = time.monotonic()
         self.lock = threading.Lock()
@@ -136,10 +141,10 @@ class Progress:
             self.done += 1
             now, last = time.monotonic(), self.done == self.total
             line = f"compiled {self.done} of {self.total} modules, {now - self.started:.0f} s ({name})"
-            if sys.stderr.isatty():
-                print(f"\r{line[:79]:79}", end="\n" if last else "", file=sys.stderr, flush=True)
+            if self.out.isatty():
+                print(f"\r{line[:79]:79}", end="\n" if last else "", file=self.out, flush=True)
             elif last or now - self.shown >= 10:
-                print(line, file=sys.stderr, flush=True)
+                print(line, file=self.out, flush=True)
                 self.shown = now
 
 
@@ -151,6 +156,10 @@ class ParallelBuild(build_ext):
         # An editable install would take a temporary folder, and so compile everything every time.
         tag = f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
         self.build_temp = str(BUILD / f"temp.{tag}")
+
+    def run(self):
+        super().run()
+        self.write_stubs()
 
     def build_extensions(self):
         compile_one = self.compiler.compile
@@ -181,6 +190,18 @@ class ParallelBuild(build_ext):
             progress = Progress(len(self.extensions))
             for done in [builders.submit(build_one, e) for e in self.extensions]:
                 done.result()
+
+    def write_stubs(self):
+        """Writes the type stubs, by importing what was built: without them type checkers know less, and no more."""
+        if CHECKED:  # runs with the sanitizer's library alone
+            return
+        folder = os.path.abspath("." if self.inplace else self.build_lib)
+        made = subprocess.run(
+            [sys.executable, "tools/stubs.py", folder], stderr=subprocess.PIPE, text=True
+        )
+        if made.returncode:
+            why = made.stderr.strip().rpartition("\n")[2]
+            print(f"cygrad: type stubs were not written ({why})", file=sys.stderr)
 
 
 if __name__ == "__main__":  # Cython's processes may import this file

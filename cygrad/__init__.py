@@ -191,6 +191,7 @@ _utils.set_makers(
     sparse_csr=_elsewhere("sparse_csr_tensor", "sparse._making"),
 )
 _storage.set_load(_elsewhere("load", "serialization"))
+_dispatch.set_documentation(_elsewhere("text_of", "_docs"))
 for _module, _names in _METHODS_ELSEWHERE.items():
     for _name in _names.split():
         setattr(Tensor, _name, _elsewhere(_name, _module))

@@ -7,10 +7,17 @@
     python -m cygrad -i program.py [...]        the same, after the program
     python -m cygrad --version
 
+    python -m cygrad info                       versions, CPU, threads and devices, for a report
+    python -m cygrad selftest                   half a minute of checks on this machine and its devices
+    python -m cygrad doctor program.py [...]    which PyTorch names it uses that cygrad lacks, without running it
+    python -m cygrad bench                      a few measurements, beside PyTorch where it is installed
+    python -m cygrad run program.py [...]       as without `run`
+
 Started by mpiexec, it sets RANK, LOCAL_RANK, WORLD_SIZE and their like, as torchrun does.
 """
 
 import code
+import importlib
 import io
 import os
 import pkgutil
@@ -19,6 +26,7 @@ import sys
 import types
 
 from ._as_torch import install_as_torch
+from ._commands import COMMANDS
 from .distributed import _environment
 
 
@@ -112,6 +120,13 @@ def _main(arguments):
 
         print(f"cygrad {_own_version()}, with the interface of PyTorch {cygrad.__version__}")
         return
+    if arguments and arguments[0] in COMMANDS:
+        command, arguments = arguments[0], arguments[1:]
+        if command != "run":
+            importlib.import_module(f"cygrad._commands.{command}").main(arguments)
+            return
+        if not arguments:
+            sys.exit("usage: python -m cygrad run PROGRAM ...")
     _environment.fill()
     install_as_torch()
     import cygrad as torch

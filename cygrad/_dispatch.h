@@ -3,6 +3,9 @@
  * Py_TPFLAGS_METHOD_DESCRIPTOR, with which `x.add(y)` and `x + y` make no bound method. */
 #pragma once
 #include <Python.h>
+#include <frameobject.h>
+#include <stdlib.h>
+#include <string.h>
 #include <structmember.h>
 
 typedef struct {
@@ -58,24 +61,62 @@ static inline int cg_overrides(PyObject *x)
     return cg_type_overrides(type);
 }
 
+static int cg_full_tracebacks = 0;      /* CYGRAD_TRACEBACKS=full: with the lines of compiled modules */
+static PyObject *cg_pyx, *cg_generated; /* what their file names end in; the file name of generated functions */
+
+/* A traceback without the frames that have no source to show, so that it ends in a line of Python that somebody wrote. */
+static PyObject *cg_readable_traceback(PyObject *traceback)
+{
+    PyTracebackObject *kept = NULL, *next;
+    PyObject *first = NULL;
+    for (PyTracebackObject *tb = (PyTracebackObject *)traceback; tb != NULL; tb = next) {
+        next = tb->tb_next;
+        PyCodeObject *code = PyFrame_GetCode(tb->tb_frame);
+        int hidden = PyUnicode_Tailmatch(code->co_filename, cg_pyx, 0, PY_SSIZE_T_MAX, 1) == 1 ||
+                     PyUnicode_Compare(code->co_filename, cg_generated) == 0;
+        Py_DECREF(code);
+        if (hidden)
+            continue;
+        if (kept == NULL)
+            first = Py_NewRef((PyObject *)tb);
+        else if (kept->tb_next != tb)
+            Py_XSETREF(kept->tb_next, (PyTracebackObject *)Py_NewRef((PyObject *)tb));
+        kept = tb;
+    }
+    if (kept != NULL)
+        Py_CLEAR(kept->tb_next);
+    Py_DECREF(traceback);
+    return first;
+}
+
 /* After a TypeError: the call once more where only the arguments' spelling was foreign, else the error in PyTorch's words. */
 static PyObject *(*cg_explain)(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames, PyObject *error);
 
+/* The error that an inner function raised as one of the public function. */
 static __attribute__((noinline, cold)) PyObject *cg_failed(cg_public *self, PyObject *const *args, size_t nargsf,
                                                            PyObject *kwnames)
 {
-    PyObject *type, *error, *traceback, *result;
-    if (!PyErr_ExceptionMatches(PyExc_TypeError))
+    PyObject *type, *error, *traceback;
+    if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+        PyErr_Fetch(&type, &error, &traceback);
+        PyErr_NormalizeException(&type, &error, &traceback);
+        if (traceback != NULL)
+            PyException_SetTraceback(error, traceback);
+        PyObject *result = cg_explain((PyObject *)self, args, nargsf, kwnames, error);
+        Py_XDECREF(type);
+        Py_XDECREF(error);
+        Py_XDECREF(traceback);
+        if (result != NULL)
+            return result;
+    }
+    if (cg_full_tracebacks)
         return NULL;
     PyErr_Fetch(&type, &error, &traceback);
     PyErr_NormalizeException(&type, &error, &traceback);
     if (traceback != NULL)
-        PyException_SetTraceback(error, traceback);
-    result = cg_explain((PyObject *)self, args, nargsf, kwnames, error);
-    Py_XDECREF(type);
-    Py_XDECREF(error);
-    Py_XDECREF(traceback);
-    return result;
+        traceback = cg_readable_traceback(traceback);
+    PyErr_Restore(type, error, traceback);
+    return NULL;
 }
 
 static inline PyObject *cg_call_inner(cg_public *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
@@ -170,9 +211,15 @@ static PyObject *cg_public_qualname(PyObject *o, void *unused)
     return Py_TYPE(o) == cg_function_type ? Py_NewRef(self->name) : PyUnicode_FromFormat("Tensor.%U", self->name);
 }
 
+static PyObject *cg_documentation;      /* text = cg_documentation(name, inner, is a method), or NULL */
+
 static PyObject *cg_public_doc(PyObject *o, void *unused)    /* inspect and pydoc read it past `getattro` */
 {
-    return PyObject_GetAttrString(((cg_public *)o)->inner, "__doc__");
+    cg_public *self = (cg_public *)o;
+    if (cg_documentation == NULL || Py_TYPE(o) == cg_property_type)
+        return PyObject_GetAttrString(self->inner, "__doc__");
+    return PyObject_CallFunction(cg_documentation, "OOO", self->name, self->inner,
+                                 Py_TYPE(o) == cg_method_type ? Py_True : Py_False);
 }
 
 static PyObject *cg_public_reduce(PyObject *o, PyObject *unused)
@@ -286,7 +333,11 @@ static int cg_make_types(void)
     cg_function_type = (PyTypeObject *)PyType_FromSpec(&cg_function_spec);
     cg_method_type = (PyTypeObject *)PyType_FromSpec(&cg_method_spec);
     cg_property_type = (PyTypeObject *)PyType_FromSpec(&cg_property_spec);
-    return cg_hook_name && cg_function_type && cg_method_type && cg_property_type ? 0 : -1;
+    cg_pyx = PyUnicode_InternFromString(".pyx");
+    cg_generated = PyUnicode_InternFromString("<row>");   /* `_fronts/from_rows.py` compiles them */
+    const char *tracebacks = getenv("CYGRAD_TRACEBACKS");
+    cg_full_tracebacks = tracebacks != NULL && strcmp(tracebacks, "full") == 0;
+    return cg_pyx && cg_generated && cg_hook_name && cg_function_type && cg_method_type && cg_property_type ? 0 : -1;
 }
 
 /* A public object around `inner`, of one of the three types. */

@@ -34,6 +34,7 @@ cdef extern from "_dispatch.h":
     int cg_interposers
     void* cg_interposed
     void* cg_explain
+    PyObject* cg_documentation
     PyTypeObject* cg_tensor
     PyTypeObject* cg_parameter
     PyObject* cg_disabled_impl
@@ -703,6 +704,13 @@ def publish_tensor():
 def _init_subclass(cls, **kwargs):
     super(Tensor, cls).__init_subclass__(**kwargs)
     cg_fill_slots(<PyTypeObject*> cls)
+
+
+def set_documentation(text):
+    """Tells of the function that puts docstrings together: text(name, inner function, whether it is a method)."""
+    global cg_documentation
+    incref(text)
+    cg_documentation = <PyObject*> text
 
 
 def set_parameter_type(cls):

@@ -101,8 +101,12 @@ with open("pyproject.toml", "rb") as f:
         echo "cygrad: building (minutes the first time, then only what changed)"
         touch "$venv/started"
         if [ "$what" = -e ]; then # in place and by itself first, since pip shows nothing of a build that succeeds
-            "$venv/bin/python" setup.py --quiet build_ext --inplace >"$venv/build.log" ||
-                fail "the build failed (its messages stand above and in ${venv##*/}/build.log)"
+            # Compilers' warnings go to the log, so that they do not stand among the lines of progress.
+            CYGRAD_PROGRESS=3 "$venv/bin/python" setup.py --quiet build_ext --inplace 3>&2 >"$venv/build.log" 2>&1 || {
+                echo >&2
+                grep -E -A 3 'error|Error' "$venv/build.log" | head -n 40 >&2
+                fail "the build failed (all its messages are in ${venv##*/}/build.log)"
+            }
         fi
         pip_install --no-build-isolation "$what" . || fail "the build failed (its message stands above)"
         mv "$venv/started" "$venv/built"

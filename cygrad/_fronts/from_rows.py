@@ -38,7 +38,8 @@ def _refuse(function, **operands):
 
 def define(name, arguments, lines, **names):
     """The function of this text: with it signature, defaults and complaints about arguments are Python's own."""
-    exec(f"def {name}({', '.join(arguments)}):\n    " + "\n    ".join(lines), names)
+    text = f"def {name}({', '.join(arguments)}):\n    " + "\n    ".join(lines)
+    exec(compile(text, "<row>", "exec"), names)  # tracebacks leave this file out
     return names[name]
 
 

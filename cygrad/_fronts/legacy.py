@@ -31,6 +31,7 @@ def _make(name, dtype):
         "is_cuda": False,
         "is_sparse": False,
     }
+    body.setdefault("__doc__", f"{name}: what `isinstance` and `Tensor.type` know tensors of this dtype by.")
     return tensortype(name, (), body)
 
 

@@ -13,6 +13,8 @@ tensor is an error there and must be one here.  Gradients at kinks and of NaN fo
 
 from dataclasses import dataclass
 
+from .docs import DOCS
+
 ZERO = "zero"  # piecewise constant: the gradient is a tensor of zeros
 MISSING = "missing"  # PyTorch records the operator and raises in the backward pass
 
@@ -39,7 +41,7 @@ class Row:
     signature: the arguments of the public functions where they are not the operands (input, other)
           and then the parameters with their defaults.  None: a front writes the functions by hand.
     refuses: (condition on the arguments, error, its text) of what the public functions refuse.
-    doc:  the public functions' docstring.
+    doc:  the public functions' docstring; `_table/docs.py` has it where a row has none of its own.
     domain: the interval, or one per operand, on which a generated test draws.
     half: False = PyTorch has no half or bfloat16 kernel.
     complexes: the formula for complex numbers, True where it is `text`, None: no complex kernel.
@@ -138,6 +140,7 @@ def _camel(name):
 def _row(name, arity, text, default_forms, **kw):
     kw.setdefault("forms", "" if name.startswith("_") else default_forms)
     kw.setdefault("label", name.strip("_") + "_cpu")
+    kw.setdefault("doc", DOCS.get(name, ""))
     if any(kw.get(d) is not None for d in ("da", "db", "dc")):
         kw.setdefault("grad_name", _camel(name))
     return Row(name, arity, text, **kw)

@@ -30,6 +30,8 @@ class GradScaler:
 
     The scale starts at `init_scale`, is multiplied by `growth_factor` after `growth_interval` steps
     without inf or NaN in the gradients, and by `backoff_factor` after a step with one.
+
+    device: the device of the result
     """
 
     def __init__(self, device="cuda", init_scale=2.0**16, growth_factor=2.0, backoff_factor=0.5,

@@ -148,6 +148,11 @@ def _filled(grads, inputs, strict, message):
 def vjp(func, inputs, v=None, create_graph=False, strict=False):
     """(func(*inputs), v^T J): the product of a vector with the Jacobian at `inputs`, by one
     backward pass.
+
+    func: a function of tensors
+    inputs: the tensors that gradients are wanted of
+    create_graph: whether the gradients' computation is recorded, to be differentiated again
+    strict: whether an input that the result does not depend on is an error
     """
     with enable_grad():
         several_inputs, inputs = _as_tuple(inputs, "inputs", "vjp")
@@ -164,7 +169,13 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
 
 
 def jvp(func, inputs, v=None, create_graph=False, strict=False):
-    """(func(*inputs), J v): by differentiating v -> v^T J, which is linear in v, a second time."""
+    """(func(*inputs), J v): by differentiating v -> v^T J, which is linear in v, a second time.
+
+    func: a function of tensors
+    inputs: the tensors that gradients are wanted of
+    create_graph: whether the gradients' computation is recorded, to be differentiated again
+    strict: whether an input that the result does not depend on is an error
+    """
     with enable_grad():
         several_inputs, inputs = _as_tuple(inputs, "inputs", "jvp")
         inputs = _prepared(inputs, create_graph)
@@ -211,6 +222,11 @@ def jacobian(
 
     One backward pass per element of the outputs, whatever `vectorize` and `strategy` say: these ask
     PyTorch for other ways to the same numbers.
+
+    func: a function of tensors
+    inputs: the tensors that gradients are wanted of
+    create_graph: whether the gradients' computation is recorded, to be differentiated again
+    strict: whether an input that the result does not depend on is an error
     """
     _check_strategy(
         strategy,
@@ -332,7 +348,13 @@ def _scalar_output(out, function):
 
 
 def vhp(func, inputs, v=None, create_graph=False, strict=False):
-    """(func(*inputs), v^T H): the product of a vector with the Hessian."""
+    """(func(*inputs), v^T H): the product of a vector with the Hessian.
+
+    func: a function of tensors
+    inputs: the tensors that gradients are wanted of
+    create_graph: whether the gradients' computation is recorded, to be differentiated again
+    strict: whether an input that the result does not depend on is an error
+    """
     with enable_grad():
         several, inputs = _as_tuple(inputs, "inputs", "vhp")
         inputs = _prepared(inputs, create_graph)
@@ -351,6 +373,11 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
 def hvp(func, inputs, v=None, create_graph=False, strict=False):
     """(func(*inputs), H v): as `vhp`, differentiated a third time to have the vector on the other
     side.
+
+    func: a function of tensors
+    inputs: the tensors that gradients are wanted of
+    create_graph: whether the gradients' computation is recorded, to be differentiated again
+    strict: whether an input that the result does not depend on is an error
     """
     with enable_grad():
         several, inputs = _as_tuple(inputs, "inputs", "hvp")

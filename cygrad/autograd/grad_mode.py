@@ -3,6 +3,8 @@
 import functools
 import inspect
 import warnings
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
 from .._core import (
     is_grad_enabled,
@@ -18,6 +20,8 @@ __all__ = [
     "inference_mode",
     "set_multithreading_enabled",
 ]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _generator_in(context, function):
@@ -48,7 +52,7 @@ def _generator_in(context, function):
     return generator_context
 
 
-def _decorate(context, function):
+def _decorate(context: Any, function: Any) -> Any:
     if inspect.isclass(function):
         warnings.warn(
             "Decorating classes is deprecated and will be disabled in future versions. You should "
@@ -81,14 +85,14 @@ class _Context:
     def clone(self):
         return type(self)()
 
-    def __call__(self, function):
+    def __call__(self, function: _F) -> _F:
         return _decorate(self.clone, function)
 
 
 class _PlainContext(_Context):
     """One that is also a decorator without parentheses: `@no_grad`."""
 
-    def __new__(cls, function=None):
+    def __new__(cls, function: Any = None) -> Self:
         context = object.__new__(cls)
         return context if function is None else context(function)
 
@@ -146,14 +150,14 @@ class inference_mode(_Context):
     view tracking.
     """
 
-    def __new__(cls, mode=True):
+    def __new__(cls, mode: Any = True) -> Self:
         context = object.__new__(cls)
         if isinstance(mode, bool):
             return context
         context.mode = True
         return context(mode)
 
-    def __init__(self, mode=True):
+    def __init__(self, mode: Any = True):
         self.mode = mode
 
     def __enter__(self):

@@ -400,6 +400,12 @@ def gradgradcheck(
     `grad_outputs`.
 
     `grad_outputs` (random by default) are the vectors of the first vector-Jacobian product.
+
+    func: a function of tensors
+    inputs: the tensors that gradients are wanted of
+    eps: a small number that keeps a divisor from zero
+    atol: the absolute tolerance
+    rtol: the relative tolerance
     """
     if not check_fwd_over_rev and not check_rev_over_rev:
         raise AssertionError(

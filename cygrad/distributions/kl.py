@@ -84,7 +84,10 @@ def _dispatch(type_p, type_q):
 
 
 def kl_divergence(p, q):
-    """KL(p || q), of the batch shape; NotImplementedError where no function is registered for the two types."""
+    """KL(p || q), of the batch shape; NotImplementedError where no function is registered for the two types.
+
+    p: the exponent of a norm, or the probability of dropping an element
+    """
     function = _dispatch(type(p), type(q))
     if function is None:
         raise NotImplementedError(

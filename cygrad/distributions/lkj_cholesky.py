@@ -18,6 +18,8 @@ class LKJCholesky(Distribution):
 
     Sampled by the onion method (Lewandowski, Kurowicka and Joe, Generating random correlation matrices based on vines
     and extended onion method, 2009).
+
+    dim: the dimension, counted from the last where it is negative
     """
 
     arg_constraints = {"concentration": constraints.positive}

@@ -10,7 +10,10 @@ __all__ = ["Pareto"]
 
 
 class Pareto(TransformedDistribution):
-    """Density alpha scale^alpha / x^(alpha + 1) for x >= scale."""
+    """Density alpha scale^alpha / x^(alpha + 1) for x >= scale.
+
+    alpha: a factor
+    """
 
     arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
 

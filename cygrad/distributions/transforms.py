@@ -101,7 +101,10 @@ class ExpTransform(_Plain):
 
 
 class PowerTransform(Transform):
-    """y = x ^ exponent, of positive x"""
+    """y = x ^ exponent, of positive x
+
+    exponent: the exponent: a tensor or a number
+    """
 
     domain = codomain = constraints.positive
     bijective = True
@@ -457,7 +460,10 @@ class _Sequence(Transform):
 
 
 class CatTransform(_Sequence):
-    """Each transform on its part along `dim`; the parts have the given `lengths`."""
+    """Each transform on its part along `dim`; the parts have the given `lengths`.
+
+    dim: the dimension, counted from the last where it is negative
+    """
 
     def __init__(self, tseq, dim=0, lengths=None, cache_size=0):
         super().__init__(tseq, dim, cache_size)
@@ -500,7 +506,10 @@ class CatTransform(_Sequence):
 
 
 class StackTransform(_Sequence):
-    """Each transform on its entry of `dim`."""
+    """Each transform on its entry of `dim`.
+
+    dim: the dimension, counted from the last where it is negative
+    """
 
     def __init__(self, tseq, dim=0, cache_size=0):
         super().__init__(tseq, dim, cache_size)

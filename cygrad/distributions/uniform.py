@@ -10,7 +10,11 @@ __all__ = ["Uniform"]
 
 
 class Uniform(Distribution):
-    """Uniform on [low, high)."""
+    """Uniform on [low, high).
+
+    low: the least value
+    high: the value that all stay below
+    """
 
     has_rsample = True
 

@@ -8,6 +8,9 @@ def functional_call(
 
     `parameter_and_buffer_dicts` is one dictionary from names to tensors, or several that share no name.  A single
     argument need not be in a tuple.  With `strict` every parameter and buffer must be given, and nothing else.
+
+    module: a module
+    strict: whether an input that the result does not depend on is an error
     """
     from ..nn.utils.stateless import _functional_call
 

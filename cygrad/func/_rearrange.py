@@ -96,6 +96,8 @@ def rearrange(tensor, pattern, **axes_lengths):
 
     Names in parentheses make one dimension; all but one of such a group on the left need a length.  ... stands for
     any number of dimensions, 1 and () for a new one of size 1 (or one that goes).  A list of tensors is stacked first.
+
+    tensor: a tensor
     """
     if not isinstance(tensor, Tensor):
         from .. import stack

@@ -165,6 +165,10 @@ def grad_and_value(func, argnums=0, has_aux=False):
 
     The gradient has the structure of the argument that `argnums` names, or is a tuple where it is a tuple.  With
     `has_aux` func returns (value, aux), and the result is (gradient, (value, aux)).
+
+    func: a function of tensors
+    argnums: which arguments are differentiated: a number or a tuple
+    has_aux: whether the function returns something else besides, which is passed on
     """
 
     @functools.wraps(func)
@@ -189,7 +193,12 @@ def grad_and_value(func, argnums=0, has_aux=False):
 
 
 def grad(func, argnums=0, has_aux=False):
-    """A function that returns the gradient of the scalar function `func`; with `has_aux`, (gradient, aux)."""
+    """A function that returns the gradient of the scalar function `func`; with `has_aux`, (gradient, aux).
+
+    func: a function of tensors
+    argnums: which arguments are differentiated: a number or a tuple
+    has_aux: whether the function returns something else besides, which is passed on
+    """
     both = grad_and_value(func, argnums, has_aux)
 
     @functools.wraps(func)
@@ -204,6 +213,10 @@ def vjp(func, *primals, has_aux=False):
     """(func(*primals), vjp_fn[, aux]): vjp_fn(cotangents) is the tuple of v^T J for each primal.
 
     The cotangents have the structure of the output.  vjp_fn may be called any number of times.
+
+    func: a function of tensors
+    primals: the point: a tuple of tensors
+    has_aux: whether the function returns something else besides, which is passed on
     """
     record = _Record(primals)
     where = "vjp(f, *primals)"
@@ -253,7 +266,14 @@ class _Forward:
 
 
 def jvp(func, primals, tangents, *, strict=False, has_aux=False):
-    """(func(*primals), J v[, aux]) for the tangents v, which have the structure of the primals."""
+    """(func(*primals), J v[, aux]) for the tangents v, which have the structure of the primals.
+
+    func: a function of tensors
+    primals: the point: a tuple of tensors
+    tangents: the direction: a tuple of tensors
+    strict: whether an input that the result does not depend on is an error
+    has_aux: whether the function returns something else besides, which is passed on
+    """
     where = "jvp(f, primals, tangents)"
     if not isinstance(primals, tuple):
         raise RuntimeError(
@@ -306,7 +326,11 @@ def _check_forward(primals):
 
 
 def linearize(func, *primals):
-    """(func(*primals), jvp_fn): jvp_fn(*tangents) is J v at the primals, without calling `func` again."""
+    """(func(*primals), jvp_fn): jvp_fn(*tangents) is J v at the primals, without calling `func` again.
+
+    func: a function of tensors
+    primals: the point: a tuple of tensors
+    """
     record = _Record(primals)
     outputs, spec = _tensor_outputs(
         record.call(func, tuple(range(len(primals))), primals, {}), "jvp(f, primals, tangents)"
@@ -384,6 +408,10 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
     Each tensor of the output is replaced by the structure of the argument (or tuple of arguments) that `argnums`
     names, whose tensors have the shape of the output followed by that of the input.  `chunk_size`: how many unit
     vectors at a time.  What `vmap` can't do at once takes one backward pass per element.
+
+    func: a function of tensors
+    argnums: which arguments are differentiated: a number or a tuple
+    has_aux: whether the function returns something else besides, which is passed on
     """
     if chunk_size is not None and chunk_size <= 0:
         raise ValueError("jacrev: `chunk_size` should be greater than 0.")
@@ -439,6 +467,10 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
     """As `jacrev`, by products J v for the unit vectors v of the input: for functions with few inputs.
 
     Random numbers are the same in every product, so that `randomness` makes no difference.
+
+    func: a function of tensors
+    argnums: which arguments are differentiated: a number or a tuple
+    has_aux: whether the function returns something else besides, which is passed on
     """
 
     @functools.wraps(func)
@@ -479,12 +511,19 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
 
 
 def hessian(func, argnums=0):
-    """A function that returns the Hessian of `func`: the Jacobian, by columns, of its Jacobian by rows."""
+    """A function that returns the Hessian of `func`: the Jacobian, by columns, of its Jacobian by rows.
+
+    func: a function of tensors
+    argnums: which arguments are differentiated: a number or a tuple
+    """
     return jacfwd(jacrev(func, argnums), argnums)
 
 
 def debug_unwrap(tensor, *, recurse=True):
-    """`tensor` itself: transforms here hand functions plain tensors."""
+    """`tensor` itself: transforms here hand functions plain tensors.
+
+    tensor: a tensor
+    """
     return tensor
 
 

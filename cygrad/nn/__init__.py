@@ -2,6 +2,8 @@
 
 # ruff: noqa: F401, F403
 
+from typing import TYPE_CHECKING
+
 from .. import _standins
 from .parameter import (
     Buffer,
@@ -36,6 +38,8 @@ def factory_kwargs(kwargs):
     return result
 
 
-def __getattr__(name):
-    """The parts of torch.nn that are only stand-ins here: torch.nn.quantized, ..."""
-    return _standins.submodule(__name__, name)
+if not TYPE_CHECKING:  # there a name that is missing is to be an error
+
+    def __getattr__(name):
+        """The parts of torch.nn that are only stand-ins here: torch.nn.quantized, ..."""
+        return _standins.submodule(__name__, name)

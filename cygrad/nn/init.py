@@ -11,7 +11,10 @@ _LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_tra
 
 
 def calculate_gain(nonlinearity, param=None):
-    """The recommended gain of a nonlinearity; ``param`` is the slope of leaky_relu."""
+    """The recommended gain of a nonlinearity; ``param`` is the slope of leaky_relu.
+
+    nonlinearity: 'tanh' or 'relu'; for initialisers the name of the activation
+    """
     if nonlinearity in _LINEAR:
         return 1
     if nonlinearity == "tanh":
@@ -32,13 +35,25 @@ def calculate_gain(nonlinearity, param=None):
 
 
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
-    """Fill from U(a, b)."""
+    """Fill from U(a, b).
+
+    tensor: a tensor
+    a: a tensor or a number
+    b: a tensor or a number
+    generator: where random numbers are drawn from; default: the default generator
+    """
     with cygrad.no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
-    """Fill from N(mean, std^2)."""
+    """Fill from N(mean, std^2).
+
+    tensor: a tensor
+    mean: the mean
+    std: the standard deviation
+    generator: where random numbers are drawn from; default: the default generator
+    """
     with cygrad.no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
@@ -47,6 +62,13 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """Fill from N(mean, std^2), values outside [a, b] drawn again.
 
     Where [a, b] holds little of the distribution the proposals are uniform in [a, b] instead.
+
+    tensor: a tensor
+    mean: the mean
+    std: the standard deviation
+    a: a tensor or a number
+    b: a tensor or a number
+    generator: where random numbers are drawn from; default: the default generator
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
@@ -88,24 +110,37 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
 
 
 def constant_(tensor, val):
-    """Fill with ``val``."""
+    """Fill with ``val``.
+
+    tensor: a tensor
+    val: a number
+    """
     with cygrad.no_grad():
         return tensor.fill_(val)
 
 
 def ones_(tensor):
-    """Fill with 1."""
+    """Fill with 1.
+
+    tensor: a tensor
+    """
     return constant_(tensor, 1.0)
 
 
 def zeros_(tensor):
-    """Fill with 0."""
+    """Fill with 0.
+
+    tensor: a tensor
+    """
     with cygrad.no_grad():
         return tensor.zero_()
 
 
 def eye_(tensor):
-    """Fill a matrix with the identity."""
+    """Fill a matrix with the identity.
+
+    tensor: a tensor
+    """
     if tensor.ndimension() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with cygrad.no_grad():
@@ -114,7 +149,11 @@ def eye_(tensor):
 
 
 def dirac_(tensor, groups=1):
-    """Fill the weight of a convolution so that it keeps as many channels as it can."""
+    """Fill the weight of a convolution so that it keeps as many channels as it can.
+
+    tensor: a tensor
+    groups: how many groups the channels form; channels meet those of their group alone
+    """
     dim = tensor.ndimension()
     if dim not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
@@ -148,7 +187,12 @@ def _calculate_correct_fan(tensor, mode):
 
 
 def xavier_uniform_(tensor, gain=1.0, generator=None):
-    """Fill from U(-a, a), a = gain sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    """Fill from U(-a, a), a = gain sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
+
+    tensor: a tensor
+    gain: a factor of the standard deviation
+    generator: where random numbers are drawn from; default: the default generator
+    """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     std = gain * math.sqrt(2.0 / float(fan_in + fan_out))
     a = math.sqrt(3.0) * std
@@ -156,7 +200,12 @@ def xavier_uniform_(tensor, gain=1.0, generator=None):
 
 
 def xavier_normal_(tensor, gain=1.0, generator=None):
-    """Fill from N(0, gain^2 2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    """Fill from N(0, gain^2 2 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
+
+    tensor: a tensor
+    gain: a factor of the standard deviation
+    generator: where random numbers are drawn from; default: the default generator
+    """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     std = gain * math.sqrt(2.0 / float(fan_in + fan_out))
     return normal_(tensor, 0.0, std, generator)
@@ -174,23 +223,42 @@ def _is_empty(tensor):
     return True
 
 
-def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """Fill from U(-b, b), b = gain sqrt(3 / fan) (He et al., 2015)."""
+def kaiming_uniform_(tensor, a: float = 0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
+    """Fill from U(-b, b), b = gain sqrt(3 / fan) (He et al., 2015).
+
+    tensor: a tensor
+    a: a tensor or a number
+    mode: the name of the variant
+    nonlinearity: 'tanh' or 'relu'; for initialisers the name of the activation
+    generator: where random numbers are drawn from; default: the default generator
+    """
     if _is_empty(tensor):
         return tensor
     bound = math.sqrt(3.0) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
 
 
-def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
-    """Fill from N(0, gain^2 / fan) (He et al., 2015)."""
+def kaiming_normal_(tensor, a: float = 0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
+    """Fill from N(0, gain^2 / fan) (He et al., 2015).
+
+    tensor: a tensor
+    a: a tensor or a number
+    mode: the name of the variant
+    nonlinearity: 'tanh' or 'relu'; for initialisers the name of the activation
+    generator: where random numbers are drawn from; default: the default generator
+    """
     if _is_empty(tensor):
         return tensor
     return normal_(tensor, 0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
-def orthogonal_(tensor, gain=1, generator=None):
-    """Fill with a random (semi) orthogonal matrix, the tensor read as (first, rest)."""
+def orthogonal_(tensor, gain: float = 1, generator=None):
+    """Fill with a random (semi) orthogonal matrix, the tensor read as (first, rest).
+
+    tensor: a tensor
+    gain: a factor of the standard deviation
+    generator: where random numbers are drawn from; default: the default generator
+    """
     if tensor.ndimension() < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     if tensor.numel() == 0:
@@ -208,7 +276,13 @@ def orthogonal_(tensor, gain=1, generator=None):
 
 
 def sparse_(tensor, sparsity, std=0.01, generator=None):
-    """Fill a matrix from N(0, std^2), then zero the fraction ``sparsity`` of every column."""
+    """Fill a matrix from N(0, std^2), then zero the fraction ``sparsity`` of every column.
+
+    tensor: a tensor
+    sparsity: the share of zeros in each column
+    std: the standard deviation
+    generator: where random numbers are drawn from; default: the default generator
+    """
     if tensor.ndimension() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape

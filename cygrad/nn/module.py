@@ -8,8 +8,8 @@ import functools
 import itertools
 import warnings
 from collections import OrderedDict, namedtuple
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import cygrad
 from cygrad import Tensor
@@ -118,15 +118,19 @@ class Module:
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
-    def forward(self, *input):
-        """Compute the module's output; every subclass overrides this."""
-        raise NotImplementedError(
-            f'Module [{type(self).__name__}] is missing the required "forward" function'
-        )
+    if TYPE_CHECKING:
+        forward: Callable[..., Any]  # subclasses take what they like
+    else:
+
+        def forward(self, *input):
+            """Compute the module's output; every subclass overrides this."""
+            raise NotImplementedError(
+                f'Module [{type(self).__name__}] is missing the required "forward" function'
+            )
 
     # ---------------------------------------------------------------- calling
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args, **kwargs) -> Any:
         if not (
             self._backward_hooks
             or self._backward_pre_hooks
@@ -309,7 +313,7 @@ class Module:
         """Alias of `add_module`."""
         self.add_module(name, module)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name) -> Any:
         state = self.__dict__
         for kind in ("_parameters", "_buffers", "_modules"):
             members = state.get(kind)

@@ -23,6 +23,13 @@ class Parameter(Tensor, metaclass=_TaggedMeta):
 
     ``data`` is shared, not copied; ``requires_grad`` is True unless told otherwise, and only
     floating point and complex tensors may ask for it (RuntimeError).
+
+    data: numbers, nested sequences, an array or a tensor
+    requires_grad: whether operators on the result are recorded
+
+    >>> nn.Parameter(torch.zeros(2))
+    Parameter containing:
+    tensor([0., 0.], requires_grad=True)
     """
 
     _tag = "_is_param"
@@ -61,6 +68,8 @@ class Buffer(Tensor, metaclass=_TaggedMeta):
     """A tensor that a Module lists among its buffers once it is set as an attribute.
 
     ``persistent=False`` keeps it out of the module's ``state_dict``.
+
+    data: numbers, nested sequences, an array or a tensor
     """
 
     _tag = "_is_buffer"
@@ -132,7 +141,12 @@ class UninitializedTensorMixin:
 
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):
-    """A parameter whose shape is not known until the first batch is seen."""
+    """A parameter whose shape is not known until the first batch is seen.
+
+    requires_grad: whether operators on the result are recorded
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     cls_to_become = Parameter
 
@@ -147,7 +161,12 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 
 
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):
-    """A buffer whose shape is not known until the first batch is seen."""
+    """A buffer whose shape is not known until the first batch is seen.
+
+    requires_grad: whether operators on the result are recorded
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     __slots__ = ()  # the layout of Tensor, which `materialize` makes it
     cls_to_become = Tensor

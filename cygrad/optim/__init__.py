@@ -1,5 +1,7 @@
 """Optimizers, learning rate schedulers and weight averaging, with PyTorch's names and formats."""
 
+from typing import TYPE_CHECKING
+
 from . import lr_scheduler, optimizer, swa_utils
 from ._adafactor import Adafactor
 from ._muon import Muon
@@ -41,9 +43,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name):  # it brings torch.distributed, which few programs need
-    if name == "ZeroRedundancyOptimizer":
-        from ._zero_redundancy import ZeroRedundancyOptimizer
+if not TYPE_CHECKING:  # there a name that is missing is to be an error
 
-        return ZeroRedundancyOptimizer
-    raise AttributeError(f"module 'torch.optim' has no attribute '{name}'")
+    def __getattr__(name):  # it brings torch.distributed, which few programs need
+        if name == "ZeroRedundancyOptimizer":
+            from ._zero_redundancy import ZeroRedundancyOptimizer
+
+            return ZeroRedundancyOptimizer
+        raise AttributeError(f"module 'torch.optim' has no attribute '{name}'")

@@ -14,6 +14,13 @@ class Adafactor(_DenseOptimizer):
     lr bounds the relative step size and scales the decoupled weight decay. eps: (the least
     variance, the least RMS of a parameter); None stands for the machine epsilon. d: the largest
     RMS of an update.
+
+    params: an iterable of parameters, or of dicts with parameters and options of their own
+    lr: the learning rate
+    eps: a small number that keeps a divisor from zero
+    weight_decay: the factor of the weights that is added to the gradient
+    foreach: accepted; all parameters are stepped in one call anyway
+    maximize: whether the objective is to grow
     """
 
     _decays = False

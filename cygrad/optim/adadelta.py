@@ -15,7 +15,25 @@ __all__ = ["Adadelta", "adadelta"]
 
 
 class Adadelta(_DenseOptimizer):
-    """Adadelta (https://arxiv.org/abs/1212.5701): steps scaled by RMS(past steps) / RMS(grad)."""
+    """Adadelta (https://arxiv.org/abs/1212.5701): steps scaled by RMS(past steps) / RMS(grad).
+
+    params: an iterable of parameters, or of dicts with parameters and options of their own
+    lr: the learning rate
+    rho: how much of the average of squares stays
+    eps: a small number that keeps a divisor from zero
+    weight_decay: the factor of the weights that is added to the gradient
+    foreach: accepted; all parameters are stepped in one call anyway
+    capturable: accepted, for PyTorch's CUDA graphs
+    maximize: whether the objective is to grow
+    differentiable: whether the step itself can be differentiated
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adadelta([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     _loop = "adadelta"
     _capturable_devices = ["cuda", "xpu", "hpu", "privateuseone"]
@@ -26,7 +44,7 @@ class Adadelta(_DenseOptimizer):
         lr=1.0,
         rho=0.9,
         eps=1e-6,
-        weight_decay=0,
+        weight_decay: float = 0,
         foreach=None,
         *,
         capturable=False,

@@ -17,7 +17,25 @@ __all__ = ["Adagrad", "adagrad"]
 
 class Adagrad(_DenseOptimizer):
     """Adagrad (https://jmlr.org/papers/v12/duchi11a.html): steps over the root of the sum of
-    squared gradients. Sparse gradients change only the rows that they have."""
+    squared gradients. Sparse gradients change only the rows that they have.
+
+    params: an iterable of parameters, or of dicts with parameters and options of their own
+    lr: the learning rate
+    lr_decay: by how much the learning rate falls
+    weight_decay: the factor of the weights that is added to the gradient
+    eps: a small number that keeps a divisor from zero
+    foreach: accepted; all parameters are stepped in one call anyway
+    maximize: whether the objective is to grow
+    differentiable: whether the step itself can be differentiated
+    fused: accepted; steps are fused anyway
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adagrad([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     _loop = "adagrad"
 
@@ -25,9 +43,9 @@ class Adagrad(_DenseOptimizer):
         self,
         params,
         lr=1e-2,
-        lr_decay=0,
-        weight_decay=0,
-        initial_accumulator_value=0,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
         eps=1e-10,
         foreach=None,
         *,

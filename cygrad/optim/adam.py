@@ -33,6 +33,27 @@ class Adam(Optimizer):
     weight_decay adds weight_decay * param to grad, or with decoupled_weight_decay shrinks param
     as AdamW does. amsgrad takes the largest v so far (https://openreview.net/forum?id=ryQu7f-RZ).
     foreach and fused are accepted; every step is one call for all parameters of a group.
+
+    params: an iterable of parameters, or of dicts with parameters and options of their own
+    lr: the learning rate
+    betas: how much of the averages of gradient and square stays, step by step
+    eps: a small number that keeps a divisor from zero
+    weight_decay: the factor of the weights that is added to the gradient
+    amsgrad: whether the greatest average of squares so far is used
+    foreach: accepted; all parameters are stepped in one call anyway
+    maximize: whether the objective is to grow
+    capturable: accepted, for PyTorch's CUDA graphs
+    differentiable: whether the step itself can be differentiated
+    fused: accepted; steps are fused anyway
+    decoupled_weight_decay: whether the decay is taken from the weights, instead of added to the
+        gradient
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
     """
 
     def __init__(
@@ -41,7 +62,7 @@ class Adam(Optimizer):
         lr=1e-3,
         betas=(0.9, 0.999),
         eps=1e-8,
-        weight_decay=0,
+        weight_decay: float = 0,
         amsgrad=False,
         *,
         foreach=None,

@@ -16,7 +16,15 @@ __all__ = ["Adamax", "adamax"]
 
 
 class Adamax(_DenseOptimizer):
-    """Adamax: Adam with the infinity norm of gradients (https://arxiv.org/abs/1412.6980)."""
+    """Adamax: Adam with the infinity norm of gradients (https://arxiv.org/abs/1412.6980).
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adamax([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     _loop = "adamax"
 
@@ -26,7 +34,7 @@ class Adamax(_DenseOptimizer):
         lr=2e-3,
         betas=(0.9, 0.999),
         eps=1e-8,
-        weight_decay=0,
+        weight_decay: float = 0,
         foreach=None,
         *,
         maximize=False,

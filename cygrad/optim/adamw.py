@@ -7,7 +7,27 @@ __all__ = ["AdamW", "adamw"]
 
 
 class AdamW(Adam):
-    """AdamW (https://arxiv.org/abs/1711.05101): Adam that shrinks param by lr * weight_decay."""
+    """AdamW (https://arxiv.org/abs/1711.05101): Adam that shrinks param by lr * weight_decay.
+
+    params: an iterable of parameters, or of dicts with parameters and options of their own
+    lr: the learning rate
+    betas: how much of the averages of gradient and square stays, step by step
+    eps: a small number that keeps a divisor from zero
+    weight_decay: the factor of the weights that is added to the gradient
+    amsgrad: whether the greatest average of squares so far is used
+    maximize: whether the objective is to grow
+    foreach: accepted; all parameters are stepped in one call anyway
+    capturable: accepted, for PyTorch's CUDA graphs
+    differentiable: whether the step itself can be differentiated
+    fused: accepted; steps are fused anyway
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.AdamW([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     def __init__(
         self,

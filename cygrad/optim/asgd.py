@@ -13,6 +13,23 @@ class ASGD(_DenseOptimizer):
     step t0 in `state[param]["ax"]`.
 
     The rate is lr / (1 + lambd * lr * step) ** alpha.
+
+    params: an iterable of parameters, or of dicts with parameters and options of their own
+    lr: the learning rate
+    lambd: the threshold
+    alpha: a factor
+    weight_decay: the factor of the weights that is added to the gradient
+    foreach: accepted; all parameters are stepped in one call anyway
+    maximize: whether the objective is to grow
+    differentiable: whether the step itself can be differentiated
+    capturable: accepted, for PyTorch's CUDA graphs
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.ASGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
     """
 
     _loop = "asgd"
@@ -26,7 +43,7 @@ class ASGD(_DenseOptimizer):
         lambd=1e-4,
         alpha=0.75,
         t0=1e6,
-        weight_decay=0,
+        weight_decay: float = 0,
         foreach=None,
         maximize=False,
         differentiable=False,

@@ -110,12 +110,15 @@ class LBFGS(Optimizer):
     `step(closure)` runs up to max_iter iterations; the closure clears the gradients, computes
     the loss, calls backward and returns the loss. line_search_fn: None (steps of lr) or
     "strong_wolfe". One parameter group only; parameters must be real.
+
+    params: an iterable of parameters, or of dicts with parameters and options of their own
+    lr: the learning rate
     """
 
     def __init__(
         self,
         params,
-        lr=1,
+        lr: float = 1,
         max_iter=20,
         max_eval=None,
         tolerance_grad=1e-7,

@@ -257,7 +257,19 @@ class _FunctionLR(LRScheduler):
 
 
 class LambdaLR(_FunctionLR):
-    """The initial rate times lr_lambda(epoch)."""
+    """The initial rate times lr_lambda(epoch).
+
+    optimizer: the optimizer whose learning rates are set
+    lr_lambda: a function of the epoch that gives the factor, or a list of them
+    last_epoch: the number of the last epoch; -1 to begin
+
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lr_lambda=lambda epoch: 0.1**epoch)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> round(scheduler.get_last_lr()[0], 6)
+    0.1
+    """
 
     def get_lr(self):
         self._warn_outside_step()
@@ -265,7 +277,12 @@ class LambdaLR(_FunctionLR):
 
 
 class MultiplicativeLR(_FunctionLR):
-    """The rate times lr_lambda(epoch) in each epoch after the first."""
+    """The rate times lr_lambda(epoch) in each epoch after the first.
+
+    optimizer: the optimizer whose learning rates are set
+    lr_lambda: a function of the epoch that gives the factor, or a list of them
+    last_epoch: the number of the last epoch; -1 to begin
+    """
 
     def get_lr(self):
         self._warn_outside_step()
@@ -276,7 +293,20 @@ class MultiplicativeLR(_FunctionLR):
 
 
 class StepLR(_ScaleLR):
-    """The rate times gamma every step_size epochs."""
+    """The rate times gamma every step_size epochs.
+
+    optimizer: the optimizer whose learning rates are set
+    step_size: how many epochs between steps
+    gamma: the factor of the learning rate
+    last_epoch: the number of the last epoch; -1 to begin
+
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.1)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> round(scheduler.get_last_lr()[0], 6)
+    0.1
+    """
 
     def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1):
         self.step_size = step_size
@@ -292,7 +322,20 @@ class StepLR(_ScaleLR):
 
 
 class MultiStepLR(_ScaleLR):
-    """The rate times gamma at each of the milestones, which are epochs."""
+    """The rate times gamma at each of the milestones, which are epochs.
+
+    optimizer: the optimizer whose learning rates are set
+    milestones: the epochs of the steps
+    gamma: the factor of the learning rate
+    last_epoch: the number of the last epoch; -1 to begin
+
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1], gamma=0.1)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> round(scheduler.get_last_lr()[0], 6)
+    0.1
+    """
 
     def __init__(self, optimizer, milestones: Iterable[int], gamma=0.1, last_epoch=-1):
         self.milestones = Counter(milestones)
@@ -309,7 +352,13 @@ class MultiStepLR(_ScaleLR):
 
 
 class ConstantLR(_ScaleLR):
-    """The rate times factor for the first total_iters epochs."""
+    """The rate times factor for the first total_iters epochs.
+
+    optimizer: the optimizer whose learning rates are set
+    factor: the factor of the learning rate
+    total_iters: over how many epochs
+    last_epoch: the number of the last epoch; -1 to begin
+    """
 
     def __init__(self, optimizer, factor=1.0 / 3, total_iters=5, last_epoch=-1):
         if factor > 1.0 or factor < 0:
@@ -329,7 +378,14 @@ class ConstantLR(_ScaleLR):
 
 
 class LinearLR(_ScaleLR):
-    """The initial rate times a factor that goes in a line from start_factor to end_factor."""
+    """The initial rate times a factor that goes in a line from start_factor to end_factor.
+
+    optimizer: the optimizer whose learning rates are set
+    start_factor: the factor at the beginning
+    end_factor: the factor at the end
+    total_iters: over how many epochs
+    last_epoch: the number of the last epoch; -1 to begin
+    """
 
     def __init__(
         self, optimizer, start_factor=1.0 / 3, end_factor=1.0, total_iters=5, last_epoch=-1
@@ -363,7 +419,19 @@ class LinearLR(_ScaleLR):
 
 
 class ExponentialLR(_ScaleLR):
-    """The rate times gamma in every epoch."""
+    """The rate times gamma in every epoch.
+
+    optimizer: the optimizer whose learning rates are set
+    gamma: the factor of the learning rate
+    last_epoch: the number of the last epoch; -1 to begin
+
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.1)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> round(scheduler.get_last_lr()[0], 6)
+    0.1
+    """
 
     def __init__(self, optimizer, gamma, last_epoch=-1):
         self.gamma = gamma
@@ -377,7 +445,13 @@ class ExponentialLR(_ScaleLR):
 
 
 class PolynomialLR(_ScaleLR):
-    """The initial rate times (1 - epoch / total_iters) ** power."""
+    """The initial rate times (1 - epoch / total_iters) ** power.
+
+    optimizer: the optimizer whose learning rates are set
+    total_iters: over how many epochs
+    power: the power of the polynomial
+    last_epoch: the number of the last epoch; -1 to begin
+    """
 
     def __init__(self, optimizer, total_iters=5, power=1.0, last_epoch=-1):
         self.total_iters = total_iters
@@ -397,7 +471,20 @@ class PolynomialLR(_ScaleLR):
 
 class CosineAnnealingLR(LRScheduler):
     """The rate along half a cosine from the initial one to eta_min in T_max epochs
-    (https://arxiv.org/abs/1608.03983, without restarts)."""
+    (https://arxiv.org/abs/1608.03983, without restarts).
+
+    optimizer: the optimizer whose learning rates are set
+    T_max: how many epochs half a period has
+    eta_min: the least learning rate
+    last_epoch: the number of the last epoch; -1 to begin
+
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> round(scheduler.get_last_lr()[0], 6)
+    0.5
+    """
 
     def __init__(self, optimizer, T_max, eta_min=0.0, last_epoch=-1):
         self.T_max = T_max
@@ -427,7 +514,12 @@ class CosineAnnealingLR(LRScheduler):
 
 class CosineAnnealingWarmRestarts(LRScheduler):
     """Half a cosine of T_0 epochs again and again, each T_mult times as long as the one before
-    (https://arxiv.org/abs/1608.03983). `step` takes fractional epochs."""
+    (https://arxiv.org/abs/1608.03983). `step` takes fractional epochs.
+
+    optimizer: the optimizer whose learning rates are set
+    eta_min: the least learning rate
+    last_epoch: the number of the last epoch; -1 to begin
+    """
 
     def __init__(self, optimizer, T_0, T_mult=1, eta_min=0.0, last_epoch=-1):
         _check_positive_integer("T_0", T_0)
@@ -508,7 +600,13 @@ class _Combined(LRScheduler):
 
 
 class SequentialLR(_Combined):
-    """Schedulers one after another; each begins at its milestone, which is an epoch."""
+    """Schedulers one after another; each begins at its milestone, which is an epoch.
+
+    optimizer: the optimizer whose learning rates are set
+    schedulers: a list of schedulers
+    milestones: the epochs of the steps
+    last_epoch: the number of the last epoch; -1 to begin
+    """
 
     def __init__(self, optimizer, schedulers, milestones, last_epoch=-1):
         if len(schedulers) < 1:
@@ -554,7 +652,11 @@ class SequentialLR(_Combined):
 
 
 class ChainedScheduler(_Combined):
-    """Schedulers that all step, one on the result of the other."""
+    """Schedulers that all step, one on the result of the other.
+
+    schedulers: a list of schedulers
+    optimizer: the optimizer whose learning rates are set
+    """
 
     def __init__(self, schedulers, optimizer=None):
         if len(schedulers) < 1:
@@ -594,7 +696,7 @@ class ReduceLROnPlateau(LRScheduler):
         threshold=1e-4,
         threshold_mode="rel",
         cooldown=0,
-        min_lr=0,
+        min_lr: float = 0,
         eps=1e-8,
     ):
         if factor >= 1.0:

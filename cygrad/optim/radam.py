@@ -17,7 +17,27 @@ __all__ = ["RAdam", "radam"]
 
 class RAdam(_DenseOptimizer):
     """Rectified Adam (https://arxiv.org/abs/1908.03265): plain momentum for the first steps, then
-    Adam scaled by how far the variance of its adaptive rate can be known."""
+    Adam scaled by how far the variance of its adaptive rate can be known.
+
+    params: an iterable of parameters, or of dicts with parameters and options of their own
+    lr: the learning rate
+    betas: how much of the averages of gradient and square stays, step by step
+    eps: a small number that keeps a divisor from zero
+    weight_decay: the factor of the weights that is added to the gradient
+    decoupled_weight_decay: whether the decay is taken from the weights, instead of added to the
+        gradient
+    foreach: accepted; all parameters are stepped in one call anyway
+    maximize: whether the objective is to grow
+    capturable: accepted, for PyTorch's CUDA graphs
+    differentiable: whether the step itself can be differentiated
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.RAdam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
+    """
 
     _loop = "radam"
 
@@ -27,7 +47,7 @@ class RAdam(_DenseOptimizer):
         lr=1e-3,
         betas=(0.9, 0.999),
         eps=1e-8,
-        weight_decay=0,
+        weight_decay: float = 0,
         decoupled_weight_decay=False,
         *,
         foreach=None,

@@ -18,6 +18,25 @@ class RMSprop(_DenseOptimizer):
     """RMSprop (Hinton's lecture 6): steps over the root of a running mean of squared gradients.
 
     centered subtracts the square of the running mean (https://arxiv.org/abs/1308.0850).
+
+    params: an iterable of parameters, or of dicts with parameters and options of their own
+    lr: the learning rate
+    alpha: a factor
+    eps: a small number that keeps a divisor from zero
+    weight_decay: the factor of the weights that is added to the gradient
+    momentum: how much of the new is taken
+    centered: whether the gradient's variance is used, instead of its square
+    capturable: accepted, for PyTorch's CUDA graphs
+    foreach: accepted; all parameters are stepped in one call anyway
+    maximize: whether the objective is to grow
+    differentiable: whether the step itself can be differentiated
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.RMSprop([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
     """
 
     _loop = "rmsprop"
@@ -28,8 +47,8 @@ class RMSprop(_DenseOptimizer):
         lr=1e-2,
         alpha=0.99,
         eps=1e-8,
-        weight_decay=0,
-        momentum=0,
+        weight_decay: float = 0,
+        momentum: float = 0,
         centered=False,
         capturable=False,
         foreach=None,

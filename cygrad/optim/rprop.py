@@ -13,6 +13,13 @@ class Rprop(_DenseOptimizer):
     gradient stays, smaller when it turns; only the sign of the gradient is used.
 
     etas: the factors (smaller, larger). step_sizes: the bounds (least, greatest).
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.Rprop([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
     """
 
     _loop = "rprop"

@@ -20,15 +20,33 @@ class SGD(Optimizer):
     buf = momentum * buf + (1 - dampening) * grad, and param -= lr * buf; the first buf is grad.
     weight_decay adds weight_decay * param to grad; maximize climbs instead of descending.
     foreach and fused are accepted; every step is one call for all parameters of a group.
+
+    params: an iterable of parameters, or of dicts with parameters and options of their own
+    lr: the learning rate
+    momentum: how much of the new is taken
+    dampening: how much of the gradient is kept out of momentum
+    weight_decay: the factor of the weights that is added to the gradient
+    nesterov: whether the gradient is taken where momentum leads
+    maximize: whether the objective is to grow
+    foreach: accepted; all parameters are stepped in one call anyway
+    differentiable: whether the step itself can be differentiated
+    fused: accepted; steps are fused anyway
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.SGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.item() < 1
+    True
     """
 
     def __init__(
         self,
         params,
         lr=1e-3,
-        momentum=0,
-        dampening=0,
-        weight_decay=0,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
         nesterov=False,
         *,
         maximize=False,

@@ -8,7 +8,14 @@ __all__ = ["SparseAdam"]
 
 
 class SparseAdam(Optimizer):
-    """Adam whose moments and parameters change only where a sparse gradient has values."""
+    """Adam whose moments and parameters change only where a sparse gradient has values.
+
+    params: an iterable of parameters, or of dicts with parameters and options of their own
+    lr: the learning rate
+    betas: how much of the averages of gradient and square stays, step by step
+    eps: a small number that keeps a divisor from zero
+    maximize: whether the objective is to grow
+    """
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, maximize=False):
         _check_lr(lr)

@@ -46,41 +46,75 @@ class _Activation(Module):
 
 
 class ReLU(_Activation, of=F.relu):
-    """max(0, x)."""
+    """max(0, x).
+
+    inplace: whether the result is written into the input
+
+    >>> nn.ReLU()(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
 
 
 class SELU(_Activation, of=F.selu):
-    """The scaled exponential linear unit of self-normalising networks."""
+    """The scaled exponential linear unit of self-normalising networks.
+
+    inplace: whether the result is written into the input
+    """
 
 
 class SiLU(_Activation, of=F.silu):
-    """x * sigmoid(x)."""
+    """x * sigmoid(x).
+
+    inplace: whether the result is written into the input
+
+    >>> nn.SiLU()(torch.tensor([1.0]))
+    tensor([0.7311])
+    """
 
 
 class Mish(_Activation, of=F.mish):
-    """x * tanh(softplus(x))."""
+    """x * tanh(softplus(x)).
+
+    inplace: whether the result is written into the input
+    """
 
 
 class Hardsigmoid(_Activation, of=F.hardsigmoid):
-    """min(max(x + 3, 0), 6) / 6."""
+    """min(max(x + 3, 0), 6) / 6.
+
+    inplace: whether the result is written into the input
+    """
 
     def extra_repr(self):
         return ""
 
 
 class Hardswish(_Activation, of=F.hardswish):
-    """x * min(max(x + 3, 0), 6) / 6."""
+    """x * min(max(x + 3, 0), 6) / 6.
+
+    inplace: whether the result is written into the input
+    """
 
     def extra_repr(self):
         return ""
 
 
 class Threshold(_Activation, of=F.threshold):
-    """x where x > threshold, else ``value``."""
+    """x where x > threshold, else ``value``.
+
+    threshold: the threshold
+    value: a number
+    inplace: whether the result is written into the input
+    """
 
 
 class RReLU(Module):
-    """Leaky ReLU with a slope drawn from U(lower, upper) in training."""
+    """Leaky ReLU with a slope drawn from U(lower, upper) in training.
+
+    lower: the least slope
+    upper: whether the upper triangle is meant, instead of the lower
+    inplace: whether the result is written into the input
+    """
 
     __constants__ = ["lower", "upper", "inplace"]
 
@@ -99,7 +133,12 @@ class RReLU(Module):
 
 
 class Hardtanh(Module):
-    """x clipped to [min_val, max_val]."""
+    """x clipped to [min_val, max_val].
+
+    min_val: the least value
+    max_val: the greatest value
+    inplace: whether the result is written into the input
+    """
 
     __constants__ = ["min_val", "max_val", "inplace"]
 
@@ -133,7 +172,10 @@ class Hardtanh(Module):
 
 
 class ReLU6(Hardtanh):
-    """min(max(0, x), 6)."""
+    """min(max(0, x), 6).
+
+    inplace: whether the result is written into the input
+    """
 
     def __init__(self, inplace=False):
         super().__init__(0.0, 6.0, inplace)
@@ -143,28 +185,51 @@ class ReLU6(Hardtanh):
 
 
 class ELU(_Activation, of=F.elu):
-    """x for x > 0, alpha * (exp(x) - 1) otherwise."""
+    """x for x > 0, alpha * (exp(x) - 1) otherwise.
+
+    alpha: a factor
+    inplace: whether the result is written into the input
+    """
 
 
 class CELU(_Activation, of=F.celu):
-    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
+    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1)).
+
+    alpha: a factor
+    inplace: whether the result is written into the input
+    """
 
 
 class LeakyReLU(_Activation, of=F.leaky_relu):
-    """x for x > 0, negative_slope * x otherwise."""
+    """x for x > 0, negative_slope * x otherwise.
+
+    negative_slope: the slope for negative inputs
+    inplace: whether the result is written into the input
+
+    >>> nn.LeakyReLU(0.1)(torch.tensor([-1.0, 2.0]))
+    tensor([-0.1000,  2.0000])
+    """
 
     __constants__ = ["inplace", "negative_slope"]
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    >>> nn.Sigmoid()(torch.zeros(1))
+    tensor([0.5000])
+    """
 
     def forward(self, input):
         return input.sigmoid()
 
 
 class Tanh(Module):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> nn.Tanh()(torch.zeros(1))
+    tensor([0.])
+    """
 
     def forward(self, input):
         return input.tanh()
@@ -183,11 +248,20 @@ class Tanhshrink(_Activation, of=F.tanhshrink):
 
 
 class GLU(_Activation, of=F.glu):
-    """a * sigmoid(b) for the two halves of the input."""
+    """a * sigmoid(b) for the two halves of the input.
+
+    dim: the dimension, counted from the last where it is negative
+    """
 
 
 class GELU(Module):
-    """x * Phi(x); ``approximate`` is none or tanh."""
+    """x * Phi(x); ``approximate`` is none or tanh.
+
+    approximate: 'none', or 'tanh' for the approximation
+
+    >>> nn.GELU()(torch.tensor([1.0]))
+    tensor([0.8413])
+    """
 
     __constants__ = ["approximate"]
 
@@ -203,24 +277,40 @@ class GELU(Module):
 
 
 class Hardshrink(_Activation, of=F.hardshrink):
-    """x where \\|x\\| > lambd, else 0."""
+    """x where \\|x\\| > lambd, else 0.
+
+    lambd: the threshold
+    """
 
     def extra_repr(self):
         return f"{self.lambd}"
 
 
 class Softshrink(_Activation, of=F.softshrink):
-    """x moved towards zero by lambd."""
+    """x moved towards zero by lambd.
+
+    lambd: the threshold
+    """
 
     extra_repr = Hardshrink.extra_repr
 
 
 class Softplus(_Activation, of=F.softplus):
-    """log(1 + exp(beta * x)) / beta."""
+    """log(1 + exp(beta * x)) / beta.
+
+    beta: a factor
+    threshold: the threshold
+    """
 
 
 class PReLU(Module):
-    """x for x > 0, a * x otherwise, with one learnt ``a`` or one for each channel."""
+    """x for x > 0, a * x otherwise, with one learnt ``a`` or one for each channel.
+
+    num_parameters: one slope for all channels, or one for each
+    init: the slope at the beginning
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     __constants__ = ["num_parameters"]
 
@@ -260,21 +350,36 @@ class _AlongDim(OwnInit, Module):
 
 
 class Softmin(_AlongDim):
-    """softmax(-x)."""
+    """softmax(-x).
+
+    dim: the dimension, counted from the last where it is negative
+    """
 
     def forward(self, input):
         return F.softmin(input, self.dim, _stacklevel=5)
 
 
 class Softmax(_AlongDim):
-    """exp(x) / sum(exp(x)) along ``dim``."""
+    """exp(x) / sum(exp(x)) along ``dim``.
+
+    dim: the dimension, counted from the last where it is negative
+
+    >>> nn.Softmax(dim=0)(torch.zeros(2))
+    tensor([0.5000, 0.5000])
+    """
 
     def forward(self, input):
         return F.softmax(input, self.dim, _stacklevel=5)
 
 
 class LogSoftmax(_AlongDim):
-    """log(softmax(x)) along ``dim``."""
+    """log(softmax(x)) along ``dim``.
+
+    dim: the dimension, counted from the last where it is negative
+
+    >>> nn.LogSoftmax(dim=0)(torch.zeros(2))
+    tensor([-0.6931, -0.6931])
+    """
 
     def forward(self, input):
         return F.log_softmax(input, self.dim, _stacklevel=5)
@@ -298,6 +403,21 @@ class MultiheadAttention(Module):
 
     Inputs are (L, N, E), or (N, L, E) with ``batch_first``, or (L, E). Returns the output and
     the attention weights (None when ``need_weights`` is False).
+
+    embed_dim: features of the query, over all heads
+    num_heads: how many heads of attention
+    dropout: the probability of dropping an element
+    bias: whether a bias is learned, which is added to the result
+    kdim: features of the keys
+    vdim: features of the values
+    batch_first: whether the batch is the first dimension, instead of the second
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+
+    >>> x = torch.zeros(2, 5, 8)
+    >>> output, weights = nn.MultiheadAttention(8, 2, batch_first=True)(x, x, x)
+    >>> output.shape, weights.shape
+    (torch.Size([2, 5, 8]), torch.Size([2, 5, 5]))
     """
 
     __constants__ = ["batch_first"]

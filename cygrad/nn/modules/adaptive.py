@@ -17,6 +17,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     Classes sorted by frequency are cut into a head and tails; a tail of cluster i is projected
     down by div_value^(i + 1).
+
+    in_features: the size of the input's last dimension
+    device: the device of the parameters
+    dtype: the dtype of the parameters
     """
 
     def __init__(self, in_features, n_classes, cutoffs, div_value=4.0, head_bias=False,

@@ -98,21 +98,57 @@ def _expect(input, *dims):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation over (N, C) or (N, C, L)."""
+    """Batch normalisation over (N, C) or (N, C, L).
+
+    num_features: channels of the input: its size in dimension 1
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+
+    >>> nn.BatchNorm1d(1)(torch.tensor([[1.0], [3.0]])).detach().flatten()
+    tensor([-1.0000,  1.0000])
+    """
 
     def _check_input_dim(self, input):
         _expect(input, 2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    """Batch normalisation over (N, C, H, W)."""
+    """Batch normalisation over (N, C, H, W).
+
+    num_features: channels of the input: its size in dimension 1
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+
+    >>> nn.BatchNorm2d(3)(torch.rand(2, 3, 4, 4)).mean().abs() < 1e-4
+    tensor(True)
+    """
 
     def _check_input_dim(self, input):
         _expect(input, 4)
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalisation over (N, C, D, H, W)."""
+    """Batch normalisation over (N, C, D, H, W).
+
+    num_features: channels of the input: its size in dimension 1
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+    """
 
     def _check_input_dim(self, input):
         _expect(input, 5)
@@ -122,6 +158,15 @@ class SyncBatchNorm(_BatchNorm):
     """Batch normalisation by the mean and variance of the batches of all ranks of `process_group`.
 
     Alone, and outside of torch.distributed, it is that of the batch.
+
+    num_features: channels of the input: its size in dimension 1
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
     """
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True,
@@ -236,21 +281,48 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
 
 
 class LazyBatchNorm1d(_LazyNormBase, _BatchNorm):
-    """A BatchNorm1d that takes num_features from its first input."""
+    """A BatchNorm1d that takes num_features from its first input.
+
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+    """
 
     cls_to_become = BatchNorm1d
     _check_input_dim = BatchNorm1d._check_input_dim
 
 
 class LazyBatchNorm2d(_LazyNormBase, _BatchNorm):
-    """A BatchNorm2d that takes num_features from its first input."""
+    """A BatchNorm2d that takes num_features from its first input.
+
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+    """
 
     cls_to_become = BatchNorm2d
     _check_input_dim = BatchNorm2d._check_input_dim
 
 
 class LazyBatchNorm3d(_LazyNormBase, _BatchNorm):
-    """A BatchNorm3d that takes num_features from its first input."""
+    """A BatchNorm3d that takes num_features from its first input.
+
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+    """
 
     cls_to_become = BatchNorm3d
     _check_input_dim = BatchNorm3d._check_input_dim

@@ -5,7 +5,10 @@ from ..module import Module
 
 
 class ChannelShuffle(Module):
-    """Reads the channels as (groups, C / groups) and writes them transposed."""
+    """Reads the channels as (groups, C / groups) and writes them transposed.
+
+    groups: how many groups the channels form; channels meet those of their group alone
+    """
 
     __constants__ = ["groups"]
 

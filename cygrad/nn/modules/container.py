@@ -29,7 +29,12 @@ def _wrapped(index, size):
 
 
 class Sequential(Module):
-    """Feeds the output of each module to the next; built from modules or one OrderedDict."""
+    """Feeds the output of each module to the next; built from modules or one OrderedDict.
+
+    >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    >>> net(torch.ones(1, 2)).shape
+    torch.Size([1, 3])
+    """
 
     def __init__(self, *args):
         super().__init__()
@@ -135,7 +140,12 @@ class Sequential(Module):
 
 
 class ModuleList(Module):
-    """Modules in a list, all of them registered."""
+    """Modules in a list, all of them registered.
+
+    >>> layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
+    >>> len(layers), len(list(layers.parameters()))
+    (3, 6)
+    """
 
     def __init__(self, modules=None):
         super().__init__()
@@ -248,7 +258,12 @@ def _pairs(source, name, first):
 
 
 class ModuleDict(Module):
-    """Modules by name, in the order of insertion."""
+    """Modules by name, in the order of insertion.
+
+    >>> heads = nn.ModuleDict({"a": nn.Linear(2, 1), "b": nn.Linear(2, 3)})
+    >>> heads["b"](torch.ones(2)).shape
+    torch.Size([3])
+    """
 
     def __init__(self, modules=None):
         super().__init__()
@@ -311,7 +326,10 @@ def _described(value, type_name):
 
 
 class ParameterList(Module):
-    """A list whose tensors become parameters; other values are kept as they are."""
+    """A list whose tensors become parameters; other values are kept as they are.
+
+    values: a tensor of values
+    """
 
     def __init__(self, values=None):
         super().__init__()
@@ -374,7 +392,10 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dictionary whose tensors become parameters; other values are kept as they are."""
+    """A dictionary whose tensors become parameters; other values are kept as they are.
+
+    parameters: an iterable of parameters, or one
+    """
 
     def __init__(self, parameters=None):
         super().__init__()

@@ -1,6 +1,7 @@
 """Convolutions and transposed convolutions in one, two and three dimensions."""
 
 import math
+from typing import Any
 
 from .. import functional as F, init
 from ..module import Module
@@ -103,7 +104,7 @@ class _ConvNd(Module):
 
 
 class _Conv(OwnInit, _ConvNd):
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1,
+    def __init__(self, in_channels, out_channels, kernel_size, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
                  groups=1, bias=True, padding_mode="zeros", device=None, dtype=None):
         parse = _ntuple(self._nd)
         super().__init__(
@@ -125,29 +126,77 @@ class _Conv(OwnInit, _ConvNd):
 
 
 class Conv1d(_Conv):
-    """Convolution over (N, C, L) or (C, L)."""
+    """Convolution over (N, C, L) or (C, L).
+
+    in_channels: channels of the input
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+
+    >>> nn.Conv1d(3, 8, 3)(torch.zeros(1, 3, 6)).shape
+    torch.Size([1, 8, 4])
+    """
 
     _nd = 1
     _function = staticmethod(F.conv1d)
 
 
 class Conv2d(_Conv):
-    """Convolution over (N, C, H, W) or (C, H, W)."""
+    """Convolution over (N, C, H, W) or (C, H, W).
+
+    in_channels: channels of the input
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+
+    >>> nn.Conv2d(3, 8, 3, padding=1)(torch.zeros(1, 3, 6, 6)).shape
+    torch.Size([1, 8, 6, 6])
+    """
 
     _nd = 2
     _function = staticmethod(F.conv2d)
 
 
 class Conv3d(_Conv):
-    """Convolution over (N, C, D, H, W) or (C, D, H, W)."""
+    """Convolution over (N, C, D, H, W) or (C, D, H, W).
+
+    in_channels: channels of the input
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+
+    >>> nn.Conv3d(1, 2, 3)(torch.zeros(1, 1, 5, 5, 5)).shape
+    torch.Size([1, 2, 3, 3, 3])
+    """
 
     _nd = 3
     _function = staticmethod(F.conv3d)
 
 
 class _ConvTransposeNd(OwnInit, _ConvNd):
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0,
-                 output_padding=0, groups=1, bias=True, dilation=1, padding_mode="zeros",
+    def __init__(self, in_channels, out_channels, kernel_size, stride: Any = 1, padding: Any = 0,
+                 output_padding: Any = 0, groups=1, bias=True, dilation: Any = 1, padding_mode="zeros",
                  device=None, dtype=None):
         if padding_mode != "zeros":
             raise ValueError(
@@ -195,21 +244,66 @@ class _ConvTransposeNd(OwnInit, _ConvNd):
 
 
 class ConvTranspose1d(_ConvTransposeNd):
-    """Transposed convolution over (N, C, L) or (C, L)."""
+    """Transposed convolution over (N, C, L) or (C, L).
+
+    in_channels: channels of the input
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    output_padding: how many elements are added at one end of the result
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    dilation: the distance of the window's elements, a number or one for each dimension
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     _nd = 1
     _function = staticmethod(F.conv_transpose1d)
 
 
 class ConvTranspose2d(_ConvTransposeNd):
-    """Transposed convolution over (N, C, H, W) or (C, H, W)."""
+    """Transposed convolution over (N, C, H, W) or (C, H, W).
+
+    in_channels: channels of the input
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    output_padding: how many elements are added at one end of the result
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    dilation: the distance of the window's elements, a number or one for each dimension
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+
+    >>> nn.ConvTranspose2d(3, 8, 2, stride=2)(torch.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 8, 8, 8])
+    """
 
     _nd = 2
     _function = staticmethod(F.conv_transpose2d)
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """Transposed convolution over (N, C, D, H, W) or (C, D, H, W)."""
+    """Transposed convolution over (N, C, D, H, W) or (C, D, H, W).
+
+    in_channels: channels of the input
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    output_padding: how many elements are added at one end of the result
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    dilation: the distance of the window's elements, a number or one for each dimension
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     _nd = 3
     _function = staticmethod(F.conv_transpose3d)
@@ -256,7 +350,7 @@ class _LazyConv(LazyModuleMixin):
 
 
 class _LazyConvForward(_LazyConv):
-    def __init__(self, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1,
+    def __init__(self, out_channels, kernel_size, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups=1,
                  bias=True, padding_mode="zeros", device=None, dtype=None):
         super().__init__(0, 0, kernel_size, stride, padding, dilation, groups, False,
                          padding_mode)
@@ -264,44 +358,119 @@ class _LazyConvForward(_LazyConv):
 
 
 class _LazyConvTranspose(_LazyConv):
-    def __init__(self, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1,
-                 bias=True, dilation=1, padding_mode="zeros", device=None, dtype=None):
+    def __init__(self, out_channels, kernel_size, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups=1,
+                 bias=True, dilation: Any = 1, padding_mode="zeros", device=None, dtype=None):
         super().__init__(0, 0, kernel_size, stride, padding, output_padding, groups, False,
                          dilation, padding_mode)
         self._make_lazy(out_channels, bias, device, dtype)
 
 
 class LazyConv1d(_LazyConvForward, Conv1d):
-    """A Conv1d that takes in_channels from its first input."""
+    """A Conv1d that takes in_channels from its first input.
+
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     cls_to_become = Conv1d
 
 
 class LazyConv2d(_LazyConvForward, Conv2d):
-    """A Conv2d that takes in_channels from its first input."""
+    """A Conv2d that takes in_channels from its first input.
+
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     cls_to_become = Conv2d
 
 
 class LazyConv3d(_LazyConvForward, Conv3d):
-    """A Conv3d that takes in_channels from its first input."""
+    """A Conv3d that takes in_channels from its first input.
+
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     cls_to_become = Conv3d
 
 
 class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):
-    """A ConvTranspose1d that takes in_channels from its first input."""
+    """A ConvTranspose1d that takes in_channels from its first input.
+
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    output_padding: how many elements are added at one end of the result
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    dilation: the distance of the window's elements, a number or one for each dimension
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     cls_to_become = ConvTranspose1d
 
 
 class LazyConvTranspose2d(_LazyConvTranspose, ConvTranspose2d):
-    """A ConvTranspose2d that takes in_channels from its first input."""
+    """A ConvTranspose2d that takes in_channels from its first input.
+
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    output_padding: how many elements are added at one end of the result
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    dilation: the distance of the window's elements, a number or one for each dimension
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     cls_to_become = ConvTranspose2d
 
 
 class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
-    """A ConvTranspose3d that takes in_channels from its first input."""
+    """A ConvTranspose3d that takes in_channels from its first input.
+
+    out_channels: channels of the output
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    output_padding: how many elements are added at one end of the result
+    groups: how many groups the channels form; channels meet those of their group alone
+    bias: whether a bias is learned, which is added to the result
+    dilation: the distance of the window's elements, a number or one for each dimension
+    padding_mode: what stands outside: 'zeros', 'border', 'reflect', 'replicate' or 'circular'
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     cls_to_become = ConvTranspose3d

@@ -5,7 +5,12 @@ from ..module import Module
 
 
 class PairwiseDistance(Module):
-    """||x1 - x2 + eps||_p along the last dimension."""
+    """||x1 - x2 + eps||_p along the last dimension.
+
+    p: the exponent of a norm, or the probability of dropping an element
+    eps: a small number that keeps a divisor from zero
+    keepdim: whether a dimension that was reduced stays, with size 1
+    """
 
     __constants__ = ["norm", "eps", "keepdim"]
 
@@ -20,7 +25,11 @@ class PairwiseDistance(Module):
 
 
 class CosineSimilarity(Module):
-    """The cosine of the angle between x1 and x2 along ``dim``."""
+    """The cosine of the angle between x1 and x2 along ``dim``.
+
+    dim: the dimension, counted from the last where it is negative
+    eps: a small number that keeps a divisor from zero
+    """
 
     __constants__ = ["dim", "eps"]
 

@@ -22,36 +22,63 @@ class _DropoutNd(Module):
 
 
 class Dropout(_DropoutNd):
-    """Zeroes elements with probability p and scales the rest by 1 / (1 - p)."""
+    """Zeroes elements with probability p and scales the rest by 1 / (1 - p).
+
+    p: the exponent of a norm, or the probability of dropping an element
+    inplace: whether the result is written into the input
+
+    >>> nn.Dropout(0.5).eval()(torch.ones(2))
+    tensor([1., 1.])
+    """
 
     _function = staticmethod(F.dropout)
 
 
 class Dropout1d(_DropoutNd):
-    """Zeroes whole channels of (N, C, L) or (C, L)."""
+    """Zeroes whole channels of (N, C, L) or (C, L).
+
+    p: the exponent of a norm, or the probability of dropping an element
+    inplace: whether the result is written into the input
+    """
 
     _function = staticmethod(F.dropout1d)
 
 
 class Dropout2d(_DropoutNd):
-    """Zeroes whole channels of (N, C, H, W)."""
+    """Zeroes whole channels of (N, C, H, W).
+
+    p: the exponent of a norm, or the probability of dropping an element
+    inplace: whether the result is written into the input
+    """
 
     _function = staticmethod(F.dropout2d)
 
 
 class Dropout3d(_DropoutNd):
-    """Zeroes whole channels of (N, C, D, H, W) or (C, D, H, W)."""
+    """Zeroes whole channels of (N, C, D, H, W) or (C, D, H, W).
+
+    p: the exponent of a norm, or the probability of dropping an element
+    inplace: whether the result is written into the input
+    """
 
     _function = staticmethod(F.dropout3d)
 
 
 class AlphaDropout(_DropoutNd):
-    """Dropout that keeps mean and variance after SELU."""
+    """Dropout that keeps mean and variance after SELU.
+
+    p: the exponent of a norm, or the probability of dropping an element
+    inplace: whether the result is written into the input
+    """
 
     _function = staticmethod(F.alpha_dropout)
 
 
 class FeatureAlphaDropout(_DropoutNd):
-    """`AlphaDropout` of whole channels."""
+    """`AlphaDropout` of whole channels.
+
+    p: the exponent of a norm, or the probability of dropping an element
+    inplace: whether the result is written into the input
+    """
 
     _function = staticmethod(F.feature_alpha_dropout)

@@ -4,7 +4,14 @@ from ..module import Module
 
 
 class Flatten(Module):
-    """Joins the dimensions start_dim..end_dim into one."""
+    """Joins the dimensions start_dim..end_dim into one.
+
+    start_dim: the first dimension that is joined
+    end_dim: the last dimension that is joined
+
+    >>> nn.Flatten()(torch.zeros(2, 3, 4)).shape
+    torch.Size([2, 12])
+    """
 
     __constants__ = ["start_dim", "end_dim"]
 
@@ -21,7 +28,13 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Splits dimension ``dim`` into ``unflattened_size``."""
+    """Splits dimension ``dim`` into ``unflattened_size``.
+
+    dim: the dimension, counted from the last where it is negative
+
+    >>> nn.Unflatten(1, (2, 3))(torch.zeros(4, 6)).shape
+    torch.Size([4, 2, 3])
+    """
 
     __constants__ = ["dim", "unflattened_size"]
 

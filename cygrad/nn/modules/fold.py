@@ -1,15 +1,24 @@
 """Sliding blocks of images and back."""
 
+from typing import Any
+
 from .. import functional as F
 from ..module import Module
 
 
 class Fold(Module):
-    """Sums columns of sliding blocks (N, C k, L) into (N, C, *output_size)."""
+    """Sums columns of sliding blocks (N, C k, L) into (N, C, *output_size).
+
+    output_size: the size of the result, a number or one for each dimension
+    kernel_size: the size of the window, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    """
 
     __constants__ = ["output_size", "kernel_size", "dilation", "padding", "stride"]
 
-    def __init__(self, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    def __init__(self, output_size, kernel_size, dilation: Any = 1, padding: Any = 0, stride: Any = 1):
         super().__init__()
         self.output_size = output_size
         self.kernel_size = kernel_size
@@ -29,11 +38,17 @@ class Fold(Module):
 
 
 class Unfold(Module):
-    """The sliding blocks of (N, C, H, W) as columns (N, C k, L)."""
+    """The sliding blocks of (N, C, H, W) as columns (N, C k, L).
+
+    kernel_size: the size of the window, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    """
 
     __constants__ = ["kernel_size", "dilation", "padding", "stride"]
 
-    def __init__(self, kernel_size, dilation=1, padding=0, stride=1):
+    def __init__(self, kernel_size, dilation: Any = 1, padding: Any = 0, stride: Any = 1):
         super().__init__()
         self.kernel_size = kernel_size
         self.dilation = dilation

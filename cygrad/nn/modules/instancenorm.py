@@ -45,19 +45,49 @@ class _InstanceNorm(_NormBase):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Instance normalisation over (N, C, L) or (C, L)."""
+    """Instance normalisation over (N, C, L) or (C, L).
+
+    num_features: channels of the input: its size in dimension 1
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+    """
 
     _nd = 1
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """Instance normalisation over (N, C, H, W) or (C, H, W)."""
+    """Instance normalisation over (N, C, H, W) or (C, H, W).
+
+    num_features: channels of the input: its size in dimension 1
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+    """
 
     _nd = 2
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Instance normalisation over (N, C, D, H, W) or (C, D, H, W)."""
+    """Instance normalisation over (N, C, D, H, W) or (C, D, H, W).
+
+    num_features: channels of the input: its size in dimension 1
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+    """
 
     _nd = 3
 
@@ -69,21 +99,48 @@ class _LazyInstanceNorm(_LazyNormBase):
 
 
 class LazyInstanceNorm1d(_LazyInstanceNorm, _InstanceNorm):
-    """An InstanceNorm1d that takes num_features from its first input."""
+    """An InstanceNorm1d that takes num_features from its first input.
+
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+    """
 
     cls_to_become = InstanceNorm1d
     _nd = 1
 
 
 class LazyInstanceNorm2d(_LazyInstanceNorm, _InstanceNorm):
-    """An InstanceNorm2d that takes num_features from its first input."""
+    """An InstanceNorm2d that takes num_features from its first input.
+
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+    """
 
     cls_to_become = InstanceNorm2d
     _nd = 2
 
 
 class LazyInstanceNorm3d(_LazyInstanceNorm, _InstanceNorm):
-    """An InstanceNorm3d that takes num_features from its first input."""
+    """An InstanceNorm3d that takes num_features from its first input.
+
+    eps: a small number that keeps a divisor from zero
+    momentum: how much of the new is taken
+    affine: whether each channel has a weight and a bias of its own
+    track_running_stats: whether mean and variance are kept for evaluation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+    """
 
     cls_to_become = InstanceNorm3d
     _nd = 3

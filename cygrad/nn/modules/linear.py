@@ -27,7 +27,18 @@ class Identity(Module):
 
 
 class Linear(Module):
-    """y = x A^T + b; weight (out_features, in_features), both from U(-1/sqrt(in), 1/sqrt(in))."""
+    """y = x A^T + b; weight (out_features, in_features), both from U(-1/sqrt(in), 1/sqrt(in)).
+
+    in_features: the size of the input's last dimension
+    out_features: the size of the output's last dimension
+    bias: whether a bias is learned, which is added to the result
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+
+    >>> net = nn.Linear(2, 3)
+    >>> net(torch.ones(4, 2)).shape
+    torch.Size([4, 3])
+    """
 
     __constants__ = ["in_features", "out_features"]
 
@@ -56,7 +67,15 @@ class NonDynamicallyQuantizableLinear(Linear):
 
 
 class Bilinear(Module):
-    """y = x1^T A x2 + b; weight (out_features, in1_features, in2_features)."""
+    """y = x1^T A x2 + b; weight (out_features, in1_features, in2_features).
+
+    in1_features: the size of the first input's last dimension
+    in2_features: the size of the second input's last dimension
+    out_features: the size of the output's last dimension
+    bias: whether a bias is learned, which is added to the result
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     __constants__ = ["in1_features", "in2_features", "out_features"]
 
@@ -85,7 +104,13 @@ class Bilinear(Module):
 
 
 class LazyLinear(LazyModuleMixin, Linear):
-    """A Linear that takes in_features from its first input."""
+    """A Linear that takes in_features from its first input.
+
+    out_features: the size of the output's last dimension
+    bias: whether a bias is learned, which is added to the result
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     cls_to_become = Linear
 

@@ -22,7 +22,16 @@ class _WeightedLoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """\\|x - y\\|."""
+    """\\|x - y\\|.
+
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+
+    >>> nn.L1Loss()(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
+    tensor(1.)
+    """
 
     __constants__ = ["reduction"]
 
@@ -31,7 +40,16 @@ class L1Loss(_Loss):
 
 
 class MSELoss(_Loss):
-    """(x - y)^2."""
+    """(x - y)^2.
+
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+
+    >>> nn.MSELoss()(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
 
     __constants__ = ["reduction"]
 
@@ -40,7 +58,17 @@ class MSELoss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """0.5 d^2 / beta for d = \\|x - y\\| below beta, else d - beta / 2."""
+    """0.5 d^2 / beta for d = \\|x - y\\| below beta, else d - beta / 2.
+
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    beta: a factor
+
+    >>> nn.SmoothL1Loss()(torch.zeros(1), torch.tensor([2.0]))
+    tensor(1.5000)
+    """
 
     __constants__ = ["reduction"]
 
@@ -53,7 +81,11 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """0.5 d^2 for d = \\|x - y\\| up to delta, else delta * (d - delta / 2)."""
+    """0.5 d^2 for d = \\|x - y\\| up to delta, else delta * (d - delta / 2).
+
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    delta: where the loss turns from square to linear
+    """
 
     __constants__ = ["reduction", "delta"]
 
@@ -66,7 +98,18 @@ class HuberLoss(_Loss):
 
 
 class NLLLoss(_WeightedLoss):
-    """-log p of the class; the input holds log-probabilities."""
+    """-log p of the class; the input holds log-probabilities.
+
+    weight: the weight of each class or sample, or None
+    size_average: deprecated: use reduction
+    ignore_index: a target that counts nothing
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+
+    >>> nn.NLLLoss()(torch.tensor([[-1.0, -2.0]]), torch.tensor([1]))
+    tensor(2.)
+    """
 
     __constants__ = ["ignore_index", "reduction"]
 
@@ -81,11 +124,31 @@ class NLLLoss(_WeightedLoss):
 
 
 class NLLLoss2d(NLLLoss):
-    """The deprecated name of NLLLoss for images."""
+    """The deprecated name of NLLLoss for images.
+
+    weight: the weight of each class or sample, or None
+    size_average: deprecated: use reduction
+    ignore_index: a target that counts nothing
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """NLLLoss of log_softmax; targets are class indices or class probabilities."""
+    """NLLLoss of log_softmax; targets are class indices or class probabilities.
+
+    weight: the weight of each class or sample, or None
+    size_average: deprecated: use reduction
+    ignore_index: a target that counts nothing
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    label_smoothing: the share of each target that is spread over all classes
+
+    >>> nn.CrossEntropyLoss()(torch.zeros(2, 4), torch.tensor([0, 3]))
+    tensor(1.3863)
+    """
 
     __constants__ = ["ignore_index", "reduction", "label_smoothing"]
 
@@ -103,7 +166,17 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class BCELoss(_WeightedLoss):
-    """-(y log x + (1 - y) log(1 - x))."""
+    """-(y log x + (1 - y) log(1 - x)).
+
+    weight: the weight of each class or sample, or None
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+
+    >>> nn.BCELoss()(torch.tensor([0.5]), torch.tensor([1.0]))
+    tensor(0.6931)
+    """
 
     __constants__ = ["reduction"]
 
@@ -113,7 +186,18 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """BCELoss of sigmoid(x), computed without overflow."""
+    """BCELoss of sigmoid(x), computed without overflow.
+
+    weight: the weight of each class or sample, or None
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    pos_weight: the weight of positive targets, one for each class
+
+    >>> nn.BCEWithLogitsLoss()(torch.zeros(2), torch.tensor([0.0, 1.0]))
+    tensor(0.6931)
+    """
 
     def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean",
                  pos_weight=None):
@@ -128,7 +212,14 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """y (log y - x); the input holds log-probabilities."""
+    """y (log y - x); the input holds log-probabilities.
+
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    log_target: whether the target is given as logarithms
+    """
 
     __constants__ = ["reduction"]
 
@@ -141,7 +232,16 @@ class KLDivLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """The negative log likelihood of counts of a Poisson distribution."""
+    """The negative log likelihood of counts of a Poisson distribution.
+
+    log_input: whether the input is a logarithm
+    full: whether the constant term is added
+    size_average: deprecated: use reduction
+    eps: a small number that keeps a divisor from zero
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
     __constants__ = ["log_input", "full", "eps", "reduction"]
 
@@ -158,7 +258,12 @@ class PoissonNLLLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """The negative log likelihood of a normal distribution of given mean and variance."""
+    """The negative log likelihood of a normal distribution of given mean and variance.
+
+    full: whether the constant term is added
+    eps: a small number that keeps a divisor from zero
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
     __constants__ = ["full", "eps", "reduction"]
 
@@ -173,7 +278,14 @@ class GaussianNLLLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """max(0, -y (x1 - x2) + margin)."""
+    """max(0, -y (x1 - x2) + margin).
+
+    margin: the distance that is asked for
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
     __constants__ = ["margin", "reduction"]
 
@@ -187,7 +299,14 @@ class MarginRankingLoss(_Loss):
 
 
 class HingeEmbeddingLoss(_Loss):
-    """x where y = 1, max(0, margin - x) where y = -1."""
+    """x where y = 1, max(0, margin - x) where y = -1.
+
+    margin: the distance that is asked for
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
     __constants__ = ["margin", "reduction"]
 
@@ -201,7 +320,14 @@ class HingeEmbeddingLoss(_Loss):
 
 
 class CosineEmbeddingLoss(_Loss):
-    """1 - cos where y = 1, max(0, cos - margin) where y = -1."""
+    """1 - cos where y = 1, max(0, cos - margin) where y = -1.
+
+    margin: the distance that is asked for
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
     __constants__ = ["margin", "reduction"]
 
@@ -215,7 +341,13 @@ class CosineEmbeddingLoss(_Loss):
 
 
 class SoftMarginLoss(_Loss):
-    """log(1 + exp(-y x))."""
+    """log(1 + exp(-y x)).
+
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
     __constants__ = ["reduction"]
 
@@ -224,7 +356,13 @@ class SoftMarginLoss(_Loss):
 
 
 class MultiLabelMarginLoss(_Loss):
-    """The hinge loss of several labels for each row."""
+    """The hinge loss of several labels for each row.
+
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
     __constants__ = ["reduction"]
 
@@ -233,7 +371,14 @@ class MultiLabelMarginLoss(_Loss):
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
-    """The mean over classes of binary cross-entropies with logits."""
+    """The mean over classes of binary cross-entropies with logits.
+
+    weight: the weight of each class or sample, or None
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
     __constants__ = ["reduction"]
 
@@ -243,11 +388,20 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 
 
 class MultiMarginLoss(_WeightedLoss):
-    """The hinge loss of one class for each row, to the power p."""
+    """The hinge loss of one class for each row, to the power p.
+
+    p: the exponent of a norm, or the probability of dropping an element
+    margin: the distance that is asked for
+    weight: the weight of each class or sample, or None
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
     __constants__ = ["p", "margin", "reduction"]
 
-    def __init__(self, p=1, margin=1.0, weight=None, size_average=None, reduce=None,
+    def __init__(self, p: float = 1, margin=1.0, weight=None, size_average=None, reduce=None,
                  reduction="mean"):
         super().__init__(weight, size_average, reduce, reduction)
         if p not in (1, 2):
@@ -272,7 +426,17 @@ def _checked_margin(name, margin):
 
 
 class TripletMarginLoss(_Loss):
-    """max(0, d(a, p) - d(a, n) + margin)."""
+    """max(0, d(a, p) - d(a, n) + margin).
+
+    margin: the distance that is asked for
+    p: the exponent of a norm, or the probability of dropping an element
+    eps: a small number that keeps a divisor from zero
+    swap: whether the distance of positive and negative counts where it is the smaller one
+    size_average: deprecated: use reduction
+    reduce: deprecated where there is a reduction; else the name of how values meet: 'sum', 'prod',
+        'mean', 'amax', 'amin'
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
     __constants__ = ["margin", "p", "eps", "swap", "reduction"]
 
@@ -292,7 +456,12 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """max(0, d(a, p) - d(a, n) + margin) for any distance."""
+    """max(0, d(a, p) - d(a, n) + margin) for any distance.
+
+    margin: the distance that is asked for
+    swap: whether the distance of positive and negative counts where it is the smaller one
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    """
 
     __constants__ = ["margin", "swap", "reduction"]
 
@@ -313,7 +482,12 @@ class TripletMarginWithDistanceLoss(_Loss):
 
 
 class CTCLoss(_Loss):
-    """Connectionist temporal classification (Graves et al., 2006)."""
+    """Connectionist temporal classification (Graves et al., 2006).
+
+    blank: the label of the blank
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    zero_infinity: whether infinite losses count as zero
+    """
 
     __constants__ = ["blank", "reduction"]
 
@@ -331,6 +505,17 @@ class LinearCrossEntropyLoss(_WeightedLoss):
     """The cross-entropy of a linear map that the loss owns.
 
     Only ``out_features=()`` and ``options=None`` are available: no chunked evaluation.
+
+    in_features: the size of the input's last dimension
+    num_classes: how many classes; default: one more than the greatest
+    out_features: the size of the output's last dimension
+    bias: whether a bias is learned, which is added to the result
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    reduction: what becomes of the losses: 'mean', 'sum', or 'none' for all of them
+    weight: the weight of each class or sample, or None
+    ignore_index: a target that counts nothing
+    label_smoothing: the share of each target that is spread over all classes
     """
 
     __constants__ = ["num_classes", "out_features", "reduction", "ignore_index",

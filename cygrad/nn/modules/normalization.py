@@ -25,7 +25,13 @@ def reset_affine(module):
 
 
 class LocalResponseNorm(Module):
-    """x / (k + alpha * mean of x^2 over neighbouring channels)^beta."""
+    """x / (k + alpha * mean of x^2 over neighbouring channels)^beta.
+
+    size: the sizes, as numbers or in a tuple
+    alpha: a factor
+    beta: a factor
+    k: how many
+    """
 
     __constants__ = ["size", "alpha", "beta", "k"]
 
@@ -80,7 +86,18 @@ def _shape(value):
 
 
 class LayerNorm(Module):
-    """Normalises over the last dimensions, whose shape is ``normalized_shape``."""
+    """Normalises over the last dimensions, whose shape is ``normalized_shape``.
+
+    normalized_shape: the sizes of the last dimensions, over which is normalised
+    eps: a small number that keeps a divisor from zero
+    elementwise_affine: whether each element has a weight (and a bias) of its own
+    bias: whether a bias is learned, which is added to the result
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+
+    >>> nn.LayerNorm(2)(torch.tensor([1.0, 3.0])).detach()
+    tensor([-1.0000,  1.0000])
+    """
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
 
@@ -109,7 +126,18 @@ class LayerNorm(Module):
 
 
 class GroupNorm(Module):
-    """Normalises over groups of channels."""
+    """Normalises over groups of channels.
+
+    num_groups: how many groups of channels
+    eps: a small number that keeps a divisor from zero
+    affine: whether each channel has a weight and a bias of its own
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    bias: whether a bias is learned, which is added to the result
+
+    >>> nn.GroupNorm(2, 4)(torch.rand(1, 4, 3, 3)).shape
+    torch.Size([1, 4, 3, 3])
+    """
 
     __constants__ = ["num_groups", "num_channels", "eps", "affine"]
 
@@ -142,7 +170,14 @@ class GroupNorm(Module):
 
 
 class RMSNorm(Module):
-    """x / sqrt(mean(x^2) + eps) * weight over the last dimensions."""
+    """x / sqrt(mean(x^2) + eps) * weight over the last dimensions.
+
+    normalized_shape: the sizes of the last dimensions, over which is normalised
+    eps: a small number that keeps a divisor from zero
+    elementwise_affine: whether each element has a weight (and a bias) of its own
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
 

@@ -36,25 +36,40 @@ class _ConstantPadNd(_Padding):
 
 
 class ConstantPad1d(_ConstantPadNd):
-    """Pads the last dimension with a value."""
+    """Pads the last dimension with a value.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    value: a number
+    """
 
     _nd = 1
 
 
 class ConstantPad2d(_ConstantPadNd):
-    """Pads the last two dimensions with a value."""
+    """Pads the last two dimensions with a value.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    value: a number
+    """
 
     _nd = 2
 
 
 class ConstantPad3d(_ConstantPadNd):
-    """Pads the last three dimensions with a value."""
+    """Pads the last three dimensions with a value.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    value: a number
+    """
 
     _nd = 3
 
 
 class ZeroPad1d(ConstantPad1d):
-    """Pads the last dimension with zeros."""
+    """Pads the last dimension with zeros.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     def __init__(self, padding):
         super().__init__(padding, 0.0)
@@ -64,7 +79,13 @@ class ZeroPad1d(ConstantPad1d):
 
 
 class ZeroPad2d(ConstantPad2d):
-    """Pads the last two dimensions with zeros."""
+    """Pads the last two dimensions with zeros.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+
+    >>> nn.ZeroPad2d(1)(torch.ones(1, 1, 1)).sum()
+    tensor(1.)
+    """
 
     def __init__(self, padding):
         super().__init__(padding, 0.0)
@@ -74,7 +95,10 @@ class ZeroPad2d(ConstantPad2d):
 
 
 class ZeroPad3d(ConstantPad3d):
-    """Pads the last three dimensions with zeros."""
+    """Pads the last three dimensions with zeros.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     def __init__(self, padding):
         super().__init__(padding, 0.0)
@@ -88,19 +112,28 @@ class _ReflectionPadNd(_Padding):
 
 
 class ReflectionPad1d(_ReflectionPadNd):
-    """Pads the last dimension by reflection at the edge."""
+    """Pads the last dimension by reflection at the edge.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 1
 
 
 class ReflectionPad2d(_ReflectionPadNd):
-    """Pads the last two dimensions by reflection at the edges."""
+    """Pads the last two dimensions by reflection at the edges.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 2
 
 
 class ReflectionPad3d(_ReflectionPadNd):
-    """Pads the last three dimensions by reflection at the edges."""
+    """Pads the last three dimensions by reflection at the edges.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 3
 
@@ -110,19 +143,28 @@ class _ReplicationPadNd(_Padding):
 
 
 class ReplicationPad1d(_ReplicationPadNd):
-    """Pads the last dimension with its edge values."""
+    """Pads the last dimension with its edge values.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 1
 
 
 class ReplicationPad2d(_ReplicationPadNd):
-    """Pads the last two dimensions with their edge values."""
+    """Pads the last two dimensions with their edge values.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 2
 
 
 class ReplicationPad3d(_ReplicationPadNd):
-    """Pads the last three dimensions with their edge values."""
+    """Pads the last three dimensions with their edge values.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 3
 
@@ -140,18 +182,27 @@ class _CircularPadNd(_Padding):
 
 
 class CircularPad1d(_CircularPadNd):
-    """Pads the last dimension from its other end."""
+    """Pads the last dimension from its other end.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 1
 
 
 class CircularPad2d(_CircularPadNd):
-    """Pads the last two dimensions from their other ends."""
+    """Pads the last two dimensions from their other ends.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 2
 
 
 class CircularPad3d(_CircularPadNd):
-    """Pads the last three dimensions from their other ends."""
+    """Pads the last three dimensions from their other ends.
+
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 3

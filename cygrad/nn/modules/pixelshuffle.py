@@ -5,7 +5,13 @@ from ..module import Module
 
 
 class PixelShuffle(Module):
-    """(*, C r^2, H, W) to (*, C, H r, W r)."""
+    """(*, C r^2, H, W) to (*, C, H r, W r).
+
+    upscale_factor: by how much both sizes grow
+
+    >>> nn.PixelShuffle(2)(torch.zeros(1, 4, 3, 3)).shape
+    torch.Size([1, 1, 6, 6])
+    """
 
     __constants__ = ["upscale_factor"]
 
@@ -21,7 +27,10 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """(*, C, H r, W r) to (*, C r^2, H, W)."""
+    """(*, C, H r, W r) to (*, C r^2, H, W).
+
+    downscale_factor: by how much both sizes shrink
+    """
 
     __constants__ = ["downscale_factor"]
 

@@ -1,5 +1,7 @@
 """Pooling modules, in one, two and three dimensions."""
 
+from typing import Any
+
 from .. import functional as F
 from ..module import Module
 from .utils import OwnInit, _ntuple
@@ -8,7 +10,7 @@ from .utils import OwnInit, _ntuple
 class _MaxPoolNd(Module):
     __constants__ = ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"]
 
-    def __init__(self, kernel_size, stride=None, padding=0, dilation=1, return_indices=False,
+    def __init__(self, kernel_size, stride=None, padding: Any = 0, dilation: Any = 1, return_indices=False,
                  ceil_mode=False):
         super().__init__()
         self.kernel_size = kernel_size
@@ -30,25 +32,52 @@ class _MaxPoolNd(Module):
 
 
 class MaxPool1d(_MaxPoolNd):
-    """The largest value of each window of (N, C, L)."""
+    """The largest value of each window of (N, C, L).
+
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    return_indices: whether the places of the results are returned as well
+    ceil_mode: whether a window that reaches over the end counts
+    """
 
     _function = staticmethod(F.max_pool1d)
 
 
 class MaxPool2d(_MaxPoolNd):
-    """The largest value of each window of (N, C, H, W)."""
+    """The largest value of each window of (N, C, H, W).
+
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    return_indices: whether the places of the results are returned as well
+    ceil_mode: whether a window that reaches over the end counts
+
+    >>> nn.MaxPool2d(2)(torch.arange(4.0).view(1, 2, 2))
+    tensor([[[3.]]])
+    """
 
     _function = staticmethod(F.max_pool2d)
 
 
 class MaxPool3d(_MaxPoolNd):
-    """The largest value of each window of (N, C, D, H, W)."""
+    """The largest value of each window of (N, C, D, H, W).
+
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    dilation: the distance of the window's elements, a number or one for each dimension
+    return_indices: whether the places of the results are returned as well
+    ceil_mode: whether a window that reaches over the end counts
+    """
 
     _function = staticmethod(F.max_pool3d)
 
 
 class _MaxUnpoolNd(OwnInit, Module):
-    def __init__(self, kernel_size, stride=None, padding=0):
+    def __init__(self, kernel_size, stride=None, padding: Any = 0):
         super().__init__()
         parse = _ntuple(self._nd)
         self.kernel_size = parse(kernel_size)
@@ -64,21 +93,36 @@ class _MaxUnpoolNd(OwnInit, Module):
 
 
 class MaxUnpool1d(_MaxUnpoolNd):
-    """Puts the values of MaxPool1d back at their indices."""
+    """Puts the values of MaxPool1d back at their indices.
+
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 1
     _function = staticmethod(F.max_unpool1d)
 
 
 class MaxUnpool2d(_MaxUnpoolNd):
-    """Puts the values of MaxPool2d back at their indices."""
+    """Puts the values of MaxPool2d back at their indices.
+
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 2
     _function = staticmethod(F.max_unpool2d)
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
-    """Puts the values of MaxPool3d back at their indices."""
+    """Puts the values of MaxPool3d back at their indices.
+
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    """
 
     _nd = 3
     _function = staticmethod(F.max_unpool3d)
@@ -92,9 +136,16 @@ class _AvgPoolNd(Module):
 
 
 class AvgPool1d(_AvgPoolNd):
-    """The mean of each window of (N, C, L)."""
+    """The mean of each window of (N, C, L).
 
-    def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False,
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    ceil_mode: whether a window that reaches over the end counts
+    count_include_pad: whether padding counts in an average
+    """
+
+    def __init__(self, kernel_size, stride=None, padding: Any = 0, ceil_mode=False,
                  count_include_pad=True):
         super().__init__()
         parse = _ntuple(1)
@@ -110,7 +161,7 @@ class AvgPool1d(_AvgPoolNd):
 
 
 class _AvgPoolDivisor(OwnInit, _AvgPoolNd):
-    def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False,
+    def __init__(self, kernel_size, stride=None, padding: Any = 0, ceil_mode=False,
                  count_include_pad=True, divisor_override=None):
         super().__init__()
         self.kernel_size = kernel_size
@@ -126,13 +177,32 @@ class _AvgPoolDivisor(OwnInit, _AvgPoolNd):
 
 
 class AvgPool2d(_AvgPoolDivisor):
-    """The mean of each window of (N, C, H, W)."""
+    """The mean of each window of (N, C, H, W).
+
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    ceil_mode: whether a window that reaches over the end counts
+    count_include_pad: whether padding counts in an average
+    divisor_override: what an average divides by, instead of the window's size
+
+    >>> nn.AvgPool2d(2)(torch.arange(4.0).view(1, 2, 2))
+    tensor([[[1.5000]]])
+    """
 
     _function = staticmethod(F.avg_pool2d)
 
 
 class AvgPool3d(_AvgPoolDivisor):
-    """The mean of each window of (N, C, D, H, W)."""
+    """The mean of each window of (N, C, D, H, W).
+
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    padding: how many elements are added at both ends, a number or one for each dimension
+    ceil_mode: whether a window that reaches over the end counts
+    count_include_pad: whether padding counts in an average
+    divisor_override: what an average divides by, instead of the window's size
+    """
 
     _function = staticmethod(F.avg_pool3d)
 
@@ -167,14 +237,26 @@ class _FractionalMaxPoolNd(OwnInit, Module):
 
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
-    """Max pooling over windows at random places (Graham, 2014)."""
+    """Max pooling over windows at random places (Graham, 2014).
+
+    kernel_size: the size of the window, a number or one for each dimension
+    output_size: the size of the result, a number or one for each dimension
+    output_ratio: the size of the result as a share of the input's
+    return_indices: whether the places of the results are returned as well
+    """
 
     _nd = 2
     _function = staticmethod(F.fractional_max_pool2d)
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
-    """Max pooling over windows at random places (Graham, 2014)."""
+    """Max pooling over windows at random places (Graham, 2014).
+
+    kernel_size: the size of the window, a number or one for each dimension
+    output_size: the size of the result, a number or one for each dimension
+    output_ratio: the size of the result as a share of the input's
+    return_indices: whether the places of the results are returned as well
+    """
 
     _nd = 3
     _function = staticmethod(F.fractional_max_pool3d)
@@ -202,19 +284,37 @@ class _LPPoolNd(Module):
 
 
 class LPPool1d(_LPPoolNd):
-    """(sum of x^p)^(1/p) of each window."""
+    """(sum of x^p)^(1/p) of each window.
+
+    norm_type: the exponent of the norm
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    ceil_mode: whether a window that reaches over the end counts
+    """
 
     _function = staticmethod(F.lp_pool1d)
 
 
 class LPPool2d(_LPPoolNd):
-    """(sum of x^p)^(1/p) of each window."""
+    """(sum of x^p)^(1/p) of each window.
+
+    norm_type: the exponent of the norm
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    ceil_mode: whether a window that reaches over the end counts
+    """
 
     _function = staticmethod(F.lp_pool2d)
 
 
 class LPPool3d(_LPPoolNd):
-    """(sum of x^p)^(1/p) of each window."""
+    """(sum of x^p)^(1/p) of each window.
+
+    norm_type: the exponent of the norm
+    kernel_size: the size of the window, a number or one for each dimension
+    stride: the step of the window, a number or one for each dimension
+    ceil_mode: whether a window that reaches over the end counts
+    """
 
     _function = staticmethod(F.lp_pool3d)
 
@@ -234,19 +334,31 @@ class _AdaptiveAvgPoolNd(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
-    """Means of windows chosen to give ``output_size`` outputs."""
+    """Means of windows chosen to give ``output_size`` outputs.
+
+    output_size: the size of the result, a number or one for each dimension
+    """
 
     _function = staticmethod(F.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
-    """Means of windows chosen to give ``output_size`` outputs."""
+    """Means of windows chosen to give ``output_size`` outputs.
+
+    output_size: the size of the result, a number or one for each dimension
+
+    >>> nn.AdaptiveAvgPool2d(1)(torch.ones(1, 8, 5, 7)).shape
+    torch.Size([1, 8, 1, 1])
+    """
 
     _function = staticmethod(F.adaptive_avg_pool2d)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
-    """Means of windows chosen to give ``output_size`` outputs."""
+    """Means of windows chosen to give ``output_size`` outputs.
+
+    output_size: the size of the result, a number or one for each dimension
+    """
 
     _function = staticmethod(F.adaptive_avg_pool3d)
 
@@ -267,18 +379,30 @@ class _AdaptiveMaxPoolNd(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
-    """Largest values of windows chosen to give ``output_size`` outputs."""
+    """Largest values of windows chosen to give ``output_size`` outputs.
+
+    output_size: the size of the result, a number or one for each dimension
+    return_indices: whether the places of the results are returned as well
+    """
 
     _function = staticmethod(F.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
-    """Largest values of windows chosen to give ``output_size`` outputs."""
+    """Largest values of windows chosen to give ``output_size`` outputs.
+
+    output_size: the size of the result, a number or one for each dimension
+    return_indices: whether the places of the results are returned as well
+    """
 
     _function = staticmethod(F.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
-    """Largest values of windows chosen to give ``output_size`` outputs."""
+    """Largest values of windows chosen to give ``output_size`` outputs.
+
+    output_size: the size of the result, a number or one for each dimension
+    return_indices: whether the places of the results are returned as well
+    """
 
     _function = staticmethod(F.adaptive_max_pool3d)

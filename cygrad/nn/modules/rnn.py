@@ -126,7 +126,20 @@ def _run_steps(mode, gates, state, weight_hh, bias_hh, weight_hr, reverse, batch
 
 
 class RNNBase(Module):
-    """Weights and checks of RNN, LSTM and GRU."""
+    """Weights and checks of RNN, LSTM and GRU.
+
+    mode: the name of the variant
+    input_size: features of the input
+    hidden_size: features of the hidden state
+    num_layers: how many layers, each on the output of the one before
+    bias: whether a bias is learned, which is added to the result
+    batch_first: whether the batch is the first dimension, instead of the second
+    dropout: the probability of dropping an element
+    bidirectional: whether a second layer runs from the end
+    proj_size: the size that the hidden state is projected to; 0: it is not
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     __constants__ = ["mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first",
                      "dropout", "bidirectional", "proj_size"]
@@ -383,7 +396,12 @@ class RNNBase(Module):
 
 
 class RNN(RNNBase):
-    """h = tanh (or relu) of W x + b + V h + c, over a sequence (T, N, input_size)."""
+    """h = tanh (or relu) of W x + b + V h + c, over a sequence (T, N, input_size).
+
+    >>> output, h = nn.RNN(4, 8)(torch.zeros(5, 2, 4))
+    >>> output.shape
+    torch.Size([5, 2, 8])
+    """
 
     def __init__(self, *args, **kwargs):
         if "proj_size" in kwargs:
@@ -399,7 +417,12 @@ class RNN(RNNBase):
 
 
 class LSTM(RNNBase):
-    """Long short-term memory over a sequence; the state is (h, c)."""
+    """Long short-term memory over a sequence; the state is (h, c).
+
+    >>> output, (h, c) = nn.LSTM(4, 8, batch_first=True)(torch.zeros(2, 5, 4))
+    >>> output.shape, h.shape
+    (torch.Size([2, 5, 8]), torch.Size([1, 2, 8]))
+    """
 
     def __init__(self, *args, **kwargs):
         super().__init__("LSTM", *args, **kwargs)
@@ -442,7 +465,12 @@ class LSTM(RNNBase):
 
 
 class GRU(RNNBase):
-    """Gated recurrent units over a sequence."""
+    """Gated recurrent units over a sequence.
+
+    >>> output, h = nn.GRU(4, 8)(torch.zeros(5, 2, 4))
+    >>> output.shape
+    torch.Size([5, 2, 8])
+    """
 
     def __init__(self, *args, **kwargs):
         if "proj_size" in kwargs:
@@ -451,7 +479,14 @@ class GRU(RNNBase):
 
 
 class RNNCellBase(Module):
-    """Weights of one step."""
+    """Weights of one step.
+
+    input_size: features of the input
+    hidden_size: features of the hidden state
+    bias: whether a bias is learned, which is added to the result
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     __constants__ = ["input_size", "hidden_size", "bias"]
 
@@ -530,7 +565,15 @@ class RNNCellBase(Module):
 
 
 class RNNCell(RNNCellBase):
-    """One step of an Elman network."""
+    """One step of an Elman network.
+
+    input_size: features of the input
+    hidden_size: features of the hidden state
+    bias: whether a bias is learned, which is added to the result
+    nonlinearity: 'tanh' or 'relu'; for initialisers the name of the activation
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]
 
@@ -557,7 +600,14 @@ class LSTMCell(RNNCellBase):
 
 
 class GRUCell(RNNCellBase):
-    """One step of a GRU."""
+    """One step of a GRU.
+
+    input_size: features of the input
+    hidden_size: features of the hidden state
+    bias: whether a bias is learned, which is added to the result
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     def __init__(self, input_size, hidden_size, bias=True, device=None, dtype=None):
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)

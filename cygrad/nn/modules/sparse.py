@@ -60,7 +60,21 @@ class _Table(Module):
 
 
 class Embedding(_Table):
-    """num_embeddings rows of N(0, 1), looked up by index; the row padding_idx is zero."""
+    """num_embeddings rows of N(0, 1), looked up by index; the row padding_idx is zero.
+
+    num_embeddings: how many vectors
+    embedding_dim: the size of a vector
+    padding_idx: the index whose vector gets no gradient
+    max_norm: the norm that vectors or gradients are scaled down to
+    norm_type: the exponent of the norm
+    scale_grad_by_freq: whether gradients are divided by how often the index occurs
+    sparse: whether the gradient is a sparse tensor
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+
+    >>> nn.Embedding(10, 3)(torch.tensor([[1, 2]])).shape
+    torch.Size([1, 2, 3])
+    """
 
     __constants__ = ["num_embeddings", "embedding_dim", "padding_idx", "max_norm", "norm_type",
                      "scale_grad_by_freq", "sparse"]
@@ -94,7 +108,19 @@ class Embedding(_Table):
 
 
 class EmbeddingBag(_Table):
-    """Sums, means or maxima of bags of rows of a table."""
+    """Sums, means or maxima of bags of rows of a table.
+
+    num_embeddings: how many vectors
+    embedding_dim: the size of a vector
+    max_norm: the norm that vectors or gradients are scaled down to
+    norm_type: the exponent of the norm
+    scale_grad_by_freq: whether gradients are divided by how often the index occurs
+    mode: the name of the variant
+    sparse: whether the gradient is a sparse tensor
+    padding_idx: the index whose vector gets no gradient
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     __constants__ = ["num_embeddings", "embedding_dim", "max_norm", "norm_type",
                      "scale_grad_by_freq", "mode", "sparse", "include_last_offset", "padding_idx"]

@@ -40,7 +40,20 @@ def _is_causal(mask, is_causal, size):
 
 
 class Transformer(Module):
-    """An encoder and a decoder; src (S, N, E) and tgt (T, N, E) give (T, N, E)."""
+    """An encoder and a decoder; src (S, N, E) and tgt (T, N, E) give (T, N, E).
+
+    d_model: features of the input
+    nhead: how many heads of attention
+    dim_feedforward: the size of the layer between
+    dropout: the probability of dropping an element
+    activation: 'relu', 'gelu', or a function
+    layer_norm_eps: the eps of the normalisation
+    batch_first: whether the batch is the first dimension, instead of the second
+    norm_first: whether normalisation comes before attention
+    bias: whether a bias is learned, which is added to the result
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     def __init__(self, d_model=512, nhead=8, num_encoder_layers=6, num_decoder_layers=6,
                  dim_feedforward=2048, dropout=0.1, activation=F.relu, custom_encoder=None,
@@ -97,7 +110,12 @@ class Transformer(Module):
 
 
 class TransformerEncoder(Module):
-    """A stack of copies of one encoder layer, with an optional final norm."""
+    """A stack of copies of one encoder layer, with an optional final norm.
+
+    num_layers: how many layers, each on the output of the one before
+    norm: how the result is scaled: 'forward' by 1/n, 'ortho' by 1/sqrt(n), None or 'backward' in
+        the inverse alone
+    """
 
     __constants__ = ["norm"]
 
@@ -158,7 +176,12 @@ def _why_not_nested(layer):
 
 
 class TransformerDecoder(Module):
-    """A stack of copies of one decoder layer, with an optional final norm."""
+    """A stack of copies of one decoder layer, with an optional final norm.
+
+    num_layers: how many layers, each on the output of the one before
+    norm: how the result is scaled: 'forward' by 1/n, 'ortho' by 1/sqrt(n), None or 'backward' in
+        the inverse alone
+    """
 
     __constants__ = ["norm"]
 
@@ -220,7 +243,23 @@ class _Layer(Module):
 
 
 class TransformerEncoderLayer(_Layer):
-    """Self-attention and a feed-forward network, each with a residual and a norm."""
+    """Self-attention and a feed-forward network, each with a residual and a norm.
+
+    d_model: features of the input
+    nhead: how many heads of attention
+    dim_feedforward: the size of the layer between
+    dropout: the probability of dropping an element
+    activation: 'relu', 'gelu', or a function
+    layer_norm_eps: the eps of the normalisation
+    batch_first: whether the batch is the first dimension, instead of the second
+    norm_first: whether normalisation comes before attention
+    bias: whether a bias is learned, which is added to the result
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+
+    >>> nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)(torch.zeros(2, 5, 8)).shape
+    torch.Size([2, 5, 8])
+    """
 
     def __init__(self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation=F.relu,
                  layer_norm_eps=1e-5, batch_first=False, norm_first=False, bias=True, device=None,
@@ -256,7 +295,20 @@ class TransformerEncoderLayer(_Layer):
 
 
 class TransformerDecoderLayer(_Layer):
-    """Self-attention, attention to the encoder and a feed-forward network."""
+    """Self-attention, attention to the encoder and a feed-forward network.
+
+    d_model: features of the input
+    nhead: how many heads of attention
+    dim_feedforward: the size of the layer between
+    dropout: the probability of dropping an element
+    activation: 'relu', 'gelu', or a function
+    layer_norm_eps: the eps of the normalisation
+    batch_first: whether the batch is the first dimension, instead of the second
+    norm_first: whether normalisation comes before attention
+    bias: whether a bias is learned, which is added to the result
+    device: the device of the parameters
+    dtype: the dtype of the parameters
+    """
 
     def __init__(self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation=F.relu,
                  layer_norm_eps=1e-5, batch_first=False, norm_first=False, bias=True, device=None,

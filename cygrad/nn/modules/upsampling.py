@@ -5,7 +5,16 @@ from ..module import Module
 
 
 class Upsample(Module):
-    """`functional.interpolate` to ``size`` or by ``scale_factor``."""
+    """`functional.interpolate` to ``size`` or by ``scale_factor``.
+
+    size: the sizes, as numbers or in a tuple
+    scale_factor: by how much sizes grow
+    mode: the name of the variant
+    align_corners: whether the corners' middles keep their place, instead of their outer edges
+
+    >>> nn.Upsample(scale_factor=2)(torch.ones(1, 1, 2, 2)).shape
+    torch.Size([1, 1, 4, 4])
+    """
 
     __constants__ = ["size", "scale_factor", "mode", "align_corners", "name",
                      "recompute_scale_factor"]

@@ -8,7 +8,12 @@ from cygrad import Tensor
 
 
 def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None):
-    """The norm of all tensors as one vector. ``foreach`` changes nothing."""
+    """The norm of all tensors as one vector. ``foreach`` changes nothing.
+
+    tensors: a sequence of tensors
+    norm_type: the exponent of the norm
+    foreach: accepted; all parameters are stepped in one call anyway
+    """
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     norm_type = float(norm_type)
     if not tensors:
@@ -27,7 +32,12 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
 
 
 def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
-    """Scale the gradients in place by max_norm / total_norm where that is below 1."""
+    """Scale the gradients in place by max_norm / total_norm where that is below 1.
+
+    parameters: an iterable of parameters, or one
+    max_norm: the norm that vectors or gradients are scaled down to
+    foreach: accepted; all parameters are stepped in one call anyway
+    """
     parameters = [parameters] if isinstance(parameters, Tensor) else parameters
     with cygrad.no_grad():
         # Multiplying by a number clamped to 1 needs no look at the device's value.
@@ -61,7 +71,11 @@ def clip_grad_norm(*args, **kwargs):
 
 
 def clip_grad_value_(parameters, clip_value, foreach=None):
-    """Clip every gradient in place to [-clip_value, clip_value]."""
+    """Clip every gradient in place to [-clip_value, clip_value].
+
+    parameters: an iterable of parameters, or one
+    foreach: accepted; all parameters are stepped in one call anyway
+    """
     parameters = [parameters] if isinstance(parameters, Tensor) else parameters
     clip_value = float(clip_value)
     with cygrad.no_grad():

@@ -11,10 +11,18 @@ def _convert(module, memory_format, classes):
 
 
 def convert_conv2d_weight_memory_format(module, memory_format):
-    """Give the weights of all 2-d convolutions a memory format."""
+    """Give the weights of all 2-d convolutions a memory format.
+
+    module: a module
+    memory_format: how the result's elements lie in memory
+    """
     return _convert(module, memory_format, (Conv2d, ConvTranspose2d))
 
 
 def convert_conv3d_weight_memory_format(module, memory_format):
-    """Give the weights of all 3-d convolutions a memory format."""
+    """Give the weights of all 3-d convolutions a memory format.
+
+    module: a module
+    memory_format: how the result's elements lie in memory
+    """
     return _convert(module, memory_format, (Conv3d, ConvTranspose3d))

@@ -133,12 +133,22 @@ class SpectralNormLoadStateDictPreHook:
 
 
 def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=None):
-    """Divide a parameter by its spectral norm in every forward."""
+    """Divide a parameter by its spectral norm in every forward.
+
+    module: a module
+    name: a name
+    eps: a small number that keeps a divisor from zero
+    dim: the dimension, counted from the last where it is negative
+    """
     dim = output_dim(module) if dim is None else dim
     SpectralNorm.apply(module, name, n_power_iterations, dim, eps)
     return module
 
 
 def remove_spectral_norm(module, name="weight"):
-    """Undo `spectral_norm`."""
+    """Undo `spectral_norm`.
+
+    module: a module
+    name: a name
+    """
     return SpectralNorm._remove_from(module, name)

@@ -55,7 +55,12 @@ class WeightNorm(WeightHook):
 
 
 def weight_norm(module, name="weight", dim=0):
-    """Split a parameter into magnitude name_g and direction name_v; deprecated."""
+    """Split a parameter into magnitude name_g and direction name_v; deprecated.
+
+    module: a module
+    name: a name
+    dim: the dimension, counted from the last where it is negative
+    """
     warnings.warn(
         "`torch.nn.utils.weight_norm` is deprecated "
         "in favor of `torch.nn.utils.parametrizations.weight_norm`.",
@@ -67,5 +72,9 @@ def weight_norm(module, name="weight", dim=0):
 
 
 def remove_weight_norm(module, name="weight"):
-    """Undo `weight_norm`."""
+    """Undo `weight_norm`.
+
+    module: a module
+    name: a name
+    """
     return WeightNorm._remove_from(module, name)

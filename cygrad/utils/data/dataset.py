@@ -54,7 +54,10 @@ def _samples(dataset: Dataset[_T_co], indices: list) -> list[_T_co]:
 
 
 class TensorDataset(Dataset):
-    """Samples are the tuples of the rows of `tensors`, which have the same size(0)."""
+    """Samples are the tuples of the rows of `tensors`, which have the same size(0).
+
+    tensors: a sequence of tensors
+    """
 
     def __init__(self, *tensors) -> None:
         if len({tensor.size(0) for tensor in tensors}) > 1:

@@ -57,7 +57,12 @@ class SequentialSampler(Sampler[int]):
 
 
 class RandomSampler(Sampler[int]):
-    """The indices in random order, or `num_samples` of them drawn with replacement."""
+    """The indices in random order, or `num_samples` of them drawn with replacement.
+
+    replacement: whether an element can be drawn again
+    num_samples: how many are drawn
+    generator: where random numbers are drawn from; default: the default generator
+    """
 
     def __init__(
         self,
@@ -101,7 +106,10 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler[int]):
-    """The given indices in random order."""
+    """The given indices in random order.
+
+    generator: where random numbers are drawn from; default: the default generator
+    """
 
     def __init__(self, indices: Sequence[int], generator=None) -> None:
         self.indices = indices
@@ -116,7 +124,13 @@ class SubsetRandomSampler(Sampler[int]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """`num_samples` indices of 0 .. len(weights) - 1, drawn in proportion to the weights."""
+    """`num_samples` indices of 0 .. len(weights) - 1, drawn in proportion to the weights.
+
+    weights: a tensor of weights
+    num_samples: how many are drawn
+    replacement: whether an element can be drawn again
+    generator: where random numbers are drawn from; default: the default generator
+    """
 
     def __init__(
         self,

@@ -44,7 +44,10 @@ def _rebuild_sequence(original: Sequence, items: list):
 
 
 def default_convert(data):
-    """`data` with NumPy arrays and numbers made tensors, inside containers too."""
+    """`data` with NumPy arrays and numbers made tensors, inside containers too.
+
+    data: numbers, nested sequences, an array or a tensor
+    """
     if isinstance(data, cygrad.Tensor):
         return data
     if isinstance(data, np.ndarray):
