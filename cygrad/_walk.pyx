@@ -11,7 +11,11 @@ from cygrad import _core, _ops
 
 # ------------------------------------------------------------------ indices out of range
 
+cdef enum:
+    _TARGET = 7
+
 # How an operator says it, a number that a device can hold until it is read.
+TARGET = _TARGET
 INDEX, RANGE, SELF, INDEX_COPY, TAKE, REPEATS = _INDEX, _RANGE, _SELF, _INDEX_COPY, _TAKE, _REPEATS
 
 
@@ -22,6 +26,8 @@ def out_of_range(int error, index, dim, size):
     if error == _TAKE:
         return IndexError(f"out of range: tried to access index {index} on a tensor of {size} elements." if size else
                           "take(): tried to take from an empty tensor")
+    if error == _TARGET:
+        return IndexError(f"Target {index} is out of bounds.")
     if error == _REPEATS:
         return RuntimeError("repeats can not be negative")
     if error == _INDEX and size == 0:

@@ -138,6 +138,12 @@ def coordinates(out, flat, sizes):
 # ------------------------------------------------------------------ places known beforehand
 
 
+def sequence(out, start, step, end, base):
+    """out[i] = start + step * i of n elements, from Python numbers: integers if out's dtype is one and start and step
+    are.  Where end is not None, the second half counts back from it: end - step * (n - 1 - i).  Where base is not None,
+    its powers.  Another than the CPU's, which has these in _creation/sequences.pyx."""
+
+
 def triangle(out, x, diagonal, lower):
     """(A batch of) matrices x, 0 above the diagonal (where `lower`) or below it."""
 
