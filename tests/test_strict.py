@@ -59,6 +59,23 @@ def test_what_the_program_asks_for_is_no_hidden_computation():
     torch.save(net.to(DEVICE).state_dict(), io.BytesIO())
 
 
+COMPOSITES = {
+    "istft": lambda x: torch.istft(torch.stft(x.flatten(), 8, return_complex=True), 8, window=x.new_ones(8)),
+    "antialias": lambda x: torch.nn.functional.interpolate(x[None], size=(3, 7), mode="bicubic", antialias=True),
+    "combinations": lambda x: torch.combinations(x[0, 0], 3),
+    "take_along_dim": lambda x: torch.take_along_dim(x, x.argsort(1)[:, :2] - 4, 1),
+}
+
+
+@pytest.mark.filterwarnings("ignore:A window was not provided")
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_composites_stay_on_the_device(name):
+    x = ((torch.arange(60) * 7 % 31 - 15) / 4).reshape(3, 4, 5)
+    ours = COMPOSITES[name](x.to(DEVICE))
+    assert ours.device == DEVICE
+    torch.testing.assert_close(ours.cpu(), COMPOSITES[name](x))
+
+
 def test_the_environment_forbids_it_from_the_start():
     program = (
         "import cygrad as torch\nfrom cygrad.vision.ops import nms\n"

@@ -84,10 +84,6 @@ def linear(out, x, weight, bias):
     float32, float64 or complex."""
 
 
-def column_sum(out, x):
-    """out (n) = the sum over the rows of x (m, n), of a real floating dtype."""
-
-
 # ------------------------------------------------------------------ by index
 #
 # `index` (int64 or int32, of any strides, not empty) has as many dimensions as x; along `dim` it counts x's elements,

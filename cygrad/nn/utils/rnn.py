@@ -143,7 +143,7 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
             end += 1
         pieces.append(input[t:end, :sizes[t]].reshape(-1, *input.shape[2:]))
         t = end
-    return PackedSequence(cygrad.cat(pieces), cygrad.tensor(sizes), sorted_indices, None)
+    return PackedSequence(cygrad.cat(pieces), cygrad.tensor(sizes, device="cpu"), sorted_indices, None)
 
 
 def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_length=None):
@@ -166,7 +166,7 @@ def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_le
     padded = flat.index_copy(0, index, data).reshape(longest, sizes[0], *data.shape[1:])
     if batch_first:
         padded = padded.transpose(0, 1)
-    lengths = cygrad.tensor(counts)
+    lengths = cygrad.tensor(counts, device="cpu")
     order = sequence.unsorted_indices
     if order is not None:
         padded = padded.index_select(0 if batch_first else 1, order)
