@@ -111,6 +111,7 @@ CASES = {
     "gather": lambda d: [x(d, 3, 4).gather(1, i(d, [0, 3], [1, 1], [2, 0])), x(d, 6, 2).index_select(0, i(d, 4, 1))],
     "scatter": lambda d: [x(d, 3, 4).scatter_add(1, i(d, [0, 0], [1, 3]), x(d, 2, 2)),
                           x(d, 4).index_copy(0, i(d, 3, 1), x(d, 2))],
+    "require": lambda d: [F.binary_cross_entropy(x(d, 5).sigmoid(), x(d, 5).abs() / 4)],
     "linear_index": lambda d: [x(d, 3, 4)[i(d, 2, 0), i(d, -1, 1)]],
     "positions": lambda d: [(x(d, 40) > 0).nonzero(), x(d, 40)[x(d, 40) > 1]],
     "compress": lambda d: [x(d, 40).masked_select(x(d, 40) > 0)],

@@ -103,6 +103,11 @@ def scatter(x, dim, index, src, op, wraps, error, place):
     least as large as the index; neither bool nor half types for op >= 0."""
 
 
+def require(condition, error):
+    """Where `condition` (bool, of one element) is not true, _walk.out_of_range(error, 0, 0, 0) is raised, at the latest
+    where the host waits.  Another's than the CPU's, where one looks."""
+
+
 def linear_index(out, x, dims, indices):
     """out (int64) = the sum of the indices (of out's shape), each checked for its dimension of x and multiplied by its
     stride; negative ones count from the end."""

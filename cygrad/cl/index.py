@@ -217,6 +217,14 @@ kernel void coordinates(global long *out, long oo, global const long *flat, long
     }
 }
 
+kernel void require(global const uchar *condition, long oc, global int *word, long error)
+{
+    if (!condition[oc] && atomic_cmpxchg(word, 0, 1) == 0) {
+        global long *say = (global long *)word;
+        say[1] = error; say[2] = say[3] = say[4] = 0;
+    }
+}
+
 /* out (+)= index*step; a: out, c: the index. */
 kernel void linear(global long *out, long oo, global const void *index, long oi, Space s, Check c, global int *word,
                    int adds, long n, long share)
@@ -509,6 +517,11 @@ def _add_sorted(x, dim, index, src, op, wraps, error, place):
     kernel = _segments(device, _arithmetic(x, op), f"{OPERATIONS[op]}{size}")
     _launch.run(device, kernel, (n * many,), (_sort.group_size(device),), key, place_of, x, src, space,
                 _space(slices)[1], none, n, many)  # fmt: skip
+
+
+def require(condition, error):
+    device = _device(condition)
+    _launch.run(device, _places(device, "require"), (1,), (1,), condition.detach(), device.error_word(), error)
 
 
 def linear_index(out, x, dims, indices):
