@@ -80,7 +80,7 @@ def values(results):
     return [(r.dtype, tuple(r.shape), r.tolist()) for r in results]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "bool"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "bool", "complex64", "complex128"])
 def test_moves_are_the_cpus(device, dtype):
     x = (X * 4).to(getattr(torch, dtype)) if dtype == "int64" else X.to(getattr(torch, dtype))
     for name, move in MOVES.items():
