@@ -130,6 +130,7 @@ _ELSEWHERE = {
     unsqueeze_copy view_as_complex_copy view_as_real_copy view_copy""",
     "sparse._making": "smm sparse_coo_tensor sparse_csr_tensor spmm",
     "_fronts.spectral": "istft stft",
+    "_fronts.devices": "get_device_module",
     "amp.autocast_mode": """autocast autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache
     get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled
     is_autocast_enabled set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype

@@ -7,11 +7,14 @@ Design
   stay: `from torch import relu` taken before anything interposes is covered as well.
 * What interposes, from the outside in: modes (`TorchFunctionMode`), `__torch_function__` of arguments, the profiler,
   autocast.  Their state belongs to the thread; the counter `cg_interposers` alone is the process's.
+* `follow_calls` is for whoever wants to know in which public function something happens; it is no interposer.
 * A function that calls other public functions is seen together with them by the profiler and by autocast, but not by
   `__torch_function__`: handlers call the function with themselves out of the way.
 """
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
+
+from sys import _getframe as getframe
 
 from cygrad._core cimport (
     BFLOAT16, FLOAT, HALF, Tensor, as_dtype_code, attach, dtype_object, grad_enabled, new_view, set_history)
@@ -74,6 +77,7 @@ cdef extern from *:
         int disabled;           /* 1: arguments are not asked; 2: modes are not either */
         PyObject *modes;        /* list, the innermost last; NULL before the first */
         PyObject *recorder;     /* of the profiler, or NULL; borrowed */
+        PyObject *calls;        /* list of (public object, the Python frame that called it); NULL before the first */
         PyObject *casts;        /* autocast's dict of weights already cast, or NULL */
         int cast_depth;         /* how many autocast regions deep */
         int cast_off;           /* inside a function that autocast has prepared the arguments of */
@@ -88,6 +92,7 @@ cdef extern from *:
         int disabled
         PyObject* modes
         PyObject* recorder
+        PyObject* calls
         PyObject* casts
         int cast_depth, cast_off
         int cast_enabled[2]
@@ -231,7 +236,36 @@ cdef list overloaded_in(PyObject** args, Py_ssize_t n):
 
 # ------------------------------------------------------------------ a call that somebody may interpose on
 
+cdef bint _following = False
+
+
+def follow_calls(bint on):
+    """Whether each thread keeps a list of the public functions that it is in."""
+    global cg_interposers, _following
+    cg_interposers += on - _following
+    _following = on
+
+
+def calls():
+    """The public functions that this thread is in, the outermost first, each with the Python frame that called it."""
+    return [] if cg_state.calls == NULL else list(<list> cg_state.calls)
+
+
 cdef object interposed(PyObject* o, PyObject** args, size_t nargsf, PyObject* kwnames):
+    if not _following:
+        return asked(o, args, nargsf, kwnames)
+    if cg_state.calls == NULL:          # never freed, as the list of modes
+        made = []
+        incref(made)
+        cg_state.calls = <PyObject*> made
+    (<list> cg_state.calls).append((<object> o, getframe()))
+    try:
+        return asked(o, args, nargsf, kwnames)
+    finally:
+        (<list> cg_state.calls).pop()
+
+
+cdef object asked(PyObject* o, PyObject** args, size_t nargsf, PyObject* kwnames):
     cdef cg_public* f = <cg_public*> o
     cdef Py_ssize_t n = cg_nargs(nargsf), m = n + (0 if kwnames == NULL else len(<tuple> kwnames))
     cdef bint overridden = False, by_modes

@@ -1173,9 +1173,25 @@ def _clone_backward(node, g):
     return g
 
 
+cdef object _mover = None
+
+
+def set_mover(f):
+    """f(to_dtype_device, g, dt, dev) takes gradients back to the device that the program took a tensor from."""
+    global _mover
+    _mover = f
+
+
+def moved_back(Tensor g not None, int dt, int dev):
+    """The gradient of a copy of another dtype or device."""
+    if g.dev == dev or _mover is None:
+        return to_dtype_device(g, dt, dev)
+    return _mover(to_dtype_device, g, dt, dev)
+
+
 def _to_backward(node, g):
     dt, dev = node.args
-    return to_dtype_device(<Tensor> g, dt, dev)
+    return moved_back(g, dt, dev)
 
 
 cdef Tensor to_dtype(Tensor t, int dt):
@@ -1297,7 +1313,7 @@ cdef int warn_of_parts(int of, int to) except -1:
 def _copy_backward(node, g):
     shape, dt, dev = node.args
     return (zeros_like(<Tensor> g) if node.needs(0) else None,
-            to_dtype_device(sum_to(<Tensor> g, shape), dt, dev) if node.needs(1) else None)
+            moved_back(sum_to(<Tensor> g, shape), dt, dev) if node.needs(1) else None)
 
 
 def copy_(Tensor self not None, Tensor src not None, non_blocking=False):

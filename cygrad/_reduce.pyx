@@ -753,7 +753,10 @@ def share_evenly(Tensor g not None, Tensor x not None, Tensor y not None, unsign
         hits = <Tensor> _call("eq", shallow(x), shallow(y))
     else:
         hits = <Tensor> _call("eq", shallow(x), spread(shallow(y), x, mask, keepdim))
-    if nan_matches and x.dt >= HALF and shallow(y).item() != y.item():
+    if nan_matches and x.dt >= HALF and x.dev:          # where to look at the number is to wait for it
+        both = _call("logical_and", _call("ne", shallow(x), shallow(x)), _call("ne", shallow(y), shallow(y)))
+        hits = <Tensor> _call("logical_or", hits, both)
+    elif nan_matches and x.dt >= HALF and shallow(y).item() != y.item():
         hits = <Tensor> _call("ne", shallow(x), shallow(x))
     count = reduced("sum", hits, mask, keepdim, INT64)
     return _call("mul", spread(<Tensor> _call("div", g, count), x, mask, keepdim), hits)

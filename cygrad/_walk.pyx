@@ -11,17 +11,36 @@ from cygrad import _core, _ops
 
 # ------------------------------------------------------------------ indices out of range
 
+cdef enum:
+    _TARGET = 7
+    _TEXT = 8               # and all that follow
+
 # How an operator says it, a number that a device can hold until it is read.
+TARGET = _TARGET
 INDEX, RANGE, SELF, INDEX_COPY, TAKE, REPEATS = _INDEX, _RANGE, _SELF, _INDEX_COPY, _TAKE, _REPEATS
 
 
+cdef list _texts = []
+
+
+def saying(str text not None):
+    """The number with which `out_of_range` says a text."""
+    if text not in _texts:
+        _texts.append(text)
+    return _TEXT + _texts.index(text)
+
+
 def out_of_range(int error, index, dim, size):
-    """The exception for index number `index` where there are `size`."""
+    """The exception for index number `index` where there are `size`, or the RuntimeError of a number of `saying`."""
+    if error >= _TEXT:
+        return RuntimeError(_texts[error - _TEXT])
     if error == _SELF:
         return IndexError("index out of range in self")
     if error == _TAKE:
         return IndexError(f"out of range: tried to access index {index} on a tensor of {size} elements." if size else
                           "take(): tried to take from an empty tensor")
+    if error == _TARGET:
+        return IndexError(f"Target {index} is out of bounds.")
     if error == _REPEATS:
         return RuntimeError("repeats can not be negative")
     if error == _INDEX and size == 0:

@@ -52,13 +52,14 @@ def fork_rng(
     if not enabled:
         yield
         return
-    if (device_type or "cuda") != "cuda":
+    kind = device_type or "cuda"
+    if kind not in ("cuda", "opencl"):
         devices = []
     elif devices is None:
-        devices = range(backend("cuda").device_count("cuda")) if backend_loaded() else []
+        devices = range(backend(kind).device_count(kind)) if backend_loaded() else []
     generators = [default_generator]
     for index in devices:
-        code = backend("cuda").device_code("cuda", index if isinstance(index, int) else device(index).index)
+        code = backend(kind).device_code(kind, index if isinstance(index, int) else device(index).index)
         generators.append(default_for(code))
     states = [generator.get_state() for generator in generators]
     try:

@@ -4,13 +4,17 @@ A file that says `pytestmark = pytest.mark.usefixtures("everywhere")` runs as it
 default one, where a test makes its tensors.  A test that is about the CPU alone is marked `cpu_only` there.
 """
 
+import os
 import random
 
 import numpy as np
 import pytest
 
 import cygrad
-from cygrad import _warnings
+from cygrad import _warnings, cl
+
+# In this process `strict` is on while tests run on a device; in those that tests start, from the first use of one.
+os.environ.setdefault("CYGRAD_CL_STRICT", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -25,14 +29,20 @@ def _warnings_given():
     _warnings.forget_given()
 
 
+@pytest.fixture
+def strict():
+    """No operator may compute on the host."""
+    with cl.strict():
+        yield
+
+
 @pytest.fixture(params=["cpu", "opencl"])
 def device(request):
     """Each device kind of this machine: the CPU, and OpenCL's first device where there is one."""
     if request.param == "opencl":
-        from cygrad import cl
-
         if not cl.device_count("opencl"):
             pytest.skip("no OpenCL device (the extra cygrad[pocl] makes one)")
+        request.getfixturevalue("strict")
     return cygrad.device(request.param)
 
 

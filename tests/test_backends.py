@@ -174,6 +174,10 @@ assert start.elapsed_time(end) >= 0 and end.query() and torch.cuda.current_strea
 assert torch.accelerator.current_accelerator().type == "cuda" and torch.accelerator.current_device_index() == 0
 assert isinstance(x, torch.cuda.FloatTensor) and not isinstance(x, torch.cuda.LongTensor)
 assert torch.cuda.FloatTensor([1, 2]).device.type == "cuda"
+assert torch.get_device_module() is torch.cuda and torch.get_device_module("opencl:0") is torch.opencl
+assert torch.cuda.memory_stats_as_nested_dict()["allocated_bytes"]["all"]["current"] >= 4000
+torch.cuda.set_per_process_memory_fraction(0.5)
+assert abs(torch.cuda.get_per_process_memory_fraction() - 0.5) < 1e-6
 assert torch.cuda.memory_allocated() > 0 and "allocated_bytes.all.current" in torch.cuda.memory_summary()
 free, total = torch.cuda.mem_get_info()
 assert 0 < free <= total

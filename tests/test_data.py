@@ -622,3 +622,22 @@ def test_the_draws_match_pytorch():
                 module.manual_seed(seed)
                 orders.append((list(sampler(range(37), **options)), module.rand(1).item()))
             assert orders[0] == orders[1]
+
+
+def test_samples_are_drawn_where_the_generator_is(device):
+    """Whatever the default device is."""
+    def order(generator):
+        return [b[0].tolist() for b in data.DataLoader(data.TensorDataset(x), 4, shuffle=True, generator=generator)]
+
+    x = cygrad.arange(10)
+    for default in ("cpu", device):
+        with cygrad.device(default):
+            assert sorted(sum(order(None), [])) == list(range(10))
+            first, again = (order(cygrad.Generator(device).manual_seed(3)) for _ in range(2))
+            assert first == again and sorted(sum(first, [])) == list(range(10))
+            generator = cygrad.Generator(device)
+            parts = data.random_split(range(10), [7, 3], generator)
+            assert sorted([i for part in parts for i in part]) == list(range(10))
+            assert len(list(data.WeightedRandomSampler([1.0, 2.0], 5, generator=generator))) == 5
+            assert len(list(data.RandomSampler(range(4), True, 6, generator))) == 6
+            assert sorted(data.SubsetRandomSampler([3, 5], generator)) == [3, 5]

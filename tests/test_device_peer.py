@@ -8,6 +8,7 @@ import cygrad
 torch = pytest.importorskip("torch")
 from opinfo import NAMES, OPERATORS, function_of, mirrored  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("strict")
 DEVICE = "opencl:0"
 # What draws from the device's own stream, or leaves memory as it is.
 RANDOM = {

@@ -67,6 +67,10 @@ MOVES = {
         x.unfold(0, 2, 1).contiguous(),
     ),
     "repeats": lambda x, d: (x.repeat_interleave(at(d, ROW), 1), x.repeat_interleave(2, 0)),
+    "combinations": lambda x, d: (
+        torch.combinations(x[0, :, 0], 3), torch.combinations(x[0, 0], 2, with_replacement=True),
+    ),
+    "strided": lambda x, d: x.as_strided((2, 3, 2), (1, 2, 3), 1),
     "embedding": lambda x, d: torch.nn.functional.embedding(at(d, ROW), x[0]),
 }  # fmt: skip
 
@@ -76,7 +80,7 @@ def values(results):
     return [(r.dtype, tuple(r.shape), r.tolist()) for r in results]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "bool"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "bool", "complex64", "complex128"])
 def test_moves_are_the_cpus(device, dtype):
     x = (X * 4).to(getattr(torch, dtype)) if dtype == "int64" else X.to(getattr(torch, dtype))
     for name, move in MOVES.items():
@@ -192,3 +196,26 @@ def test_the_other_schedule():
         env=os.environ | {"CYGRAD_CL_SCHEDULE": "gpu"}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float16", "float32", "float64", "complex128"])
+def test_sequences(device, dtype):
+    """Made on the device, with the CPU's numbers but for the last bits of its vectors; on meta, with their shapes."""
+    dtype = getattr(torch, dtype)
+    makers = {
+        "arange": lambda d: torch.arange(37, dtype=dtype, device=d),
+        "arange by less than 1": lambda d: torch.arange(3, 30.5, 0.3, dtype=dtype, device=d),
+        "arange down": lambda d: torch.arange(50, 4, -2, dtype=dtype, device=d),
+        "linspace": lambda d: torch.linspace(0, 40, 101, dtype=dtype, device=d),
+        "linspace of one": lambda d: torch.linspace(3, 40, 1, dtype=dtype, device=d),
+        "nothing": lambda d: torch.linspace(3, 40, 0, dtype=dtype, device=d),
+        "logspace": lambda d: torch.logspace(0, 2, 33, dtype=dtype, device=d),
+        "eye": lambda d: torch.eye(3, 5, dtype=dtype, device=d) + torch.eye(3, 5, dtype=dtype, device=d).T[:3, :1],
+        "out": lambda d: torch.linspace(0, 4, 9, out=torch.empty(0, dtype=dtype, device=d)),
+    }
+    for name, make in makers.items():
+        if dtype.is_complex and "arange" in name or not dtype.is_floating_point and "less" in name:
+            continue
+        ours, host, shape = make(device), make("cpu"), make("meta")
+        assert ours.device.type == device.type and shape.shape == host.shape and shape.dtype is host.dtype, name
+        torch.testing.assert_close(ours.cpu(), host, msg=name)

@@ -99,10 +99,28 @@ def test_class_losses_of_the_second_order(device):
 def test_targets_out_of_range(device):
     for loss in (F.cross_entropy, F.nll_loss):
         with pytest.raises(IndexError, match="Target 4 is out of bounds."):
-            loss(torch.zeros(3, 4, device=device), torch.tensor([1, 4, 2], device=device))
+            x = torch.zeros(3, 4, device=device, requires_grad=True)
+            y = loss(x, torch.tensor([1, 4, 2], device=device))
+            y.backward()  # writes nowhere else, where the device has not said yet that a target is wrong
+            x.grad.tolist()
     if device.type != "cpu":
         with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
             F.cross_entropy(torch.zeros(3, 4, device=device), torch.tensor([1, 0, 2]))
+
+
+def test_values_out_of_range(device):
+    """Said where the program next waits for the device, once."""
+    x, label = torch.full((2, 3), 1.5, device=device), torch.tensor([0, 3], device=device)
+    for call, text in (
+        (lambda: F.binary_cross_entropy(x, x), "all elements of input should be between 0 and 1"),
+        (lambda: F.binary_cross_entropy(x / 2, x * torch.nan), "all elements of target should be between 0 and 1"),
+        (lambda: F.multi_margin_loss(x, label), "target out of range"),
+        (lambda: F.multilabel_margin_loss(x, label.expand(3, 2).T), "argument #2 'target' is out of range"),
+    ):
+        with pytest.raises(RuntimeError, match=text):
+            call().item()
+        assert x.sum() == 9
+    assert F.binary_cross_entropy(x / 2, x / 3).isfinite()
 
 
 def test_no_targets(device):

@@ -24,6 +24,7 @@ try:
 except RuntimeError as error:
     pytest.skip(str(error), allow_module_level=True)
 
+pytestmark = pytest.mark.usefixtures("strict")
 HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT, CDOUBLE = range(6, 12)
 NUMPY = [bool, np.uint8, np.int8, np.int16, np.int32, np.int64, np.float16, np.void, np.float32, np.float64]
 EPS = {HALF: 2.0**-10, BFLOAT16: 2.0**-7, FLOAT: 2.0**-23, DOUBLE: 2.0**-52}
@@ -865,3 +866,23 @@ def test_complex_gradients():
         found.append((g.detach().cpu(), h.cpu()))
     for expected, actual in zip(*found, strict=True):
         assert torch.allclose(actual, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_bool_bytes_of_other_values_become_one():
+    odd = np.array([0, 1, 2, 255, 0, 7], np.uint8).view(bool)
+    there = torch.from_numpy(odd).to("opencl")
+    assert there.view(torch.uint8).tolist() == [0, 1, 1, 1, 0, 1] and there.sum() == 4
+    assert torch.from_numpy(odd)[::2].to("opencl", torch.float32).tolist() == [0, 1, 0]
+    assert odd.view(np.uint8).tolist() == [0, 1, 2, 255, 0, 7]
+
+
+def test_extremes_of_all_elements_give_nan_the_gradient():
+    for values, wanted in ([1.0, float("nan"), 3], [0, 1, 0]), ([1.0, 3, 3], [0, 0.5, 0.5]):
+        x = torch.tensor(values, device="opencl", requires_grad=True)
+        x.max().backward()
+        assert x.grad.tolist() == wanted
+
+
+def test_only_memory_of_the_host_can_be_pinned():
+    with pytest.raises(RuntimeError, match="cannot pin 'torch.opencl.FloatTensor' only dense CPU tensors"):
+        torch.ones(2, device="opencl").pin_memory()

@@ -381,7 +381,7 @@ cdef Tensor empty_in_format(Tensor t, int dt, int dev, int format):
 
 def _copy_backward(node, g):
     dt, dev = node.args
-    return _ops.to_dtype_device(g, dt, dev)
+    return _ops.moved_back(g, dt, dev)
 
 
 cdef Tensor copy_as(Tensor t, int dt, int dev, int format, str name):
@@ -589,6 +589,8 @@ CONVERSIONS = {"bool": BOOL, "byte": UINT8, "char": INT8, "short": INT16, "int":
 
 def pin_memory(Tensor self not None, device=None):
     """`self`: cygrad copies from any memory of the host."""
+    if self.dev:
+        raise RuntimeError(f"cannot pin '{self.type()}' only dense CPU tensors can be pinned")
     return self
 
 

@@ -1,4 +1,7 @@
-"""Sequences: arange, range, linspace, logspace and eye, to the last bit of PyTorch's."""
+"""Sequences: arange, range, linspace, logspace and eye, to the last bit of PyTorch's on the CPU.
+
+Other devices have a primitive, `sequence`.
+"""
 import math
 import warnings
 
@@ -7,11 +10,12 @@ from libc.math cimport fma, fmaf, pow, powf
 from libc.stdint cimport int64_t, uint16_t
 
 from cygrad._core cimport (
-    BFLOAT16, BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT64, META, Tensor, default_dtype_code, itemsize_of, retyped_view)
+    BFLOAT16, BOOL, CDOUBLE, CFLOAT, DOUBLE, FLOAT, HALF, INT64, META, Tensor, default_dtype_code, device_object,
+    raw_view, retyped_view)
 from cygrad._core cimport new_tensor as make
-from cygrad._ops cimport cast_kernel, copy_into
+from cygrad._ops cimport cast_kernel, copy_into, fill
 from cygrad._creation.factories cimport (
-    as_number, check_layout, deliver, device_option, dtype_option, filled, number_of, out_dtype, to_device, zeros_raw)
+    as_number, check_layout, deliver, device_option, dtype_option, filled, number_of, out_dtype, zeros_raw)
 from cygrad import _core, _ops
 from cygrad._creation import bridge as _bridge
 
@@ -25,8 +29,19 @@ cdef object finite_bounds(object start, object end, object step):
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
 
 
-cdef Tensor progression(double start, double step, Py_ssize_t n, int dt):
+cdef Tensor sequence(object start, object step, Py_ssize_t n, int dt, int dev, object end=None, object base=None):
+    """The numbers of the primitive `sequence` in any dtype, on another device than the CPU."""
+    cdef int real = dt - 2 if dt >= CFLOAT else dt
+    cdef Tensor t = make(1, &n, real, dev)
+    if n:
+        _core.backend_of(dev).sequence(t, start, step, end, base)
+    return <Tensor> _ops.to_dtype_device(t, dt, dev)
+
+
+cdef Tensor progression(double start, double step, Py_ssize_t n, int dt, int dev):
     """start, start + step, ... in a floating dtype, computed in double."""
+    if dev:
+        return sequence(start, step, n, dt, dev)
     cdef Tensor t = make(1, &n, DOUBLE, 0)
     cdef double* p = <double*> t.storage.ptr
     cdef Py_ssize_t i
@@ -43,12 +58,14 @@ cdef float round16(float x, int dt) noexcept nogil:
     return x
 
 
-cdef Tensor vector_progression(double start, double step, Py_ssize_t n, int dt):
+cdef Tensor vector_progression(double start, double step, Py_ssize_t n, int dt, int dev):
     """start, start + step, ... with the last bits that PyTorch's vectors of 32 bytes give.
 
     The first element of a vector is computed from its index and rounded, the others by their distance from it; what is
     left after pairs of vectors is computed from the index alone.
     """
+    if dev:
+        return sequence(start, step, n, dt, dev)
     cdef int lanes = 4 if dt == DOUBLE else 8 if dt == FLOAT else 16, lane
     cdef Py_ssize_t i, whole = n - n % (2 * lanes)
     cdef Tensor t = make(1, &n, DOUBLE if dt == DOUBLE else FLOAT, 0)
@@ -76,7 +93,9 @@ cdef Tensor vector_progression(double start, double step, Py_ssize_t n, int dt):
     return <Tensor> _ops.to_dtype_device(t, dt, 0)
 
 
-cdef Tensor integer_progression(long long start, long long step, Py_ssize_t n, int dt):
+cdef Tensor integer_progression(long long start, long long step, Py_ssize_t n, int dt, int dev):
+    if dev:
+        return sequence(start, step, n, dt, dev)
     cdef Tensor t = make(1, &n, INT64, 0)
     cdef int64_t* p = <int64_t*> t.storage.ptr
     cdef Py_ssize_t i
@@ -138,11 +157,16 @@ def arange(*args, start=None, end=None, step=None, out=None, dtype=None, layout=
         raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
     if dt >= CFLOAT:
         raise NotImplementedError(f"\"arange_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[dt]}'")
-    t = arange_raw(lo, hi, by, dt)
-    return deliver("arange", out, to_device(t, device_option("arange", device)), requires_grad)
+    t = arange_raw(lo, hi, by, dt, device_of("arange", out, device))
+    return deliver("arange", out, t, requires_grad)
 
 
-cdef Tensor arange_raw(object lo, object hi, object by, int dt):
+cdef int device_of(str function, object out, object device) except -1:
+    """Where a result is made: where `out` is, or on the device of that name."""
+    return (<Tensor> out).dev if isinstance(out, Tensor) else device_option(function, device)
+
+
+cdef Tensor arange_raw(object lo, object hi, object by, int dt, int dev):
     cdef Py_ssize_t n
     finite_bounds(lo, hi, by)
     if dt == INT64:                     # counted exactly, in integers
@@ -152,14 +176,14 @@ cdef Tensor arange_raw(object lo, object hi, object by, int dt):
         if not all(-(1 << 63) <= x < 1 << 63 for x in (lo, hi, by)):
             raise OverflowError("int too big to convert")
         n = max(0, -((lo - hi) // by))
-        return integer_progression(lo, by, n, INT64)
+        return integer_progression(lo, by, n, INT64, dev)
     size = math.ceil((float(hi) - float(lo)) / float(by))
     if size >= 1 << 63:
         raise RuntimeError("invalid size, possible overflow?")
     n = size
     if dt < HALF:
-        return integer_progression(int(lo), int(by), n, dt)
-    return vector_progression(lo, by, n, dt)
+        return integer_progression(int(lo), int(by), n, dt, dev)
+    return vector_progression(lo, by, n, dt, dev)
 
 
 def range_(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False,
@@ -179,8 +203,9 @@ def range_(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, devi
         dt = out_dtype(out, dtype, dt, dt)
     finite_bounds(lo, hi, by)
     n = math.floor((hi - lo) / by) + 1
-    t = progression(lo, by, n, dt) if dt >= HALF else integer_progression(int(lo), int(by), n, dt)
-    return deliver("range", out, to_device(t, device_option("range", device)), requires_grad)
+    dev = device_of("range", out, device)
+    t = progression(lo, by, n, dt, dev) if dt >= HALF else integer_progression(int(lo), int(by), n, dt, dev)
+    return deliver("range", out, t, requires_grad)
 
 
 cdef object space_number(str function, str name, object x):
@@ -215,9 +240,9 @@ cdef tuple space_arguments(str function, object start, object end, object steps,
 
 
 cdef Tensor of_parts(Tensor real, Tensor imag):
-    """The complex numbers of two vectors of floats or doubles on the CPU."""
+    """The complex numbers of two vectors of floats or doubles."""
     cdef Py_ssize_t n = real.count, step = 2
-    cdef Tensor t = make(1, &n, real.dt + 2, 0)
+    cdef Tensor t = make(1, &n, real.dt + 2, real.dev)
     copy_into(retyped_view(t, real.dt, 1, &n, &step, 0), real)
     copy_into(retyped_view(t, real.dt, 1, &n, &step, 1), imag)
     return t
@@ -229,10 +254,10 @@ def linspace(start, end, steps=None, *, out=None, dtype=None, layout=None, devic
     if isinstance(start, complex) or isinstance(end, complex):
         dtype = (dtype or _core.get_default_dtype()).to_complex()
         ends = complex(start), complex(end)
-        parts = [linspace(*part, steps, dtype=dtype.to_real(), layout=layout)
+        device = device_object(device_of("linspace", out, device))
+        parts = [linspace(*part, steps, dtype=dtype.to_real(), layout=layout, device=device)
                  for part in ([z.real for z in ends], [z.imag for z in ends])]
-        t = to_device(of_parts(parts[0], parts[1]), device_option("linspace", device))
-        return deliver("linspace", out, t, requires_grad)
+        return deliver("linspace", out, of_parts(parts[0], parts[1]), requires_grad)
     cdef int dt = dtype_option("linspace", dtype, default_dtype_code())
     lo, hi, n = space_arguments("linspace", start, end, steps, "", {})
     check_layout("linspace", layout)
@@ -240,8 +265,8 @@ def linspace(start, end, steps=None, *, out=None, dtype=None, layout=None, devic
         dt = out_dtype(out, dtype, dt, dt)
     if dt == BOOL and n > 1:
         raise NotImplementedError("\"linspace_cpu\" not implemented for 'Bool'")
-    t = spaced(lo, hi, n, dt, 0, False)
-    return deliver("linspace", out, to_device(t, device_option("linspace", device)), requires_grad)
+    t = spaced(lo, hi, n, dt, 0, False, device_of("linspace", out, device))
+    return deliver("linspace", out, t, requires_grad)
 
 
 def logspace(start, end, steps=None, base=10.0, *, out=None, dtype=None, layout=None, device=None,
@@ -254,20 +279,20 @@ def logspace(start, end, steps=None, base=10.0, *, out=None, dtype=None, layout=
         dt = out_dtype(out, dtype, dt, dt)
     if dt == BOOL and n > 1:
         raise NotImplementedError("\"logspace_cpu\" not implemented for 'Bool'")
-    t = spaced(lo, hi, n, dt, base, True)
-    return deliver("logspace", out, to_device(t, device_option("logspace", device)), requires_grad)
+    t = spaced(lo, hi, n, dt, base, True, device_of("logspace", out, device))
+    return deliver("logspace", out, t, requires_grad)
 
 
-cdef Tensor spaced(object start, object end, Py_ssize_t n, int dt, double base, bint powers):
+cdef Tensor spaced(object start, object end, Py_ssize_t n, int dt, double base, bint powers, int dev):
     """Both halves are counted from their own end.
 
     Steps and elements are rounded as PyTorch rounds them: once in float32 and float64, at every operation in the 16-bit
     dtypes; integers are cut from float64, between ends cut first, and powers from float32.
     """
-    cdef bint whole = BOOL < dt < HALF and not powers, wide = dt == DOUBLE or whole
-    cdef Tensor t = make(1, &n, DOUBLE if wide else FLOAT, 0)
-    cdef double* d = <double*> t.storage.ptr
-    cdef float* f = <float*> t.storage.ptr
+    cdef bint whole = BOOL < dt < HALF and not powers, wide = dt == DOUBLE or dt == CDOUBLE or whole
+    cdef Tensor t
+    cdef double* d
+    cdef float* f
     if whole:
         start, end = [_bridge.item(filled(0, NULL, bound, dt, 0)) for bound in (start, end)]
     cdef double lo = start, hi = end, step = (hi - lo) / (n - 1) if n > 1 else 0
@@ -279,6 +304,11 @@ cdef Tensor spaced(object start, object end, Py_ssize_t n, int dt, double base, 
         fstep = round16(round16(fhi - flo, dt) / round16(<float> (n - 1), dt), dt) if n > 1 else 0
     else:
         fstep = (fhi - flo) / <float> (n - 1) if n > 1 else 0
+    if dev:
+        bounds = (lo, step, hi) if wide else (<double> flo, <double> fstep, <double> fhi)
+        return sequence(bounds[0], bounds[1], n, dt, dev, bounds[2], base if powers else None)
+    t = make(1, &n, DOUBLE if wide else FLOAT, 0)
+    d, f = <double*> t.storage.ptr, <float*> t.storage.ptr
     for i in range(n):
         if wide:
             d[i] = fma(step, <double> i, lo) if i < half else fma(-step, <double> (n - 1 - i), hi)
@@ -298,8 +328,8 @@ def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_g
     """Ones on the diagonal, zeros elsewhere; n by m, or n by n."""
     cdef Py_ssize_t[2] sizes
     cdef int dt = dtype_option("eye", dtype, default_dtype_code()), i
-    cdef Py_ssize_t step
-    cdef Tensor t, one
+    cdef Py_ssize_t step, count
+    cdef Tensor t
     for i, (name, x) in enumerate((("n", n), ("m", n if m is None else m))):
         if isinstance(x, (bool, float)) or not hasattr(x, "__index__"):
             raise TypeError(f"eye(): argument '{name}' (position {i + 1}) must be int, not {type(x).__name__}")
@@ -309,12 +339,11 @@ def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_g
     check_layout("eye", layout)
     if out is not None:
         dt = out_dtype(out, dtype, dt, dt)
-    t = zeros_raw(2, sizes, dt, 0)
-    one = filled(0, NULL, 1, dt, 0)
-    step = (sizes[1] + 1) * itemsize_of(dt)
-    if t.count:
-        cast_kernel(dt, dt)(min(sizes[0], sizes[1]), t.storage.ptr, step, one.storage.ptr, 0)
-    return deliver("eye", out, to_device(t, device_option("eye", device)), requires_grad)
+    t = zeros_raw(2, sizes, dt, device_of("eye", out, device))
+    count, step = min(sizes[0], sizes[1]), sizes[1] + 1
+    if count:
+        fill(raw_view(t, 1, &count, &step, 0), 1)
+    return deliver("eye", out, t, requires_grad)
 
 
 FUNCTIONS = {"arange": arange, "range": range_, "linspace": linspace, "logspace": logspace, "eye": eye}

@@ -84,10 +84,6 @@ def linear(out, x, weight, bias):
     float32, float64 or complex."""
 
 
-def column_sum(out, x):
-    """out (n) = the sum over the rows of x (m, n), of a real floating dtype."""
-
-
 # ------------------------------------------------------------------ by index
 #
 # `index` (int64 or int32, of any strides, not empty) has as many dimensions as x; along `dim` it counts x's elements,
@@ -105,6 +101,11 @@ def scatter(x, dim, index, src, op, wraps, error, place):
     """x[i, index[i, j, k], k] = src[i, j, k] for dim 1, where op is -1; or the element that was there before plus (0),
     times (1) this, the greater (2) or the lesser (3) of them, the positions of the index in their order.  src is at
     least as large as the index; neither bool nor half types for op >= 0."""
+
+
+def require(condition, error):
+    """Where `condition` (bool, of one element) is not true, _walk.out_of_range(error, 0, 0, 0) is raised, at the latest
+    where the host waits.  Another's than the CPU's, where one looks."""
 
 
 def linear_index(out, x, dims, indices):
@@ -136,6 +137,12 @@ def coordinates(out, flat, sizes):
 
 
 # ------------------------------------------------------------------ places known beforehand
+
+
+def sequence(out, start, step, end, base):
+    """out[i] = start + step * i of n elements, from Python numbers: integers if out's dtype is one and start and step
+    are.  Where end is not None, the second half counts back from it: end - step * (n - 1 - i).  Where base is not None,
+    its powers.  Another than the CPU's, which has these in _creation/sequences.pyx."""
 
 
 def triangle(out, x, diagonal, lower):

@@ -11,11 +11,12 @@ from cygrad import _core
 from cygrad._operators import generators
 
 PUBLIC = """can_device_access_peer current_device current_stream default_stream device_count empty_cache
-    get_device_capability get_device_name get_device_properties get_per_process_memory_fraction get_rng_state
-    get_rng_state_all init initial_seed ipc_collect is_available is_bf16_supported is_initialized manual_seed
-    manual_seed_all max_memory_allocated max_memory_reserved mem_get_info memory_allocated memory_reserved memory_stats
-    memory_summary reset_accumulated_memory_stats reset_peak_memory_stats seed seed_all set_device
-    set_per_process_memory_fraction set_rng_state set_rng_state_all set_stream stream synchronize""".split()
+    get_allocator_backend get_device_capability get_device_name get_device_properties get_per_process_memory_fraction
+    get_rng_state get_rng_state_all init initial_seed ipc_collect is_available is_bf16_supported is_initialized
+    manual_seed manual_seed_all max_memory_allocated max_memory_reserved mem_get_info memory_allocated memory_reserved
+    memory_stats memory_stats_as_nested_dict memory_summary reset_accumulated_memory_stats reset_peak_memory_stats seed
+    seed_all set_device set_per_process_memory_fraction set_rng_state set_rng_state_all set_stream stream
+    synchronize""".split()
 
 
 class DeviceProperties:
@@ -172,6 +173,17 @@ class DeviceFunctions:
             }
         )
 
+    def memory_stats_as_nested_dict(self, device=None):
+        """The figures of `memory_stats`, a dict for each part of their names."""
+        nested = {}
+        for name, value in self.memory_stats(device).items():
+            *parts, last = name.split(".")
+            into = nested
+            for part in parts:
+                into = into.setdefault(part, {})
+            into[last] = value
+        return nested
+
     def memory_summary(self, device=None, abbreviated=False):
         """The figures of `memory_stats` as lines of text."""
         self.code_of(device)
@@ -183,18 +195,20 @@ class DeviceFunctions:
         return total - self.memory_reserved(device), total
 
     def set_per_process_memory_fraction(self, fraction, device=None):
-        """What this process may take of a device's memory; more is an OutOfMemoryError."""
+        """Lets this process use so much of a device's memory: OutOfMemoryError beyond."""
         if not isinstance(fraction, float):
             raise TypeError("Invalid type for fraction argument, must be `float`")
         if not 0 <= fraction <= 1:
             raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~1")
-        total = self.get_device_properties(device).total_memory
-        self.backend().set_memory_limit(self.code_of(device), int(total * fraction))
+        self.backend().set_memory_fraction(self.code_of(device), fraction)
 
     def get_per_process_memory_fraction(self, device=None):
-        """The part of a device's memory that this process may take."""
-        total = self.get_device_properties(device).total_memory
-        return self.backend().memory_limit(self.code_of(device)) / total
+        """How much of a device's memory this process may use, from 0 to 1."""
+        return self.backend().memory_fraction(self.code_of(device))
+
+    def get_allocator_backend(self):
+        """How memory is kept for the next tensors: as PyTorch's own allocator does."""
+        return "native"
 
     # ---- random numbers
 
@@ -301,7 +315,7 @@ class Stream:
 class Event:
     """A point in the work of a device. RuntimeError where there is no device."""
 
-    def __init__(self, enable_timing=False, blocking=False, interprocess=False, external=False):
+    def __init__(self, enable_timing=False, blocking=False, interprocess=False, external=False, *, device=None):
         if not self.of.device_count():
             raise RuntimeError("Tried to instantiate dummy base class Event")
         self._timing, self._time, self._stream = enable_timing, None, None
@@ -364,3 +378,18 @@ class CurrentDevice:
     def __exit__(self, *exc):
         if self.idx >= 0:
             self.of.set_device(self._before)
+
+
+def get_device_module(device=None):
+    """torch.cuda for "cuda", torch.opencl for "opencl", ...; without a device, that of the accelerator or the CPU."""
+    import cygrad
+
+    if device is None:
+        device = cygrad.accelerator.current_accelerator() or "cpu"
+    if not isinstance(device, (str, _core.device)):
+        raise RuntimeError(f"Invalid value of device '{device}', expect torch.device, str, or None")
+    kind = _core.device(device).type
+    module = getattr(cygrad, kind, None)
+    if module is None:
+        raise RuntimeError(f"Device '{kind}' does not have a corresponding module registered as 'torch.{kind}'.")
+    return module

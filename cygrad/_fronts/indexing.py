@@ -1,9 +1,9 @@
 """Indexing and joining operators that are composed of others, and the lists of all public names of this family."""
 
-import array
-import itertools
+import math
 
 from cygrad import _core, _ops, _walk
+from cygrad._creation import sequences as _sequences
 from cygrad._operators import (
     gather as _gather,
     index as _index,
@@ -194,7 +194,7 @@ def cartesian_prod(*tensors):
     return stack([g.reshape((-1,)) for g in meshgrid(*tensors, indexing="ij")], 1)
 
 
-_MOST_COMBINED = 2**28  # elements; rows are made one by one
+_MOST_COMBINED = 2**28  # elements
 
 
 def _more_than(most, n, k):
@@ -220,16 +220,17 @@ def combinations(input, r=2, with_replacement=False):
         return input.new_empty((0, r))
     if _more_than(_MOST_COMBINED // r, n + r - 1 if with_replacement else n, r):
         raise RuntimeError(f"combinations: the sub-sequences of length {r} of {n} elements are more than fit here")
-    pick = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = list(pick(range(input.numel()), r))
-    return stack([_index.index_select(input, 0, _long([row[k] for row in rows]).to(input.device)) for k in range(r)], 1)
-
-
-def _long(numbers):
-    """A 1-dim int64 tensor of Python integers."""
-    t = _ops.empty((len(numbers),), _LONG)
-    memoryview(t.untyped_storage())[:] = memoryview(array.array("q", numbers)).cast("B")
-    return t
+    last = _sequences.arange(n, device=input.device)
+    places = [last]
+    for k in range(2, r + 1):  # what may follow each of the sub-sequences so far
+        counts = _op("sub", n if with_replacement else n - 1, last)
+        rows = math.comb(n + k - 1 if with_replacement else n, k)
+        before = _op("sub", counts.cumsum(0), counts)
+        first = _op("sub", _op("sub", n, counts), before)
+        *places, first = (repeat_interleave(x, counts, 0, output_size=rows) for x in (*places, first))
+        last = _op("add", first, _sequences.arange(rows, device=input.device))
+        places.append(last)
+    return stack([_index.index_select(input, 0, x) for x in places], 1)
 
 
 # ------------------------------------------------------------------ repeating
@@ -389,7 +390,7 @@ def take_along_dim(input, indices, dim=None, *, out=None):
     of, at = list(shape), list(shape)
     if input.ndim:
         of[dim], at[dim] = input.shape[dim], indices.shape[dim]
-        if indices.numel() and not indices.is_meta and indices.min().item() < 0:
+        if indices.numel() and (not indices.is_cpu or indices.min().item() < 0):
             indices = _masked.where(_op("lt", indices, 0), _op("add", indices, input.shape[dim]), indices)
     return _gather.gather(input.expand(of), dim, indices.expand(at), out=out)
 

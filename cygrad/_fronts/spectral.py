@@ -104,7 +104,8 @@ def stft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tru
 def _overlap_add(frames, hop):
     """The sum of frames (..., count, n), each `hop` places after the one before."""
     count, n = frames.shape[-2:]
-    at = (cygrad.arange(count) * hop).unsqueeze(1) + cygrad.arange(n)
+    start = cygrad.arange(0, count * hop, hop, device=frames.device)
+    at = start.unsqueeze(1) + cygrad.arange(n, device=frames.device)
     total = frames.new_zeros(*frames.shape[:-2], n + hop * (count - 1))
     return total.index_add(-1, at.reshape(-1), frames.reshape(*frames.shape[:-2], -1))
 

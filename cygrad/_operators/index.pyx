@@ -25,6 +25,7 @@ from cygrad._walk cimport (
     View, _INDEX, _SELF, alias_of, broadcast_of, drop_dim, end_write, finish_out, insert_dim, load_view, select_of,
     shape_text, slice_of, start_indexed_write, unsqueeze_one, zeros_of)
 from cygrad import _core, _ops
+from cygrad._devices import host
 
 
 # ------------------------------------------------------------------ what an index may be
@@ -291,15 +292,12 @@ cdef Tensor mask_positions(Tensor mask):
 
 cdef Tensor same_device(Tensor self, Tensor index):
     """An index tensor on the device of what it indexes; one of the CPU is moved."""
-    cdef Tensor r
     if index.dev == self.dev:
         return index
     if index.dev:
         raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor "
                            f"({self.device})")
-    r = new_tensor(index.nd, index.sizes, index.dt, self.dev)
-    copy_into(r, index)
-    return r
+    return <Tensor> host.moved(_ops.to_dtype_device, index, index.dt, self.dev)
 
 
 cdef Selection select_by(Tensor self, tuple slots):

@@ -260,8 +260,7 @@ def as_strided_gradient(g, shape, stride, view_shape, view_stride, offset):
 
 cdef object places(Tensor flat, shape, stride, offset):
     """The places in `flat` of a strided region's elements."""
-    numbers = _sequences.arange(flat.count)
-    return as_strided(numbers, shape, stride, offset).reshape(-1).to(flat.device)
+    return as_strided(_sequences.arange(flat.count, device=flat.device), shape, stride, offset).reshape(-1)
 
 
 def clone_laid_out(Tensor g not None, tuple stride):

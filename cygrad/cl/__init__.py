@@ -18,20 +18,23 @@ from cygrad.cl import (
     pool,
     random as _random,
     scan as _scan,
+    sequence as _sequence,
     softmax as _softmax,
     sort as _sort,
 )
 from cygrad.cl._launch import OutOfMemoryError
+from cygrad.cl._strict import strict
 
 __all__ = [
     "OutOfMemoryError", "current_device", "device_code", "device_count", "device_name", "device_properties",
     "empty_cache", "is_available", "max_memory_allocated", "max_memory_reserved", "memory_allocated",
-    "memory_reserved", "reset_peak_memory_stats", "set_device", "start_profile", "stop_profile",
-    "synchronize",
+    "memory_fraction", "memory_reserved", "reset_peak_memory_stats", "set_device", "set_memory_fraction",
+    "start_profile", "stop_profile", "strict", "synchronize",
 ]  # fmt: skip
 
 # The column of the primitives: each module has those of its family, under their names.
-for _module in (_launch, _rows, conv, distance, _gemm, index, norm, optim, pool, _random, _scan, _softmax, _sort):
+for _module in (_launch, _rows, conv, distance, _gemm, index, norm, optim, pool, _random, _scan, _sequence, _softmax,
+                _sort):
     globals().update({name: getattr(_module, name) for name in primitives.NAMES if hasattr(_module, name)})
 
 _current = {"opencl": 0, "cuda": 0}
@@ -123,13 +126,13 @@ def reset_peak_memory_stats(dev):
     device.max_allocated, device.max_reserved = device.allocated, device.reserved
 
 
-def memory_limit(dev):
-    """The bytes that this process may take from the driver."""
-    return _launch.device(dev).limit
+def set_memory_fraction(dev, fraction):
+    """Makes this part of the device's memory the most that is held."""
+    _launch.device(dev).limit = int(fraction * device_properties(dev).global_mem_size)
 
 
-def set_memory_limit(dev, nbytes):
-    _launch.device(dev).limit = nbytes
+def memory_fraction(dev):
+    return _launch.device(dev).limit / device_properties(dev).global_mem_size
 
 
 def empty_cache():

@@ -5,7 +5,7 @@ contiguous work needs no division in the kernel.  A space goes to the kernel as 
 cost what one argument costs; what a kernel is compiled for is dtypes alone.
 """
 from cygrad._core cimport (
-    HALF, BFLOAT16, CDOUBLE, FLOAT, DOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
+    BOOL, HALF, BFLOAT16, CDOUBLE, FLOAT, DOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
     device_object, same_shape)
 from cygrad._ops cimport MAX_OPERANDS, Plan, coalesce, copy_into
 from cygrad.cl._launch cimport (
@@ -210,6 +210,34 @@ def where(Tensor out not None, Tensor cond not None, a, b):
     elementwise("_where", out, [cond, a, b], [], compute_dtype(out.dt))
 
 
+cdef Tensor of_bits(Tensor t):
+    """A contiguous bool tensor of the CPU with bytes 0 and 1, as kernels expect them; NumPy's views may have others."""
+    cdef const unsigned char* p = <const unsigned char*> data_of(t)
+    cdef unsigned char* q
+    cdef unsigned char seen = 0
+    cdef Py_ssize_t i
+    cdef Tensor r
+    for i in range(t.count):
+        seen |= p[i]
+    if seen <= 1:
+        return t
+    r = new_tensor(t.nd, t.sizes, BOOL, 0)
+    q = <unsigned char*> data_of(r)
+    for i in range(t.count):
+        q[i] = p[i] != 0
+    return r
+
+
+cdef object _watcher = None
+
+
+def watch(watcher):
+    """watcher(tensor, onward) is told of each copy from host memory to the device (`onward`), and back, before it
+    begins; None ends that."""
+    global _watcher
+    _watcher = watcher
+
+
 cdef bint same_layout(Tensor a, Tensor b) noexcept:
     """Whether both have the same elements in the same order in one gapless run each."""
     cdef int i
@@ -251,6 +279,8 @@ def copy(Tensor dst not None, Tensor src not None):
         else:
             elementwise("_copy", dst, [src], [], compute_dtype(src.dt))
     elif src.dev == 0:
+        if _watcher is not None:
+            _watcher(dst, True)
         device = device_of(dst.dev)
         dt = src.dt
         # The cast is done where the smaller type travels, and never by a device that lacks the type.
@@ -261,10 +291,14 @@ def copy(Tensor dst not None, Tensor src not None):
         else:
             t = new_tensor(dst.nd, dst.sizes, dt, dst.dev)
         src = host_copy(src, dt)
+        if dt == BOOL:
+            src = of_bits(src)
         device.write(buffer_of(t), t.offset * itemsize_of(dt), data_of(src), t.count * itemsize_of(dt))
         if t is not dst:
             copy(dst, t)
     elif dst.dev == 0:
+        if _watcher is not None:
+            _watcher(src, False)
         device = device_of(src.dev)
         dt = src.dt
         if itemsize_of(dst.dt) <= itemsize_of(dt) and device.fp64:

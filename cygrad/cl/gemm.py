@@ -718,7 +718,3 @@ def linear(out, x, weight, bias):
     make = real_parts if code >= CFLOAT else Product
     make(device, code, (rows, n, k), 1, 1, to, of_x, of_w, of_bias, (*x_steps, 0, 0), (w_column, w_row, 0, 0),
          (0, step, 0, 0), 1, 1).launch()  # fmt: skip
-
-
-def column_sum(out, x):
-    _rows.reduce("sum", out, x, (0,), [])

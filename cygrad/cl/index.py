@@ -13,11 +13,11 @@ import struct
 from cygrad import _core, _ops
 from cygrad.cl import _launch, sort as _sort
 
-INT32, INT64 = 4, 5
+INT32, INT64, DOUBLE = 4, 5, 9
 ANY = (1 << 63) - 1
 RANK = 12  # dimensions of a walk after merging
-WORD = {1: "uchar", 2: "ushort", 4: "uint", 8: "ulong"}
-TYPES = ("uchar", "uchar", "char", "short", "int", "long", "half", "ushort", "float", "double")
+WORD = {1: "uchar", 2: "ushort", 4: "uint", 8: "ulong", 16: "ulong2"}
+TYPES = ("uchar", "uchar", "char", "short", "int", "long", "half", "ushort", "float", "double", "float2", "double2")
 UNSIGNED = {"char": "uchar", "short": "ushort", "int": "uint", "long": "ulong"}
 OPERATIONS = ("add", "mul", "amax", "amin", "put")
 STEPS = {
@@ -27,6 +27,7 @@ STEPS = {
     "amin": "a <= b || a != a ? a : b",
     "put": "b",
 }
+COMPLEX_STEPS = {"add": "a + b", "mul": "(T)(a.x*b.x - a.y*b.y, a.x*b.y + a.y*b.x)", "put": "b"}
 
 # Space: a walk over up to RANK dimensions, the innermost first, with the strides of three operands.
 # Check: what an index is measured by.
@@ -217,6 +218,14 @@ kernel void coordinates(global long *out, long oo, global const long *flat, long
     }
 }
 
+kernel void require(global const uchar *condition, long oc, global int *word, long error)
+{
+    if (!condition[oc] && atomic_cmpxchg(word, 0, 1) == 0) {
+        global long *say = (global long *)word;
+        say[1] = error; say[2] = say[3] = say[4] = 0;
+    }
+}
+
 /* out (+)= index*step; a: out, c: the index. */
 kernel void linear(global long *out, long oo, global const void *index, long oi, Space s, Check c, global int *word,
                    int adds, long n, long share)
@@ -380,15 +389,15 @@ def _segments(device, code, name):
     """A kernel that reduces segments of elements of dtype `code`."""
 
     def make():
-        t = TYPES[code]
-        text = "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n" if t == "double" else ""
+        t, steps = TYPES[code], COMPLEX_STEPS if code > DOUBLE else STEPS
+        text = "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n" if "double" in t else ""
         text += COMMON + f"typedef {t} T;\ntypedef {UNSIGNED.get(t, t)} U;\n"
-        for op, step in STEPS.items():
+        for op, step in steps.items():
             text += f"static inline T step_{op}(const T a, const T b) {{ return {step}; }}\n"
         text += SEGMENTS[device.schedule]
         if device.schedule == "cpu":
-            return text + "".join(f"SEGMENTS({op}, step_{op})\n" for op in STEPS)
-        return text + "".join(f"SEGMENTS({op}{k}, {WORD[k]}, step_{op})\n" for op in STEPS for k in (4, 8))
+            return text + "".join(f"SEGMENTS({op}, step_{op})\n" for op in steps)
+        return text + "".join(f"SEGMENTS({op}{k}, {WORD[k]}, step_{op})\n" for op in steps for k in (4, 8))
 
     return _launch.kernel(device, ("segments", code), name, make)
 
@@ -433,7 +442,7 @@ def _dims(index, a, b, dim):
 
 def _arithmetic(x, op):
     """The dtype code to work in: of any integer of the size where elements only move."""
-    return x.dtype.code if op >= 0 else _sort.CODES[x.itemsize]
+    return x.dtype.code if op >= 0 or x.itemsize == 16 else _sort.CODES[x.itemsize]
 
 
 def _long_or_int(index):
@@ -509,6 +518,11 @@ def _add_sorted(x, dim, index, src, op, wraps, error, place):
     kernel = _segments(device, _arithmetic(x, op), f"{OPERATIONS[op]}{size}")
     _launch.run(device, kernel, (n * many,), (_sort.group_size(device),), key, place_of, x, src, space,
                 _space(slices)[1], none, n, many)  # fmt: skip
+
+
+def require(condition, error):
+    device = _device(condition)
+    _launch.run(device, _places(device, "require"), (1,), (1,), condition.detach(), device.error_word(), error)
 
 
 def linear_index(out, x, dims, indices):

@@ -4,7 +4,7 @@ import functools
 import warnings
 
 import cygrad
-from cygrad import Tensor, _core
+from cygrad import Tensor, _core, _walk
 
 
 def scalar_name(dtype):
@@ -107,6 +107,16 @@ def is_tensor(value):
 def has_values(tensor):
     """Whether there are elements to look at: none on meta."""
     return bool(tensor.numel()) and tensor.device.type != "meta"
+
+
+def require(condition, text):
+    """RuntimeError where a bool tensor of one element is not true: on a device where the program next waits for it."""
+    kind = condition.device.type
+    if kind == "cpu":
+        if not condition:
+            raise RuntimeError(text)
+    elif kind != "meta":
+        _core.backend(kind).require(condition, _walk.saying(text))
 
 
 def zeros_like_scalar(input):

@@ -48,6 +48,9 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     require_floating(input, "rrelu_with_noise_out_cpu")
     if input.is_meta:
         return input
+    if not input.is_cpu:
+        slope = cygrad.where(input <= 0, cygrad.empty_like(input).uniform_(lower, upper), 1)
+        return input.mul_(slope) if inplace else input * slope
     # One draw for each element that is not positive, in order, in double precision.
     flat = (input <= 0).reshape(-1)
     draws = cygrad.empty(int(flat.sum()), dtype=cygrad.float64, device=input.device)

@@ -17,6 +17,7 @@ from ._common import (
     pick_reduction,
     reduced,
     reduction_code,
+    require,
     require_floating,
     scalar_name,
     shape_text,
@@ -196,8 +197,8 @@ def _require_probabilities(values, name):
     if not has_values(values):
         return
     low, high = cygrad.aminmax(values.detach())
-    if not (low >= 0 and high <= 1):  # NaN fails too
-        raise RuntimeError(f"all elements of {name} should be between 0 and 1")
+    # NaN fails too.
+    require((low >= 0) & (high <= 1), f"all elements of {name} should be between 0 and 1")
 
 
 @one_step("BinaryCrossEntropyBackward0")
@@ -355,8 +356,9 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
             f"{shape_text(input)}"
         )
     channels = input.size(-1) if input.dim() else 1
-    if has_values(target) and (int(target.max()) >= channels or int(target.min()) < -1):
-        raise RuntimeError("argument #2 'target' is out of range")
+    if has_values(target):
+        low, high = cygrad.aminmax(target)
+        require((low >= -1) & (high < channels), "argument #2 'target' is out of range")
     x, y = input.reshape(-1, channels), target.reshape(-1, channels)
     valid = (y >= 0).to(cygrad.int64).cumprod(1).to(cygrad.bool)
     labels = cygrad.where(valid, y, 0)
@@ -396,8 +398,9 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
             f"{shape_text(target)}. Input has shape {shape_text(input)}."
         )
     y = target.reshape(-1, 1)
-    if has_values(y) and (int(y.max()) >= x.size(1) or int(y.min()) < 0):
-        raise RuntimeError("target out of range")
+    if has_values(y):
+        low, high = cygrad.aminmax(y)
+        require((low >= 0) & (high < x.size(1)), "target out of range")
     gaps = (margin - x.gather(1, y) + x).clamp_min(0)
     gaps = gaps if p == 1 else gaps * gaps
     if weight is not None:

@@ -115,16 +115,21 @@ def _antialiased(input, axis, out, scale, align_corners, mode):
         ratio = 1.0 / scale if scale else size / out
     stretch = max(ratio, 1.0)
     support = radius * stretch
-    center = ratio * (cygrad.arange(out, dtype=cygrad.float64) + 0.5)
+    # In float64 on the CPU; a device may not have it.
+    wide = cygrad.float64 if input.is_cpu or input.dtype is cygrad.float64 else cygrad.float32
+    center = ratio * (cygrad.arange(out, dtype=wide, device=input.device) + 0.5)
     first = (center - support + 0.5).trunc().clamp(min=0).unsqueeze(1)
     last = (center + support + 0.5).trunc().clamp(max=size).unsqueeze(1)
-    places = first + cygrad.arange(math.ceil(support) * 2 + 1)
+    places = first + cygrad.arange(math.ceil(support) * 2 + 1, device=input.device)
     weights = kernel((places - center.unsqueeze(1) + 0.5) / stretch)
     weights = cygrad.where(places < last, weights, 0.0)
-    weights = (weights / weights.sum(1, keepdim=True)).to(input.device, input.dtype)
-    places = places.long().clamp(max=size - 1).to(input.device)
-    neighbours = input.index_select(axis, places.flatten()).unflatten(axis, places.shape)
-    return (neighbours * weights.reshape(places.shape + (1,) * (input.dim() - 1 - axis))).sum(axis + 1)
+    weights = (weights / weights.sum(1, keepdim=True)).to(input.dtype)
+    places = places.long().clamp(max=size - 1)
+    total = 0
+    for k in range(places.shape[1]):
+        weight = _shaped(weights[:, k], axis, input.dim())
+        total = total + input.index_select(axis, places[:, k]) * weight
+    return total
 
 
 def _interpolate_sizes(input, size, scale_factor, recompute):

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
-import cygrad
+from .sampler import permutation
 
 __all__ = [
     "ChainDataset",
@@ -218,6 +218,6 @@ def random_split(dataset: Dataset, lengths: Sequence[int | float], generator=Non
                 )
     if sum(lengths) != len(dataset):
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
-    order = cygrad.randperm(sum(lengths), generator=generator).tolist()
+    order = permutation(sum(lengths), generator)
     ends = itertools.accumulate(lengths)
     return [Subset(dataset, order[end - n : end]) for end, n in zip(ends, lengths)]

@@ -5,7 +5,7 @@ import math
 import cygrad
 
 from .dataset import Dataset
-from .sampler import Sampler
+from .sampler import Sampler, permutation
 
 __all__ = ["DistributedSampler"]
 
@@ -56,7 +56,7 @@ class DistributedSampler(Sampler[int]):
         if self.shuffle:
             generator = cygrad.Generator()
             generator.manual_seed(self.seed + self.epoch)
-            indices = cygrad.randperm(n, generator=generator).tolist()
+            indices = permutation(n, generator)
         else:
             indices = list(range(n))
         if not self.drop_last:

@@ -21,9 +21,20 @@ __all__ = [
 _T_co = TypeVar("_T_co", covariant=True)
 
 
+def device_of(generator):
+    """Where a generator draws, whatever the default device is; without one, on the CPU."""
+    return "cpu" if generator is None else generator.device
+
+
 def _draw_seed(generator=None) -> int:
     """A random seed; one draw of 64 bits from `generator`."""
-    return int(cygrad.empty((), dtype=cygrad.int64).random_(generator=generator).item())
+    seed = cygrad.empty((), dtype=cygrad.int64, device=device_of(generator))
+    return int(seed.random_(generator=generator).item())
+
+
+def permutation(n, generator=None) -> list[int]:
+    """0 .. n - 1 in random order."""
+    return cygrad.randperm(n, generator=generator, device=device_of(generator)).tolist()
 
 
 def _check_count(name: str, value) -> None:
@@ -93,12 +104,12 @@ class RandomSampler(Sampler[int]):
             # In chunks of 32, as PyTorch draws them.
             for start in range(0, self.num_samples, 32):
                 size = (min(32, self.num_samples - start),)
-                drawn = cygrad.randint(n, size, dtype=cygrad.int64, generator=generator)
+                drawn = cygrad.randint(n, size, dtype=cygrad.int64, generator=generator, device=device_of(generator))
                 yield from drawn.tolist()
         else:
             for _ in range(self.num_samples // n):
-                yield from cygrad.randperm(n, generator=generator).tolist()
-            rest = cygrad.randperm(n, generator=generator).tolist()
+                yield from permutation(n, generator)
+            rest = permutation(n, generator)
             yield from rest[: self.num_samples % n]
 
     def __len__(self) -> int:
@@ -116,7 +127,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self):
-        order = cygrad.randperm(len(self.indices), generator=self.generator).tolist()
+        order = permutation(len(self.indices), self.generator)
         yield from map(self.indices.__getitem__, order)
 
     def __len__(self) -> int:
@@ -153,8 +164,9 @@ class WeightedRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self):
+        weights = self.weights if self.generator is None else self.weights.to(self.generator.device)
         drawn = cygrad.multinomial(
-            self.weights, self.num_samples, self.replacement, generator=self.generator
+            weights, self.num_samples, self.replacement, generator=self.generator
         )
         yield from drawn.tolist()
 
