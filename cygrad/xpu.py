@@ -14,3 +14,7 @@ def _missing(*args, **kwargs):
 
 
 current_device = synchronize = get_device_name = get_device_properties = set_device = current_stream = init = _missing
+get_device_capability = mem_get_info = get_rng_state = set_rng_state = device = _missing
+get_rng_state_all, set_rng_state_all = answer([]), answer(None)
+is_bf16_supported = is_current_stream_capturing = answer(False)
+reset_peak_memory_stats = answer(None)
