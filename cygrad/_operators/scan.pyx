@@ -165,7 +165,7 @@ def diff(Tensor input not None, Py_ssize_t n=1, dim=-1, prepend=None, append=Non
     parts = [p for p in (prepend, x, append) if p is not None]
     if len(parts) > 1:
         x = <Tensor> _move.cat(parts, d)
-    for _ in range(n):
+    for _ in range(min(n, x.sizes[d] + 1)):     # then nothing is left to take away
         k = x.sizes[d] - 1 if x.sizes[d] else 0
         high, low = slice_of(x, d, 1 if x.sizes[d] else 0, k, 1), slice_of(x, d, 0, k, 1)
         x = call("logical_xor", (high, low)) if x.dt == BOOL else call("sub", (high, low))

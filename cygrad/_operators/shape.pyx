@@ -922,10 +922,21 @@ def resize_as_(Tensor self not None, Tensor other not None, memory_format=None):
 
 def set_(Tensor self not None, source=None, storage_offset=0, size=None, stride=None):
     """Shares the storage of `source` (a tensor or a storage)."""
+    cdef Tensor given
     if source is None:
         return self._assign(_ops.empty((0,), self.dt, self.dev))
     if isinstance(source, Tensor):
-        return self._assign(source)
+        given = <Tensor> source
+        if given.dt != self.dt:
+            raise RuntimeError(f"Could not set tensor of type {_core.C_TYPE_NAMES[given.dt]} to a tensor of type "
+                               f"{_core.C_TYPE_NAMES[self.dt]}")
+        if given.dev != self.dev:
+            raise RuntimeError(f"Attempted to set the storage of a tensor on device \"{self.device}\" to a storage on "
+                               f"different device \"{given.device}\".  This is no longer allowed; the devices must "
+                               "match.")
+        if size is None:
+            return self._assign(source)
+        source = given.storage
     base = shallow(self)
     base.storage = source
     base.offset = 0

@@ -296,7 +296,7 @@ def asks_for_much(text):
                     if isinstance(size, ast.Constant) and isinstance(size.value, int)
                     else 1
                 )
-            if abs(count) > 2**26 or any(
+            if abs(count) > 2**22 or any(
                 ast.unparse(k.value) == repr(values.HUGE) for k in node.keywords
             ):
                 return True

@@ -7,9 +7,9 @@ DTYPES = (
     "complex128",
 )  # fmt: skip
 FORMS = (
-    "plain", "grad", "transposed", "stepped", "offset", "expanded", "overlapping", "empty", "zeros", "ones", "nan",
-    "large",
-    "negative", "index", "meta", "channels_last", "conj", "neg", "sparse", "csr", "square", "inference", "reversed",
+    "plain", "grad", "transposed", "stepped", "offset", "expanded", "overlapping", "zeros", "ones", "nan",
+    "large", "negative", "index", "meta", "channels_last", "conj", "neg", "sparse", "csr", "square", "inference",
+    "reversed",
     "parameter", "column",
 )  # fmt: skip
 HUGE = "huge"
@@ -82,7 +82,8 @@ class Names(dict):
         return self.torch.nn.Parameter(x, requires_grad=x.dtype.is_floating_point)
 
     def _transposed(self, x):
-        return x.permute(*range(x.dim())[::-1]).contiguous().permute(*range(x.dim())[::-1])
+        order = tuple(range(x.dim()))[::-1]
+        return x.permute(order).contiguous().permute(order)
 
     def _stepped(self, x):
         return self.torch.stack([x, x], -1)[..., 0]
@@ -111,7 +112,9 @@ class Names(dict):
         return x.conj()
 
     def _neg(self, x):
-        return self.torch._neg_view(x)
+        if x.dtype not in (self.torch.float32, self.torch.float64):
+            return x
+        return self.torch.complex(self.torch.zeros_like(x), -x).conj().imag
 
     def _sparse(self, x):
         return x.to_sparse()

@@ -77,6 +77,9 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
         input = input.reshape(-1)
     elif input.dim() == 1:
         counts = _bag_counts(input, offsets, include_last_offset)
+        if include_last_offset and offsets.numel():  # what comes after is of no bag
+            input = input[: int(offsets[-1])]
+            per_sample_weights = per_sample_weights[: len(input)] if weighted else None
     else:
         raise ValueError(
             f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}"
