@@ -32,7 +32,7 @@ from ._core import (
 )
 from ._devices import meta as _meta
 from ._files import moved as _moved
-from ._fronts import elementwise as _elementwise
+from ._fronts import elementwise as _elementwise, spellings as _spellings
 from ._kernels import blas as _blas
 from ._ops import can_cast, promote_types, result_type
 from ._threads import get_num_threads, set_num_threads
@@ -49,6 +49,7 @@ complex32, cfloat, cdouble, chalf = _core.complex32, complex64, complex128, _cor
 short, int, long = int16, int32, int64  # noqa: F821
 
 _blas.load()
+_dispatch.set_explainer(_spellings.explain)
 _core.set_backends(lambda: _importlib.import_module(".cl", __name__), _meta.BACKENDS)
 
 
@@ -81,8 +82,8 @@ Tensor.__module__, Tensor.__name__ = "torch", "Tensor"  # the name alone: messag
 for _name in (
     "_types", "_ops", "_reduce", "_creation.factories", "_creation.sequences", "_creation.bridge", "_creation.dlpack",
     "_operators.shape", "_operators.complex", "_operators.draws", "_fronts.elementwise", "_fronts.reductions",
-    "_fronts.indexing", "_fronts.products", "_fronts.windows", "_fronts.legacy", "_fronts.misc", "_fronts.flags",
-    "_fronts.checks", "storage",
+    "_fronts.indexing", "_fronts.products", "_fronts.windows", "_fronts.legacy", "_fronts.misc", "_fronts.rare",
+    "_fronts.foreach", "_fronts.flags", "_fronts.checks", "storage",
 ):  # fmt: skip
     _publish(_importlib.import_module("." + _name, __name__))
 for _name, _operator in _elementwise.OPERATORS.items():
@@ -101,6 +102,7 @@ from .random import (  # noqa: E402
     manual_seed,
     seed,
     set_rng_state,
+    thread_safe_generator,
 )
 
 Tensor.__repr__ = lambda self, *, tensor_contents=None: _str(self, tensor_contents=tensor_contents)
@@ -109,12 +111,15 @@ Tensor.__repr__ = lambda self, *, tensor_contents=None: _str(self, tensor_conten
 _LINALG = """cholesky cholesky_inverse cholesky_solve cross det eig geqrf inverse logdet lstsq lu lu_solve matrix_exp
     matrix_power orgqr ormqr pinverse qr slogdet solve svd symeig triangular_solve"""
 _ELSEWHERE = {
-    "nn.functional": """adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear
-    binary_cross_entropy_with_logits channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d
-    conv_transpose3d cosine_embedding_loss cosine_similarity ctc_loss dropout embedding embedding_bag
-    feature_alpha_dropout group_norm hinge_embedding_loss instance_norm kl_div layer_norm log_softmax
-    margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d pairwise_distance pdist pixel_shuffle
-    pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu rrelu_ selu selu_ softmax triplet_margin_loss""",
+    "nn.functional": """adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d bilinear channel_shuffle conv1d conv2d conv3d
+    conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity max_pool1d max_pool1d_with_indices
+    max_pool2d max_pool3d pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu rms_norm rrelu_ selu selu_""",
+    "nn.functional.native": """alpha_dropout alpha_dropout_ batch_norm binary_cross_entropy_with_logits convolution
+    cosine_embedding_loss ctc_loss embedding embedding_bag embedding_renorm_ feature_alpha_dropout
+    feature_alpha_dropout_ feature_dropout_ group_norm gru gru_cell hinge_embedding_loss instance_norm kl_div
+    layer_norm log_softmax lstm lstm_cell margin_ranking_loss native_batch_norm native_channel_shuffle native_dropout
+    native_group_norm native_layer_norm norm_except_dim poisson_nll_loss rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell
+    rrelu softmax triplet_margin_loss""",
     "linalg._torch": _LINALG
     + " frobenius_norm lu_unpack matrix_rank nuclear_norm pca_lowrank svd_lowrank vander",
     "linalg._lobpcg": "lobpcg",
@@ -130,6 +135,7 @@ _ELSEWHERE = {
     get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled
     is_autocast_enabled set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype
     set_autocast_enabled set_autocast_gpu_dtype""",
+    "amp": "GradScaler",
     "serialization": "load save",
     "func": "vmap",
     "compiler": "compile",
@@ -139,7 +145,8 @@ _ELSEWHERE = {
     "futures": "Future",
 }
 _METHODS_ELSEWHERE = {
-    "nn.functional": "softmax log_softmax prelu",
+    "nn.functional": "prelu",
+    "nn.functional.native": "softmax log_softmax",
     "linalg._torch": _LINALG,
     "_fronts.numeric": "histogram nonzero_static",
     "_fronts.spectral": "istft stft",
@@ -153,7 +160,7 @@ def __getattr__(name):
     if name in _ELSEWHERE:
         module = _ELSEWHERE[name]
         value = getattr(_importlib.import_module("." + module, __name__), name)
-        if module in ("linalg._torch", "linalg._lobpcg", "_fronts.copies", "_fronts.numeric", "_fronts.spectral"):
+        if module.startswith(("linalg.", "_fronts.", "nn.functional.")):
             value = _dispatch.function(name, value)
     elif not name.startswith("__") and _importlib_util.find_spec(f"{__name__}.{name}"):
         value = _importlib.import_module("." + name, __name__)
@@ -166,10 +173,15 @@ def __getattr__(name):
 def _elsewhere(name, module):
     """The function `name` of a module that is imported when it is first called."""
 
+    def imported():
+        found = getattr(_importlib.import_module("." + module, __name__), name)
+        return found.__wrapped__ if _dispatch.is_public(found) else found
+
     def function(*args, **kw):
-        return getattr(_importlib.import_module("." + module, __name__), name)(*args, **kw)
+        return imported()(*args, **kw)
 
     function.__name__ = function.__qualname__ = name
+    function.imported = imported
     return function
 
 

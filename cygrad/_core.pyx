@@ -279,6 +279,12 @@ cdef int _default_device = 0
 HOLLOW = {"meta": META, "sparse": SPARSE}
 
 
+def type_name(Tensor t not None):
+    """'torch.FloatTensor', 'torch.cuda.LongTensor', ..."""
+    place = f"{device_object(t.dev).type}." if t.dev and t.dev != SPARSE else ""
+    return f"torch.{place}{SCALAR_TYPE_NAMES[t.dt]}Tensor"
+
+
 cdef device device_object(int dev):
     if _device_objects[dev] is None:
         _device_objects[dev] = device("cuda", dev - 17) if dev > CUDA else device("opencl", dev - 1)
@@ -897,6 +903,9 @@ cdef class Tensor:
         try:
             PyObject_GenericSetAttr(self, name, <PyObject*> value)
         except AttributeError:
+            if name == "__dict__" and isinstance(value, dict):
+                self.attributes = value
+                return
             if hasattr(type(self), name):       # a property without a setter
                 raise
             if self.attributes is None:
@@ -908,6 +917,22 @@ cdef class Tensor:
             del self.attributes[name]
         else:
             PyObject_GenericSetAttr(self, name, NULL)
+
+
+def swap(Tensor a not None, Tensor b not None):
+    """Exchanges memory, shape, history, gradient and attributes of two tensors; their identities stay."""
+    for t in (a, b):
+        if (<Tensor> t).meta is not None and (<Tensor> t).meta.accumulator != NULL:
+            raise RuntimeError("Cannot swap a leaf that a graph leads to: its gradient would go to the other tensor")
+    cdef Tensor before = new_view(a, a.nd, a.sizes, a.strides, a.offset)
+    assign(a, b)
+    assign(b, before)
+    a.history, b.history = b.history, a.history
+    a.output_nr, b.output_nr = b.output_nr, a.output_nr
+    a.needs_grad, b.needs_grad = b.needs_grad, a.needs_grad
+    a.inference, b.inference = b.inference, a.inference
+    a.meta, b.meta = b.meta, a.meta
+    a.attributes, b.attributes = b.attributes, a.attributes
 
 
 cdef AutogradMeta need_meta(Tensor t):
@@ -1356,10 +1381,9 @@ cdef object raise_modified(Tensor t, SavedTensor saved, Node owner):
     if node is not None:
         nr = saved.output_nr if saved.node is not None else t.output_nr
         whose = f", which is output {nr} of {operation_name(node)},"
-    kind = "torch" if t.dev == 0 else "torch.cuda"
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{kind}.{SCALAR_TYPE_NAMES[t.dt]}Tensor {list(make_size(t.nd, t.sizes))}]{whose} is at version "
+        f"[{type_name(t)} {list(make_size(t.nd, t.sizes))}]{whose} is at version "
         f"{t.storage.version}; expected version {saved.version} instead. Hint: enable anomaly detection to find the "
         "operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, "
         "check_nan=False).")

@@ -58,9 +58,30 @@ static inline int cg_overrides(PyObject *x)
     return cg_type_overrides(type);
 }
 
+/* After a TypeError: the call once more where only the arguments' spelling was foreign, else the error in PyTorch's words. */
+static PyObject *(*cg_explain)(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames, PyObject *error);
+
+static __attribute__((noinline, cold)) PyObject *cg_failed(cg_public *self, PyObject *const *args, size_t nargsf,
+                                                           PyObject *kwnames)
+{
+    PyObject *type, *error, *traceback, *result;
+    if (!PyErr_ExceptionMatches(PyExc_TypeError))
+        return NULL;
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(error, traceback);
+    result = cg_explain((PyObject *)self, args, nargsf, kwnames, error);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(traceback);
+    return result;
+}
+
 static inline PyObject *cg_call_inner(cg_public *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
-    return self->inner_call(self->inner, args, nargsf, kwnames);
+    PyObject *result = self->inner_call(self->inner, args, nargsf, kwnames);
+    return __builtin_expect(result != NULL, 1) ? result : cg_failed(self, args, nargsf, kwnames);
 }
 
 /* The call in full: keywords, lists, foreign types, interposers. */

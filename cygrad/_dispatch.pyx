@@ -36,6 +36,7 @@ cdef extern from "_dispatch.h":
         int looks, swapped, returns_not_implemented, keywords, policy
     int cg_interposers
     void* cg_interposed
+    void* cg_explain
     PyTypeObject* cg_tensor
     PyTypeObject* cg_parameter
     PyObject* cg_disabled_impl
@@ -295,6 +296,41 @@ cdef object asked(PyObject* o, PyObject** args, size_t nargsf, PyObject* kwnames
         recorder.leave(event, result)
 
 
+cdef object _explain = None     # what is to be made of a TypeError: `set_explainer`
+
+
+def set_explainer(explainer):
+    """Has `explainer(public, args, kwargs, error)` asked after a TypeError.
+
+    It returns (args, kwargs) to call the function with instead, or the exception to raise.
+    """
+    global _explain
+    _explain = explainer
+
+
+cdef object explained(PyObject* o, PyObject** args, size_t nargsf, PyObject* kwnames, object error):
+    cdef Py_ssize_t i, n = cg_nargs(nargsf)
+    kwargs = {}
+    if kwnames != NULL:
+        kwargs = {(<tuple> kwnames)[i]: <object> args[n + i] for i in range(len(<tuple> kwnames))}
+    return call_again(<object> o, tuple([<object> args[i] for i in range(n)]), kwargs, error)
+
+
+cdef object call_again(object public, tuple args, dict kwargs, object error):
+    instead = error if _explain is None else _explain(public, args, kwargs, error)
+    if isinstance(instead, TypeError):
+        raise instead from error.__cause__
+    try:
+        return (<object> (<cg_public*> <PyObject*> public).inner)(*instead[0], **instead[1])
+    except TypeError as second:
+        return call_again(public, instead[0], instead[1], second.with_traceback(second.__traceback__.tb_next))
+
+
+def is_written_in_python(f):
+    """Whether PyTorch's own function is: its messages are Python's, and it takes no other spellings."""
+    return (<cg_public*> <PyObject*> f).keywords != 0
+
+
 cdef object ask(cg_public* f, PyObject** args, Py_ssize_t n, PyObject* kwnames, list found, bint by_modes):
     """Calls the handlers in their order; the first that does not return NotImplemented has it."""
     cdef Py_ssize_t i
@@ -484,8 +520,11 @@ cdef object cast_and_call(cg_public* f, PyObject** args, size_t nargsf, PyObject
     if to >= 0:
         values = [cast(x, to) for x in values]
     cg_state.cast_off = True
+    kwargs = {keywords[i]: values[n + i] for i in range(m - n)}
     try:
-        return (<object> f.inner)(*values[:n], **{keywords[i]: values[n + i] for i in range(m - n)})
+        return (<object> f.inner)(*values[:n], **kwargs)
+    except TypeError as error:
+        return call_again(<object> f, tuple(values[:n]), kwargs, error.with_traceback(error.__traceback__.tb_next))
     finally:
         cg_state.cast_off = False
 
@@ -657,7 +696,8 @@ def function(str name not None, inner, str module="cygrad"):
     made = cg_make_public(cg_function_type, inner, name, module)
     (<cg_public*> <PyObject*> made).looks = name not in _FACTORIES
     (<cg_public*> <PyObject*> made).keywords = (
-        name not in _BUILTIN_FUNCTIONAL if module == "cygrad.nn.functional" else name in _PYTHON and name != "pow")
+        name not in _BUILTIN_FUNCTIONAL if module == "cygrad.nn.functional"
+        else module == "cygrad" and name in _PYTHON and name != "pow")
     return made
 
 
@@ -709,6 +749,7 @@ incref(_disabled_torch_function_impl)
 cg_disabled_impl = <PyObject*> _disabled_torch_function_impl
 cg_tensor = <PyTypeObject*> Tensor
 cg_interposed = <void*> interposed
+cg_explain = <void*> explained
 cg_make_types()
 Tensor.__torch_function__ = classmethod(torch_function)
 Tensor.as_subclass = as_subclass

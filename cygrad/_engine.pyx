@@ -26,6 +26,7 @@ from cygrad._core cimport (
 from cygrad._ops cimport Op, clone, copy_into, elementwise, fill, to_dtype
 from cygrad import _core
 from cygrad._ops import OPS, clone_tensor, is_dense
+from cygrad._warnings import warn_once
 
 import warnings
 
@@ -230,10 +231,6 @@ cdef str hook_name(hook):
     return getattr(hook, "__name__", None) or type(hook).__name__
 
 
-cdef str type_text(Tensor t):
-    return f"torch.{'cuda.' if t.dev else ''}{_core.SCALAR_TYPE_NAMES[t.dt]}Tensor"
-
-
 cdef Tensor checked_value(Tensor before, object after, object hook):
     """What a hook put in place of `before`."""
     cdef Tensor t
@@ -241,8 +238,8 @@ cdef Tensor checked_value(Tensor before, object after, object hook):
         raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
     t = <Tensor> after
     if t.dt != before.dt:
-        raise RuntimeError(f"hook '{hook_name(hook)}' has changed the type of value (was {type_text(before)} got "
-                           f"{type_text(t)})")
+        raise RuntimeError(f"hook '{hook_name(hook)}' has changed the type of value (was {_core.type_name(before)} got "
+                           f"{_core.type_name(t)})")
     if t.dev != before.dev:
         raise RuntimeError(f"hook '{hook_name(hook)}' has changed the device of value (was {before.device} got "
                            f"{t.device})")
@@ -418,7 +415,8 @@ cdef tuple edge_of(object x):
     if isinstance(x, Tensor):
         node = gradient_edge(<Tensor> x)    # may give a view a new history, and so a new output number
         return node, (<Tensor> x).output_nr
-    return (<Node?> x[0]), x[1]
+    first, nr = x
+    return (<Node?> first), nr
 
 
 cdef Tensor root_gradient(object x, object g, int index):
@@ -624,19 +622,12 @@ cdef int propagate(Run run, bint retain_graph, dict targets, set wanted, dict ca
 
 # ------------------------------------------------------------------ the fronts' hot path
 
-cdef bint _warned = False
-
-
 cdef void warn_create_graph():
-    global _warned
-    if _warned:
-        return
-    _warned = True
-    warnings.warn(
+    warn_once(
         "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient "
         "which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you "
         "have to use this function, make sure to reset the .grad fields of your parameters to None after use to break "
-        "the cycle and avoid the leak.", UserWarning, stacklevel=2)
+        "the cycle and avoid the leak.")
 
 
 cdef list backward_inputs(inputs):

@@ -27,6 +27,7 @@ from cygrad._core cimport (
 from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 from cygrad import _core
 from cygrad._table import rows as _table
+from cygrad._warnings import warn_once
 
 cdef extern from "kernels.h" nogil:
     const cg_op* cg_ops
@@ -548,6 +549,15 @@ cdef class ElementwiseNode(Node):
         t = self.operand(which)
         return self.number(which) if t is None and which < 4 else t
 
+    def __dir__(self):
+        """With the names of what the gradients read, for tools that draw graphs."""
+        cdef int i, read = 0
+        for i in range(self.op.arity):
+            read |= self.op.needs[i]
+        second = "_saved_exponent" if self.name().startswith("Pow") else "_saved_other"
+        names = ((1, "_saved_self"), (2, second), (4, "_saved_result"))
+        return sorted([*object.__dir__(self), *[name for which, name in names if read >> which & 1]])
+
 
 cdef Tensor zeros_like(Tensor t):
     cdef Tensor r = new_tensor(t.nd, t.sizes, t.dt, t.dev)
@@ -797,6 +807,8 @@ cdef int check_zero_division(object divisor) except -1:
 cdef Tensor check_out(str name, Tensor out, int nd, const Py_ssize_t* sizes, int result, bint inplace, int dev):
     """Makes `out` fit the result, or says why it cannot."""
     cdef int i
+    if out.dev != dev:
+        raise different_devices(name, dev, out.dev)
     if not can_cast_codes(result, out.dt):
         raise RuntimeError(f"result type {_core.SCALAR_TYPE_NAMES[result]} can't be cast to the desired output type "
                            f"{_core.SCALAR_TYPE_NAMES[out.dt]}")
@@ -1291,16 +1303,10 @@ def fill_(Tensor self not None, value):
     return self
 
 
-cdef bint _warned_of_parts = False
-
-
 cdef int warn_of_parts(int of, int to) except -1:
     """Says once that a cast which the user asked for drops imaginary parts."""
-    global _warned_of_parts
-    if of >= CFLOAT and BOOL < to < CFLOAT and not _warned_of_parts:
-        _warned_of_parts = True
-        import warnings
-        warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=2)
+    if of >= CFLOAT and BOOL < to < CFLOAT:
+        warn_once("Casting complex values to real discards the imaginary part")
     return 0
 
 

@@ -66,6 +66,12 @@ _hub_dir = None
 # ------------------------------------------------------------------ folders
 
 
+def _get_torch_home():
+    """The folder of caches: $TORCH_HOME, or torch in the cache of the user."""
+    cache = os.getenv("XDG_CACHE_HOME", "~/.cache")
+    return os.path.expanduser(os.getenv("TORCH_HOME", os.path.join(cache, "torch")))
+
+
 def get_dir():
     """The folder of downloads: what `set_dir` said, or $TORCH_HOME/hub, or ~/.cache/torch/hub."""
     if os.getenv("TORCH_HUB"):
@@ -303,10 +309,11 @@ def load_state_dict_from_url(
     progress=True,
     check_hash=False,
     file_name=None,
-    weights_only=False,
+    weights_only=True,
 ):
     """Loads what `save` wrote from `url`, downloaded to `model_dir` (get_dir()/checkpoints) unless it is there.
 
+    weights_only: as of `torch.load`. It is True here, where PyTorch runs by default whatever the file says.
     check_hash: the file's name ends in a dash and the beginning of its SHA-256, which must fit.
     """
     from . import serialization

@@ -5,7 +5,7 @@ import contextlib
 from cygrad._core import backend, backend_loaded, device
 from cygrad._operators.generators import Generator, default_for, default_generator, seed_devices
 
-__all__ = ["set_rng_state", "get_rng_state", "manual_seed", "seed", "initial_seed", "fork_rng"]
+__all__ = ["set_rng_state", "get_rng_state", "manual_seed", "seed", "initial_seed", "fork_rng", "thread_safe_generator"]
 
 
 def manual_seed(seed):
@@ -35,6 +35,11 @@ def get_rng_state():
 def set_rng_state(new_state):
     """Go on from a state that `get_rng_state` gave."""
     default_generator.set_state(new_state)
+
+
+def thread_safe_generator():
+    """The generator of a DataLoader's worker where that is a thread, else None: cygrad's workers are processes."""
+    return None
 
 
 @contextlib.contextmanager

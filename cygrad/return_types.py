@@ -57,7 +57,13 @@ def _rebuild(op, fields, values):
 # The types of the reductions exist before the first call, so that torch.return_types.max is there to be named.
 for _op in ("max", "min", "sort", "topk", "kthvalue", "median", "nanmedian", "mode", "cummax", "cummin"):
     make(_op, ("values", "indices"))
-make("aminmax", ("min", "max"))
+for _op, _fields in (
+    ("aminmax", ("min", "max")),
+    ("frexp", ("mantissa", "exponent")),
+    ("histogram", ("hist", "bin_edges")),
+    ("histogramdd", ("hist", "bin_edges")),
+):
+    make(_op, _fields)
 
 
 # Those of linear algebra are made when they are first asked for.
@@ -86,7 +92,25 @@ FIELDS = {
 }
 
 
+def _with_out(op):
+    """The result with `out=`: a type of its own in PyTorch, with the same fields."""
+    return make(op + "_out", _made[op]._fields)
+
+
+for _op in [op for op in _made if op != "histogramdd"]:
+    _with_out(_op)
+
+
+def pytree_register_structseq(cls):
+    """Tells torch.utils._pytree of a type of results: it knows all that have fields."""
+
+
 def __getattr__(name):
+    if name == "all_return_types":
+        for op, fields in FIELDS.items():
+            if not op.startswith("_"):
+                make(op, fields), make(op + "_out", fields)
+        return [_made[op] for op in sorted(_made)]
     if name not in _made and name.removesuffix("_out") not in FIELDS:
         raise AttributeError(f"module 'torch.return_types' has no attribute '{name}'")
     return _made.get(name) or make(name, FIELDS[name.removesuffix("_out")])

@@ -9,16 +9,17 @@ import io
 import mmap as _mmap
 import os
 import pickle
-import shutil
 import struct
 import sys
+import tempfile
 import threading
 import types
-import uuid
 import warnings
+from collections.abc import Callable
 
-from . import _core, _tensor, _types, random, return_types as _return_types, storage
+from . import _core, _tensor, _types, _utils, random, return_types as _return_types, storage
 from ._files import checkpoint as _checkpoint, unpickler as _unpickler
+from ._files.replacing import replacing
 from ._files.unpickler import (
     add_safe_globals,
     clear_safe_globals,
@@ -188,6 +189,42 @@ def _device_restore(data, location):
     return data.to(device=location)
 
 
+MAP_LOCATION = Callable[[storage.UntypedStorage, str], storage.UntypedStorage] | _core.device | str | dict | None
+
+
+def validate_hpu_device(location):
+    """Not there: cygrad has no devices of that kind."""
+    raise RuntimeError(
+        "Attempting to deserialize object on a HPU device but torch.hpu is not available. If you are running on a "
+        "CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages to the CPU."
+    )
+
+
+def check_module_version_greater_or_equal(module, req_version_tuple, error_if_malformed=True):
+    """Whether a module's `__version__` is at least the tuple of numbers that is asked for."""
+    try:
+        found = tuple(
+            type(wanted)(part) for wanted, part in zip(req_version_tuple, module.__version__.split("."), strict=False)
+        )
+        return found >= req_version_tuple
+    except Exception as error:
+        text = (
+            f"'{module.__name__}' module version string is malformed '{module.__version__}' and cannot be compared "
+            f"with tuple {req_version_tuple}"
+        )
+        if error_if_malformed:
+            raise RuntimeError(text) from error
+        warnings.warn(text + ", but continuing assuming that requirement is met", stacklevel=2)
+        return True
+
+
+@contextlib.contextmanager
+def mkdtemp():
+    """The path of a folder that is gone at the end of the block."""
+    with tempfile.TemporaryDirectory() as path:
+        yield path
+
+
 def validate_cuda_device(location):
     """The index that "cuda:1" names; RuntimeError where there is no such device."""
     from . import cuda
@@ -240,12 +277,26 @@ class _Theirs(Exception):
     """Carries an exception of the user's `map_location` past what takes others for damage to the file."""
 
 
+def _restore_unasked(data, tag):
+    """The storage where the file alone says that it belongs, which starts no OpenCL where it was not used."""
+    if tag.partition(":")[0] == "opencl" and "cygrad.cl" not in sys.modules:
+        raise RuntimeError(
+            f"the file has storages of the device {tag}, and this program has not used OpenCL. Please use torch.load "
+            "with map_location='opencl' to map your storages there, or with map_location='cpu'."
+        )
+    return default_restore_location(data, tag)
+
+
 def _restorer(map_location):
     """function(storage, tag) that puts storages where `map_location` says."""
     if map_location is None:
-        return default_restore_location
+        return _restore_unasked
     if isinstance(map_location, dict):
-        return lambda data, tag: default_restore_location(data, map_location.get(tag, tag))
+        return lambda data, tag: (
+            default_restore_location(data, map_location[tag])
+            if tag in map_location
+            else _restore_unasked(data, tag)
+        )
     if isinstance(map_location, (str, bytes)):
         place = map_location if isinstance(map_location, str) else map_location.decode("ascii")
         return lambda data, tag: default_restore_location(data, place)
@@ -261,7 +312,7 @@ def _restorer(map_location):
         except Exception as error:
             raise _Theirs(error) from error
         if result is None:
-            return default_restore_location(data, tag)
+            return _restore_unasked(data, tag)
         if isinstance(result, storage.TypedStorage):
             result = result.untyped()
         if not isinstance(result, storage.UntypedStorage):
@@ -342,33 +393,6 @@ def _pickler(module, file, protocol, storages):
     return pickler
 
 
-@contextlib.contextmanager
-def _replacing(path):
-    """A file that takes the place of `path` once it is whole; an error leaves the former one."""
-    folder = os.path.dirname(os.fspath(path))
-    if folder and not os.path.isdir(folder):
-        raise RuntimeError(f"Parent directory {folder} does not exist.")
-    if os.path.isdir(path):
-        raise RuntimeError(f"open file failed with strerror: Is a directory: {os.fspath(path)}")
-    path = os.path.realpath(path)  # the link stays, the file that it names is replaced
-    if os.path.exists(path) and not os.path.isfile(path):  # a device or a pipe: nothing to replace
-        with open(path, "wb") as file:
-            yield file
-        return
-    folder, name = os.path.split(path)
-    beside = os.path.join(folder, f".{name[:100]}.{uuid.uuid4().hex}.partial")
-    try:
-        with open(beside, "xb") as file:
-            yield file
-        if os.path.exists(path):
-            shutil.copymode(path, beside)
-        os.replace(beside, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
-
-
 def _is_path(f):
     return isinstance(f, (str, os.PathLike))
 
@@ -383,8 +407,8 @@ def save(
 ):
     """Writes `obj` to `f`, a path or a file open for writing, in PyTorch's format.
 
-    Tensors that share memory do so again when they are loaded. A path is written beside and then
-    renamed, so that whatever happens the file there is whole. With
+    Tensors that share memory do so again when they are loaded. A path is replaced once the new file is
+    whole, whatever happens (`_files.replacing` says what becomes of modes and links). With
     ``_use_new_zipfile_serialization=False`` the format is that of before PyTorch 1.6.
     """
     if not (_is_path(f) or hasattr(f, "write")):
@@ -397,7 +421,7 @@ def save(
         )
         return
     name = os.path.splitext(os.path.basename(os.fspath(f)))[0] or "archive"
-    with _replacing(f) as file:
+    with replacing(f) as file:
         _save_into(obj, file, name, pickle_module, pickle_protocol, _use_new_zipfile_serialization)
 
 
@@ -456,7 +480,8 @@ def _safe_unpickle(file, persistent_load):
     except EOFError:
         raise EOFError("Ran out of input: the pickle in the file ends early") from None
     except _unpickler.MALFORMED as error:
-        raise _refusal(f"malformed pickle: {type(error).__name__}: {error}") from error
+        reason = error.args[0] if error.args and isinstance(error.args[0], (str, int)) else "?"
+        raise _refusal(f"malformed pickle: {type(error).__name__}: {reason}") from error
 
 
 def _unpickle(module, options):
@@ -557,6 +582,15 @@ def _is_zip(file):
 
 
 def _load_from(file, restore, unpickle, safe, mapped=None):
+    here = file.tell()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(here)
+    # Honest files stay far below: they copy what stands in them once.
+    with _utils.work_within(2**20 + 4 * size):
+        return _load_records(file, restore, unpickle, safe, mapped)
+
+
+def _load_records(file, restore, unpickle, safe, mapped):
     if not _is_zip(file):
         return _load_legacy(file, restore, unpickle, safe)
     archive = _open_archive(file)
@@ -599,13 +633,16 @@ def _load_legacy(file, restore, unpickle, safe):
         raise RuntimeError("Invalid magic number; corrupt file?")
     version = unpickle(file, nothing)
     if version != _checkpoint._PROTOCOL:
-        raise RuntimeError(f"Invalid protocol version: {version}")
+        raise RuntimeError(f"Invalid protocol version: {_unpickler.shown(version)}")
     system = unpickle(file, nothing)
     storages = _checkpoint.LegacyStorages(file, restore, deserialized_modules=not safe)
-    result = unpickle(file, storages.load)
+    with _utils.bytes_come_later() as changes:
+        result = unpickle(file, storages.load)
     keys = unpickle(file, nothing)
     little = system.get("little_endian", True) if isinstance(system, dict) else True
     storages.fill(keys, swap=bool(little) != (sys.byteorder == "little"))
+    for change in changes:
+        change()
     return result
 
 

@@ -9,12 +9,12 @@ import io
 import mmap
 import os
 import sys
-import warnings
 
 from . import _core, _shared_memory
 from ._creation import bridge as _bridge, storages as _storage
 from ._operators import shape as _shape
 from ._shared_memory import mapping
+from ._warnings import warn_once
 
 __all__ = ["TypedStorage", "UntypedStorage"]
 
@@ -31,20 +31,14 @@ _CONVERSIONS = {
     **{"complex_float": "complex64", "complex_double": "complex128"},
 }
 
-_warned = False
-
 
 def _warn_typed(stacklevel=3):
-    global _warned
-    if not _warned:
-        _warned = True
-        warnings.warn(
-            "TypedStorage is deprecated. It will be removed in the future and UntypedStorage will be "
-            "the only storage class. This should only matter to you if you are using storages directly."
-            "  To access UntypedStorage directly, use tensor.untyped_storage() instead of tensor.storage()",
-            UserWarning,
-            stacklevel=stacklevel,
-        )
+    warn_once(
+        "TypedStorage is deprecated. It will be removed in the future and UntypedStorage will be "
+        "the only storage class. This should only matter to you if you are using storages directly."
+        "  To access UntypedStorage directly, use tensor.untyped_storage() instead of tensor.storage()",
+        stacklevel=stacklevel,
+    )
 
 
 def _elements(storage, dtype=_core.DTYPE_BY_NAME["uint8"]):
@@ -307,7 +301,6 @@ class TypedStorage:
 
     is_sparse = False
     is_hpu = False
-    changes = None  # functions to call once a legacy file has been read to its end
 
     def __init__(self, *args, wrap_storage=None, dtype=None, device=None):
         _warn_typed()

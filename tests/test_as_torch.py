@@ -238,3 +238,13 @@ def test_help_shows_a_function():
         act = cygrad.relu  # does not become a method, as PyTorch's
 
     assert Holder().act is cygrad.relu
+
+
+def test_a_subclass_of_a_distribution_keeps_its_expand():
+    code = """
+import torch, torch.distributions as D
+class Mine(D.Normal): pass
+class Kinds(D.Categorical): pass
+print(type(Mine(0.0, 1.0).expand((2,))).__name__, type(Kinds(torch.ones(3)).expand((2,))).__name__)
+"""
+    assert run(code) == "Mine Kinds\n"

@@ -11,6 +11,8 @@ import cygrad
 import cygrad as torch
 from cygrad import autograd
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 FREED = "Trying to backward through the graph a second time"
 
 
@@ -258,7 +260,7 @@ def test_bad_tensor_hooks(result, error, text):
     y.register_hook(lambda g: result() if callable(result) else result)
     with pytest.raises(error) as caught:
         y.sum().backward()
-    assert str(caught.value) == text
+    assert str(caught.value).replace(f"torch.{y.device.type}.", "torch.") == text
 
 
 def test_bad_node_hooks():

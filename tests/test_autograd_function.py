@@ -9,6 +9,8 @@ from cygrad import autograd
 from cygrad.autograd import Function
 from cygrad.autograd.function import InplaceFunction, once_differentiable
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 class Exp(Function):
     @staticmethod

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import cygrad.backends.cudnn as cudnn
 import pytest
@@ -243,3 +244,21 @@ def test_dtypes_that_no_tensor_has():
     )
     with pytest.raises(TypeError):
         torch.zeros(2, dtype=torch.uint16)
+
+
+def test_warnings_are_given_once_unless_always():
+    x, y = torch.ones(3), torch.arange(3.0)
+
+    def given(times):
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            for _ in range(times):
+                torch.cross(x, y)
+        return [(str(w.message).split("\n")[0], w.filename) for w in seen]
+
+    assert given(3) == [("Using torch.cross without specifying the dim arg is deprecated.", __file__)]
+    torch.set_warn_always(True)
+    try:
+        assert torch.is_warn_always_enabled() and len(given(3)) == 3
+    finally:
+        torch.set_warn_always(False)

@@ -126,6 +126,59 @@ def test_errors(x, w, b, extra):
     compare_errors(*both(*args.values()), *arrays)
 
 
+# ------------------------------------------------------------------ many channels: panels and transforms
+
+WIDE = {  # images, channels, outputs, height, width, kernel, stride, padding, dilation, groups
+    "transformed": (3, 40, 33, 8, 9, 3, 1, 1, 1, 1),
+    "transformed, one image": (1, 64, 96, 17, 16, 3, 1, 1, 1, 1),
+    "transformed, unpadded": (2, 32, 32, 7, 7, 3, 1, 0, 1, 1),
+    "transformed, padded twice": (5, 48, 64, 5, 6, 3, 1, 2, 1, 1),
+    "strided": (3, 20, 70, 9, 11, 3, 2, 1, 1, 1),
+    "dilated": (2, 24, 40, 12, 10, 3, 1, 2, 2, 1),
+    "pointwise": (4, 50, 48, 6, 5, 1, 1, 0, 1, 1),
+    "pointwise, strided": (4, 50, 48, 6, 5, 1, 2, 0, 1, 1),
+    "wide kernel": (2, 16, 32, 11, 10, 5, 1, 2, 1, 1),
+    "groups": (3, 64, 96, 7, 8, 3, 1, 1, 1, 2),
+    "more taps than a panel holds": (2, 300, 32, 3, 3, 3, 1, 1, 1, 1),
+}
+
+
+@pytest.mark.parametrize("dtype", [cygrad.float32, cygrad.float64], ids=str)
+@pytest.mark.parametrize("name", WIDE)
+def test_many_channels(name, dtype):
+    n, c, o, h, w, k, stride, padding, dilation, groups = WIDE[name]
+    F = cygrad.nn.functional
+    x = cygrad.randn(n, c, h, w, dtype=cygrad.float64).to(dtype)
+    weight = (cygrad.randn(o, c // groups, k, k, dtype=cygrad.float64) / (c * k * k) ** 0.5).to(dtype)
+    bias = cygrad.randn(o, dtype=dtype)
+
+    def results(convolve, dtype, threads):
+        cygrad.set_num_threads(threads)
+        tensors = [t.to(dtype).requires_grad_() for t in (x, weight, bias)]
+        y = convolve(*tensors)
+        g = cygrad.randn(y.shape, dtype=cygrad.float64, generator=cygrad.Generator().manual_seed(5)).to(dtype)
+        return [y.detach(), *cygrad.autograd.grad(y, tensors, g)]
+
+    def by_product(x, weight, bias):
+        columns = F.unfold(x, k, dilation, padding, stride).unflatten(1, (groups, -1))
+        y = (weight.reshape(groups, o // groups, -1) @ columns).flatten(1, 2) + bias[:, None]
+        return y.unflatten(2, ((h + 2 * padding - dilation * (k - 1) - 1) // stride + 1, -1))
+
+    def by_convolution(x, weight, bias):
+        return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+
+    before = cygrad.get_num_threads()
+    try:
+        wanted = results(by_product, cygrad.float64, 1)
+        got = results(by_convolution, dtype, 1)
+        assert all(map(cygrad.equal, got, results(by_convolution, dtype, 3)))
+    finally:
+        cygrad.set_num_threads(before)
+    bound = 3e-6 if dtype == cygrad.float32 else 1e-14
+    for a, b in zip(got, wanted, strict=True):
+        assert float((a.double() - b).abs().max() / b.abs().max()) < bound
+
+
 # ------------------------------------------------------------------ other devices
 
 ACCURACY = {"float32": 1e-4, "float64": 1e-11, "float16": 5e-3}

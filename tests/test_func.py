@@ -295,3 +295,82 @@ def test_rearrange():
         with pytest.raises(ValueError) as caught:
             r(x, pattern)
         assert str(caught.value) == text
+
+
+# ---- whole batches
+
+
+def counted(monkeypatch):
+    """How often a loop over slices was needed."""
+    from cygrad.func import _vmap
+
+    loops, by_loop = [], _vmap._by_loop
+    monkeypatch.setattr(_vmap, "_by_loop", lambda *args: loops.append(1) or by_loop(*args))
+    return loops
+
+
+def test_networks_are_called_once_on_whole_batches(monkeypatch):
+    loops, calls = counted(monkeypatch), []
+    F = torch.nn.functional
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = torch.nn.Conv2d(2, 4, 3, padding=1), torch.nn.GroupNorm(2, 4)
+            self.out = torch.nn.Linear(4 * 9, 5)
+
+        def forward(self, x):
+            calls.append(1)
+            x = F.max_pool2d(F.relu(self.norm(self.conv(x))), 2)
+            return F.log_softmax(self.out(F.dropout(x.flatten(1), 0.5, training=False)), 1)
+
+    net = Net()
+    parameters = {k: v.detach() for k, v in net.named_parameters()}
+    x, y = torch.randn(7, 2, 6, 6), torch.randint(0, 5, (7,))
+
+    def loss(p, x, y):
+        return F.nll_loss(functional_call(net, p, (x[None],)), y[None])
+
+    each = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, x, y)
+    assert not loops and len(calls) == 1
+    for i in range(7):
+        alone = grad(loss)(parameters, x[i], y[i])
+        assert all(torch.allclose(each[k][i], alone[k], atol=1e-5) for k in alone)
+
+
+def test_jacobians_come_from_one_batch(monkeypatch):
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return (x[:, None] * x).sin().sum(0)
+
+    x = torch.randn(6, dtype=torch.float64)
+    for jac in (jacrev, jacfwd):
+        calls.clear()
+        J = jac(f)(x)
+        assert len(calls) == 2
+        close(J, torch.autograd.functional.jacobian(f, x))
+    H = hessian(lambda x: f(x).cos().sum())(x)
+    close(H, torch.autograd.functional.hessian(lambda x: f(x).cos().sum(), x))
+    close(jacrev(f, chunk_size=2)(x), J)
+
+
+def test_what_needs_a_loop(monkeypatch):
+    loops = counted(monkeypatch)
+    close(vmap(lambda x: x * 2 if x.sum() > 5 else x)(M), torch.stack([x * 2 if x.sum() > 5 else x for x in M]))
+    assert len(loops) == 1
+    state = torch.zeros(3)
+    with pytest.raises(RuntimeError, match=r"vmap: add_\(self, \*extra_args\) is not possible"):
+        vmap(lambda x: state.add_(x))(M)
+    assert state.tolist() == [0, 0, 0]
+    kept = []
+    vmap(lambda x: kept.append(x) or x)(M)
+    with pytest.raises(RuntimeError, match="used after the call that made it"):
+        kept[0] + 1
+
+
+def test_dtypes_of_slices_without_dimensions():
+    a, b = torch.ones(4, dtype=torch.float64), torch.ones(4, 3)
+    assert vmap(torch.mul)(a, b).dtype == torch.float32 and vmap(torch.mul)(a, a.float()).dtype == torch.float64
+    assert vmap(lambda x: x + torch.ones(2))(a).dtype == torch.float32

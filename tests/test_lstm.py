@@ -7,6 +7,8 @@ from cygrad import nn
 from cygrad.nn.modules import rnn
 from cygrad.nn.utils.rnn import pack_sequence
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 
 def grads_of(network, input, seed):
     """Outputs and gradients of weights and inputs for one random gradient of each output."""

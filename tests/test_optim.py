@@ -11,6 +11,8 @@ import cygrad
 from cygrad import optim
 from cygrad.optim import _composite, lr_scheduler, swa_utils
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 ALL = [
     "SGD", "Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop",
     "ASGD", "LBFGS", "SparseAdam", "Adafactor", "Muon",
@@ -445,6 +447,12 @@ def test_other_errors():
     p.grad = cygrad.ones(2)
     with pytest.raises(RuntimeError, match="SparseAdam does not support dense gradients"):
         optim.SparseAdam([p]).step()
+
+
+@pytest.mark.cpu_only
+def test_no_capture_on_the_cpu():
+    p = parameter()
+    p.grad = cygrad.ones(2)
     with pytest.raises(AssertionError, match="If capturable=True, params and state_steps must be"):
         optim.Adam([p], capturable=True).step()
 

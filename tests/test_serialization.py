@@ -1,5 +1,6 @@
 """`save` and `load`, without PyTorch: what comes back, where it goes, and what is refused."""
 
+import contextlib
 import errno
 import io
 import mmap
@@ -11,6 +12,7 @@ import stat
 import struct
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
@@ -20,7 +22,7 @@ import pytest
 import cygrad as torch
 from cygrad import nn
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 FORMATS = pytest.mark.parametrize("as_zip", [True, False], ids=["zip", "legacy"])
 
@@ -310,6 +312,66 @@ def test_a_kill_leaves_the_former_file(tmp_path):
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert torch.load(path) == [1]
+    assert os.listdir(tmp_path) == ["x.pt"] or not hasattr(os, "O_TMPFILE")
+
+
+@pytest.mark.parametrize("unnamed", [True, False])
+def test_what_becomes_of_modes_and_links(tmp_path, monkeypatch, unnamed):
+    if not unnamed:  # as on file systems without unnamed files
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    path, other = tmp_path / "x.pt", tmp_path / "other"
+    left = tmp_path / f".x.pt.{'0' * 32}.partial"  # of a save that was killed
+    left.write_bytes(b"abc")
+    torch.save([1], path)
+    assert not left.exists()
+    path.chmod(0o600)
+    seen = []
+
+    class Watched:
+        def __reduce__(self):
+            for fd in os.listdir("/proc/self/fd"):
+                with contextlib.suppress(OSError):
+                    if os.readlink(f"/proc/self/fd/{fd}").startswith(str(tmp_path)):
+                        seen.append(stat.S_IMODE(os.stat(f"/proc/self/fd/{fd}").st_mode))
+            return list, ()
+
+    other.hardlink_to(path)
+    torch.save(Watched(), path)
+    assert set(seen) == {0o600} and stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert torch.load(other) == [1] and path.stat().st_nlink == 1
+    assert sorted(os.listdir(tmp_path)) == ["other", "x.pt"]
+
+
+@pytest.fixture
+def folder_of_somebody():
+    """A folder, in a process without root's rights to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        if os.getuid() != 0:
+            yield Path(folder)
+            return
+        os.chown(folder, 65534, 65534)
+        os.setresuid(65534, 65534, 0)
+        try:
+            yield Path(folder)
+        finally:
+            os.setresuid(0, 0, 0)
+
+
+def test_what_may_not_be_written(folder_of_somebody):
+    folder = folder_of_somebody
+    path = folder / "x.pt"
+    torch.save([1], path)
+    path.chmod(0o400)
+    with pytest.raises(RuntimeError, match="Permission denied"):
+        torch.save([2], path)
+    assert torch.load(path) == [1]
+    path.chmod(0o600)
+    folder.chmod(0o500)
+    try:
+        torch.save([3], path)  # in place
+        assert torch.load(path) == [3]
+    finally:
+        folder.chmod(0o700)
 
 
 def test_a_full_disk_leaves_the_former_file(tmp_path, monkeypatch):
@@ -554,11 +616,11 @@ def test_what_cygrad_lacks_is_named():
 
 
 def test_damaged_files():
-    """Damaged files, a few here; `tools/fuzz_load.py` or CYGRAD_FUZZ=100000 load more."""
-    import fuzz_load
+    """Damaged files, a few here; `python -m tests.fuzz.files` or CYGRAD_FUZZ=100000 load more."""
+    from fuzz import files
 
     count = int(os.environ.get("CYGRAD_FUZZ", 1000))
-    outcomes = fuzz_load.run(count, seed=0)
+    outcomes = files.run(count, seed=0)
     assert sum(outcomes.values()) == count and outcomes["loaded"] > count // 50
 
 

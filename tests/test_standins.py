@@ -31,8 +31,7 @@ def test_module(name):
     "call, name",
     [
         (lambda: torch.distributed.rpc.init_rpc("a"), "distributed.rpc.init_rpc"),
-        (lambda: torch.fx.symbolic_trace(nn.Linear(1, 1)), "fx.symbolic_trace"),
-        (lambda: torch.fx.GraphModule(nn.Linear(1, 1), None), "fx.GraphModule"),
+        (lambda: torch.fx.experimental.proxy_tensor.make_fx(abs), "fx.experimental.proxy_tensor.make_fx"),
         (lambda: torch.onnx.export(nn.Linear(1, 1), ()), "onnx.export"),
         (lambda: torch.export.export(nn.Linear(1, 1), ()), "export.export"),
         (lambda: torch.ao.quantization.QuantStub(), "ao.quantization.QuantStub"),
@@ -55,7 +54,7 @@ def test_use_raises_and_names_it(call, name):
 
 def test_named_without_use():
     assert torch.distributed.rpc.is_available() is False and torch.distributed.is_initialized() is False
-    assert not isinstance(nn.Linear(1, 1), torch.fx.GraphModule | torch.jit.ScriptModule)
+    assert not isinstance(nn.Linear(1, 1), torch.jit.ScriptModule)
     assert repr(torch.distributed.pipelining.SplitPoint.END) == "SplitPoint.END"
     assert torch.distributed.fsdp.ShardingStrategy is torch.distributed.fsdp.api.ShardingStrategy
     assert torch.quantization.prepare is torch.ao.quantization.prepare
@@ -115,7 +114,7 @@ def test_decorators_return_what_they_decorate():
         return x
 
     for decorator in (
-        torch._dynamo.disable, torch._dynamo.disable(), torch.fx.wrap, torch.jit.ignore, torch.jit.ignore(drop=True),
+        torch._dynamo.disable, torch._dynamo.disable(), torch.jit.ignore, torch.jit.ignore(drop=True),
         torch.jit.unused, torch.jit.export, torch.jit.interface, torch.compiler.disable,
         torch.compiler.disable(recursive=False), torch.compiler.allow_in_graph,
     ):  # fmt: skip

@@ -8,8 +8,7 @@ import pytest
 import cygrad as torch
 
 
-def test_typed_storages(monkeypatch):
-    monkeypatch.setattr(torch.storage, "_warned", False)
+def test_typed_storages():
     x = torch.arange(4.0)
     with pytest.warns(UserWarning, match="TypedStorage is deprecated"):
         s = x.storage()

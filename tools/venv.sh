@@ -59,6 +59,14 @@ need_compiler() {
     [ "$result" = 0 ] || fail "$result"
 }
 
+# For programs that load the checked build.  Python itself is not built with the sanitizer: its runtime has to come first,
+# then that of C++, whose exceptions it watches; what Python keeps is no leak.
+sanitized() {
+    export LD_PRELOAD ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=8192}
+    export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+    LD_PRELOAD="$(${CC:-gcc} -print-file-name=libasan.so) $(${CC:-gcc} -print-file-name=libstdc++.so.6)"
+}
+
 # The sources that are newer than the last build; everything else of an editable install needs no build.
 stale_sources() {
     if [ -n "${CYGRAD_CHECKED:-}" ]; then

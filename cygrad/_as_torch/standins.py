@@ -1,7 +1,7 @@
 """Names of those parts of PyTorch that cygrad does not have, for programs that name them without using them.
 
-Programs import torch.distributed to ask whether it is available, compare with `isinstance(m, torch.fx.GraphModule)`, or
-decorate with `torch._dynamo.disable`. That works: a stand-in can be imported, named, subclassed and compared with.
+Programs import torch.distributed to ask whether it is available, compare with `isinstance(m, torch.jit.ScriptModule)`,
+or decorate with `torch._dynamo.disable`. That works: a stand-in can be imported, named, subclassed and compared with.
 Whatever would need the real thing raises NotImplementedError, which names it and says why it is not there.
 
 `TABLE` has a paragraph per module, [its name] why it is not there: its names, in the forms that `_standins.made` reads.
@@ -15,7 +15,14 @@ from cygrad import _standins
 from cygrad._standins import Member  # noqa: F401  pickles of earlier versions name it here
 
 TABLE = """
-[_C] PyTorch's C++ is not there: _get_tracing_state = None; @_jit_set_autocast_mode; _has_mkldnn = False;
+[_C] PyTorch's C++ is not there: _get_tracing_state = None; _is_tracing = False;
+    _current_graph_task_id = -1; _are_functorch_transforms_active = False;
+    _get_privateuse1_backend_name = "privateuseone"; _jit_can_fuse_on_cpu = False; _jit_can_fuse_on_gpu = False;
+    _jit_override_can_fuse_on_cpu = None; _jit_override_can_fuse_on_gpu = None; _jit_set_nvfuser_enabled = None;
+    _jit_set_nvfuser_guard_mode = None; _jit_set_profiling_executor = None; _jit_set_profiling_mode = None;
+    _jit_set_texpr_fuser_enabled = None; _set_math_sdp_allow_fp16_bf16_reduction = None;
+    ._get_accelerator = torch._utils._accelerator_or_cpu; ._get_default_device = torch._utils._default_device;
+    @_jit_set_autocast_mode; _has_mkldnn = False;
     _log_api_usage_once = None; _LinAlgError(RuntimeError); _DistStoreError(RuntimeError); ScriptObject(); Graph();
     Value(); Node();
     .Generator = torch.Generator; ._TensorBase = torch.Tensor; ._TensorMeta = torch.Tensor.__class__;
@@ -24,6 +31,19 @@ TABLE = """
     .DisableTorchFunction = torch._dispatch.DisableTorchFunction;
     .DisableTorchFunctionSubclass = torch._dispatch.DisableTorchFunctionSubclass;
     ._disabled_torch_function_impl = torch._dispatch._disabled_torch_function_impl
+[_C._nn] : ._parse_to = torch.nn._convert.parse_to; .gelu = torch.nn.functional.gelu;
+    .linear = torch.nn.functional.linear; .pad = torch.nn.functional.pad;
+    .softplus = torch.nn.functional.softplus; .one_hot = torch.nn.functional.one_hot;
+    .avg_pool2d = torch.nn.functional.avg_pool2d; .avg_pool3d = torch.nn.functional.avg_pool3d;
+    .adaptive_avg_pool2d = torch.nn.functional.adaptive_avg_pool2d;
+    .adaptive_avg_pool3d = torch.nn.functional.adaptive_avg_pool3d; .elu_ = torch.nn.functional.elu_;
+    .hardtanh_ = torch.nn.functional.hardtanh_; .leaky_relu_ = torch.nn.functional.leaky_relu_;
+    .log_sigmoid = torch.nn.functional.logsigmoid; .softshrink = torch.nn.functional.softshrink;
+    .scaled_dot_product_attention = torch.nn.functional.scaled_dot_product_attention
+[_C._functorch] see torch.func: is_batchedtensor = False; is_functorch_wrapped_tensor = False;
+    is_gradtrackingtensor = False; get_unwrapped; maybe_get_level = -1; peek_interpreter_stack = None
+[_jit_internal] there is no TorchScript: @_overload; @_overload_method; @export; @unused; @ignore; is_scripting = False;
+    .Final = torch.jit.Final; .Future = torch.futures.Future
 [_custom_op] there are no operators but cygrad's own:
 [_custom_op.impl] there are no operators but cygrad's own: custom_op
 [_decomp] operators are not taken apart: get_decompositions; @register_decomposition
@@ -102,7 +122,6 @@ TABLE = """
     .mem_get_info = torch.cuda.mem_get_info; .empty_cache = torch.cuda.empty_cache;
     .reset_peak_memory_stats = torch.cuda.reset_peak_memory_stats
 [cuda.nccl] torch.distributed runs on MPI: version; is_available = False; all_reduce; unique_id; init_rank
-[cuda.nvtx] there is no NVTX: range_push; range_pop; range_start; range_end; mark; range
 [cuda.tunable] there is nothing to tune: is_enabled = False; enable
 [distributed._composable] it is not on MPI: checkpoint; replicate
 [distributed._composable.fsdp] it is not on MPI: fully_shard; FSDPModule(); MixedPrecisionPolicy()
@@ -146,21 +165,10 @@ TABLE = """
 [export] programs are not traced: export; Dim(AUTO, DYNAMIC, STATIC); ExportedProgram(); default_decompositions; dims;
     save; load; register_dataclass; unflatten; draft_export; ShapesCollection(); ExportGraphSignature()
 [export.dynamic_shapes] programs are not traced: = export
-[fx] programs are not traced: symbolic_trace; GraphModule(); Graph(); Node(); Proxy(); Tracer(); Interpreter();
-    Transformer(); CodeGen(); @wrap; @has_side_effect; replace_pattern; subgraph_rewriter; map_arg
-[fx._symbolic_trace] programs are not traced: is_fx_tracing = False; is_fx_symbolic_tracing = False; @wrap;
-    symbolic_trace; Tracer()
 [fx.experimental] programs are not traced:
 [fx.experimental.optimization] programs are not traced: fuse
 [fx.experimental.proxy_tensor] programs are not traced: make_fx; get_proxy_mode = None; ProxyTorchDispatchMode()
 [fx.experimental.symbolic_shapes] programs are not traced: ShapeEnv(); guard_size_oblivious; is_symbolic = False
-[fx.graph] programs are not traced: Graph(); CodeGen()
-[fx.graph_module] programs are not traced: GraphModule()
-[fx.interpreter] programs are not traced: Interpreter(); Transformer()
-[fx.node] programs are not traced: Node(); Target(); Argument(); map_arg; map_aggregate; has_side_effect
-[fx.passes] programs are not traced:
-[fx.passes.shape_prop] programs are not traced: ShapeProp(); TensorMetadata()
-[fx.proxy] programs are not traced: Proxy(); GraphAppendingTracer(); TraceError(ValueError)
 [monitor] there is no monitoring: Event(); Stat(); log_event
 [mtia] there is no MTIA: is_available = False; device_count = 0; is_initialized = False; synchronize; current_device
 [nested] nested tensors are not there: nested_tensor; as_nested_tensor; to_padded_tensor; nested_tensor_from_jagged;

@@ -6,7 +6,6 @@ shared and kept alive by whoever looks at it.
 """
 import copyreg
 import sys
-import warnings
 
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from cpython.float cimport PyFloat_FromDouble
@@ -24,6 +23,7 @@ from cygrad._core cimport (
 from cygrad._core cimport device as Device, dtype as DType
 from cygrad._ops cimport cast_kernel, copy_into, warn_of_parts
 from cygrad import _core, _ops
+from cygrad._warnings import warn_once
 from cygrad._types import (
     channels_last, channels_last_3d, contiguous_format, preserve_format, strided)
 
@@ -170,6 +170,8 @@ def __contains__(Tensor self not None, element):
 
 
 def __format__(Tensor self not None, format_spec):
+    if not isinstance(format_spec, str):
+        raise TypeError(f"__format__() argument must be str, not {type(format_spec).__name__}")
     if self.nd == 0 and type(self) is Tensor:
         return format(number(self), format_spec)
     if format_spec:
@@ -181,7 +183,6 @@ def __format__(Tensor self not None, format_spec):
 
 SUPPORTED = "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool"
 cdef object _ndarray = None
-cdef bint _warned_read_only = False
 cdef dict _codes = {}               # of NumPy's dtypes in native byte order
 
 
@@ -213,7 +214,6 @@ cdef int array_dtype(object array) except -1:
 
 cpdef Tensor from_array(object array):
     """A tensor on the memory of a NumPy array."""
-    global _warned_read_only
     cdef Py_buffer view
     cdef Tensor t
     cdef Py_ssize_t extent = 0
@@ -233,12 +233,11 @@ cpdef Tensor from_array(object array):
                                  "strides are not currently supported. (You can probably work around this by making a "
                                  "copy of your array  with array.copy().) ")
             extent += (view.shape[i] - 1) * view.strides[i]
-        if view.readonly and not _warned_read_only:
-            _warned_read_only = True
-            warnings.warn("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. "
-                          "This means writing to this tensor will result in undefined behavior. You may want to copy "
-                          "the array to protect its data or make it writable before converting it to a tensor. This "
-                          "type of warning will be suppressed for the rest of this program.", UserWarning)
+        if view.readonly:
+            warn_once("The given NumPy array is not writable, and PyTorch does not support non-writable tensors. "
+                      "This means writing to this tensor will result in undefined behavior. You may want to copy "
+                      "the array to protect its data or make it writable before converting it to a tensor. This "
+                      "type of warning will be suppressed for the rest of this program.")
         t = Tensor.__new__(Tensor)
         set_dims(t, view.ndim)
         t.count = 1

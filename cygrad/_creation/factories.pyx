@@ -29,12 +29,10 @@ from cygrad import _core, _ops
 from cygrad._creation import bridge as _bridge
 from cygrad._creation.dlpack import from_dlpack as _from_dlpack
 from cygrad import _types
+from cygrad._warnings import warn_once
 
 cdef extern from "Python.h":
     Py_ssize_t Py_SIZE(object o)
-
-
-cdef bint _warned_buffer = False
 
 
 # ------------------------------------------------------------------ arguments
@@ -411,11 +409,14 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
 
 def frombuffer(buffer, *, dtype, Py_ssize_t count=-1, Py_ssize_t offset=0, requires_grad=False):
     """A one-dimensional tensor on the memory of an object with the buffer protocol."""
-    global _warned_buffer
     cdef Tensor t
-    cdef int dt = dtype_option("frombuffer", dtype, -1)
-    cdef Py_ssize_t size = itemsize_of(dt), total
+    cdef int dt
+    cdef Py_ssize_t size, total
     cdef const unsigned char[::1] readable
+    if dtype is None:
+        raise TypeError("frombuffer(): argument 'dtype' must be torch.dtype, not NoneType")
+    dt = dtype_option("frombuffer", dtype, -1)
+    size = itemsize_of(dt)
     try:
         view = memoryview(buffer)
     except TypeError:
@@ -431,16 +432,14 @@ def frombuffer(buffer, *, dtype, Py_ssize_t count=-1, Py_ssize_t offset=0, requi
             raise ValueError(f"buffer length ({total - offset} bytes) after offset ({offset} bytes) must be a multiple "
                              f"of element size ({size})")
         count = (total - offset) // size
-    elif offset + count * size > total:
+    elif count > (total - offset) // size:
         raise ValueError(f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be "
                          f"greater than actual buffer length ({total} bytes)")
-    if view.readonly and not _warned_buffer:
-        _warned_buffer = True
-        warnings.warn("The given buffer is not writable, and PyTorch does not support non-writable tensors. This means "
-                      "you can write to the underlying (supposedly non-writable) buffer using the tensor. You may want "
-                      "to copy the buffer to protect its data or make it writable before converting it to a tensor. "
-                      "This type of warning will be suppressed for the rest of this program.", UserWarning,
-                      stacklevel=2)
+    if view.readonly:
+        warn_once("The given buffer is not writable, and PyTorch does not support non-writable tensors. This means "
+                  "you can write to the underlying (supposedly non-writable) buffer using the tensor. You may want "
+                  "to copy the buffer to protect its data or make it writable before converting it to a tensor. "
+                  "This type of warning will be suppressed for the rest of this program.")
     readable = view.cast("B")
     t = make(1, &count, dt, 0)
     # The memoryview holds the export, so that a bytearray is not resized under the tensor.

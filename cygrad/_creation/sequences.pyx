@@ -213,7 +213,8 @@ cdef object space_number(str function, str name, object x):
         raise RuntimeError(f"{function} only supports 0-dimensional start and end tensors, but got {name} with "
                            f"{(<Tensor> x).nd} dimension(s).")
     if isinstance(x, Tensor):
-        return 0.0 if (<Tensor> x).dev == META else _bridge.item(x)     # which has none
+        # A meta tensor has no value; one of a subclass stands for values that are elsewhere.
+        return 0.0 if (<Tensor> x).dev == META and type(x) is Tensor else _bridge.item(x)
     if isinstance(x, (int, float)):
         return x
     return as_number(x)

@@ -17,6 +17,7 @@ import zlib
 
 from cygrad import _core, storage
 from cygrad._creation import storages as _storage
+from cygrad._files.unpickler import shown
 from cygrad.storage import TypedStorage, UntypedStorage
 
 _ADVICE = (
@@ -240,7 +241,7 @@ def storage_of(pid, names):
     elif isinstance(cls, storage._LegacyStorageMeta):
         dtype = cls.dtype
     else:
-        raise pickle.UnpicklingError(f"{cls} is not a class of storages")
+        raise pickle.UnpicklingError(f"{shown(cls)} is not a class of storages")
     if not (isinstance(key, str) and isinstance(location, str)):
         raise pickle.UnpicklingError("the key and the location of a storage must be text")
     count = operator.index(count)
@@ -291,7 +292,6 @@ class LegacyStorages:
         file.seek(here)
         self._waiting = {}  # key -> (storage, dtype, count, location)
         self._views = {}
-        self._changes = []
 
     def load(self, pid):
         if self._modules and isinstance(pid, tuple) and pid and pid[0] == "module":
@@ -313,6 +313,8 @@ class LegacyStorages:
             raise RuntimeError(f"storage {key} stands in the file with two dtypes")
         if pid[5] is not None:
             view_key, first, size = pid[5]
+            if not isinstance(view_key, str):
+                raise pickle.UnpicklingError("the key of a view of a storage must be text")
             width = 1 if dtype is None else dtype.itemsize
             first, size = operator.index(first), operator.index(size)
             if not 0 <= first <= first + size <= total:
@@ -320,11 +322,7 @@ class LegacyStorages:
             if view_key not in self._views:
                 self._views[view_key] = data[first * width : (first + size) * width]
             data = self._views[view_key]
-        if dtype is None:
-            return data
-        typed = TypedStorage._of(data, dtype)
-        typed.changes = self._changes
-        return typed
+        return data if dtype is None else TypedStorage._of(data, dtype)
 
     def fill(self, keys, swap):
         """Reads the bytes of the storages, which stand in the order of `keys`."""
@@ -351,8 +349,6 @@ class LegacyStorages:
                 storage.byteswap(host, dtype)
             if host is not data:
                 data.copy_(host)
-        for change in self._changes:
-            change()
 
 
 def map_file(path, flags):

@@ -4,6 +4,7 @@ A file names PyTorch's places (`torch.nn.modules.linear.Linear`); cygrad's own b
 """
 
 import importlib
+import operator
 import pickle
 import pickletools
 import struct
@@ -73,9 +74,17 @@ _BLOCKED = frozenset(("sys", "os", "posix", "nt"))
 _user_globals = []  # classes and functions, or pairs of one and its full name in files
 
 
+def shown(obj):
+    """A text that names what stands in a file; of containers the type, since what shares parts prints for ever."""
+    if obj is None or isinstance(obj, (str, int, float, type)):
+        return str(obj)[:200]
+    name = getattr(obj, "__qualname__", None)
+    return name if isinstance(name, str) else str(type(obj))
+
+
 def _key_is_simple(key):
     """Whether hashing `key` is cheap; nested tuples that share their parts take exponential time."""
-    budget = 1000
+    budget = 256
     waiting = [key]
     while waiting:
         item = waiting.pop()
@@ -129,10 +138,27 @@ def _encode(text, encoding="utf-8"):
 
 def _safe_rebuild_from_type(func, new_type, args, state):
     if not any(func is known for known in _REBUILDERS):
-        raise pickle.UnpicklingError(f"{func} does not rebuild tensors")
+        raise pickle.UnpicklingError(f"{shown(func)} does not rebuild tensors")
     if not (isinstance(new_type, type) and issubclass(new_type, _core.Tensor)):
-        raise pickle.UnpicklingError(f"{new_type} is no class of tensors")
+        raise pickle.UnpicklingError(f"{shown(new_type)} is no class of tensors")
     return _tensor._rebuild_from_type_v2(func, new_type, args, state)
+
+
+def _plain(function):
+    """The function for arguments that are text and numbers, since others would be hashed, printed or gone through."""
+
+    def call(*args):
+        if not all(arg is None or isinstance(arg, (str, int, float, complex)) for arg in args):
+            raise pickle.UnpicklingError(f"{shown(function)} takes text and numbers")
+        return function(*args)
+
+    return call
+
+
+def _size(numbers=()):
+    if not isinstance(numbers, (tuple, list)):
+        raise pickle.UnpicklingError(f"a torch.Size cannot be made of {type(numbers)}")
+    return _core.Size([operator.index(n) for n in numbers])
 
 
 _REBUILDERS = (
@@ -144,21 +170,9 @@ _REBUILDERS = (
     _utils._rebuild_sparse_tensor,
 )
 # What may be called, and what is called instead.
-_CALLS = {OrderedDict: _ordered_dict, Counter: _counter}
-_CALLS |= {
-    f: f
-    for f in (
-        _set,
-        _bytearray,
-        _encode,
-        _safe_rebuild_from_type,
-        _types._get_layout,
-        complex,
-        _core.Size,
-        _core.device,
-        *_REBUILDERS,
-    )
-}
+_CALLS = {OrderedDict: _ordered_dict, Counter: _counter, _core.Size: _size}
+_CALLS |= {f: _plain(f) for f in (_types._get_layout, complex, _core.device)}
+_CALLS |= {f: f for f in (_set, _bytearray, _encode, _safe_rebuild_from_type, *_REBUILDERS)}
 
 
 def _default_globals():
@@ -311,8 +325,12 @@ class WeightsUnpickler(pickle._Unpickler):
         call = self._calls.get(function) if callable(function) else None
         if call is None:
             raise pickle.UnpicklingError(
-                f"Trying to call reduce for unrecognized function {function}"
+                f"Trying to call reduce for unrecognized function {shown(function)}"
             )
+        # What is copied; an honest file copies each part once, a hostile one the same part again and again.
+        _utils.spend(
+            sum([len(x) for x in args if isinstance(x, (str, bytes, bytearray, list, tuple, dict))])
+        )
         self.stack[-1] = call(*args)
 
     dispatch[pickle.REDUCE[0]] = load_reduce
@@ -325,7 +343,7 @@ class WeightsUnpickler(pickle._Unpickler):
         )
         if not known:
             raise pickle.UnpicklingError(
-                f"Trying to create new object for unrecognized class {cls}"
+                f"Trying to create new object for unrecognized class {shown(cls)}"
             )
         self.append(cls.__new__(cls, *args))
 
@@ -335,6 +353,13 @@ class WeightsUnpickler(pickle._Unpickler):
         state = self.stack.pop()
         inst = self.stack[-1]
         if type(inst) is OrderedDict:
+            if type(state) not in (dict, OrderedDict) or not all(
+                type(name) is str for name in state
+            ):
+                raise pickle.UnpicklingError(
+                    "the attributes of an OrderedDict must be a dict with names"
+                )
+            _utils.spend(len(state))
             inst.__dict__.update(state)
         elif isinstance(inst, self._trusted):
             self.stack.append(state)

@@ -429,6 +429,8 @@ def mvlgamma(input, p, *, out=None):
     _tensor("mvlgamma", input)
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
+    if p > 2**16:  # a term each
+        raise RuntimeError(f"mvlgamma: {p} dimensions are more than are added up here (65536)")
     x = input if input.is_floating_point() else input.to(_core.get_default_dtype())
     total = sum((FUNCTIONS["lgamma"](x - j / 2) for j in range(1, p)), FUNCTIONS["lgamma"](x))
     total = total + p * (p - 1) / 4 * math.log(math.pi)

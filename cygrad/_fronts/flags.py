@@ -6,8 +6,10 @@ PyTorch has no effect on results here. They keep, check and report what they are
 
 import warnings
 
+from cygrad._warnings import is_warn_always_enabled, set_warn_always  # noqa: F401 - published with these
+
 _PRECISIONS = ("highest", "high", "medium")
-_state = {"deterministic": 0, "precision": "highest", "matmul": "none", "warn_always": False, "interop": 2}
+_state = {"deterministic": 0, "precision": "highest", "matmul": "none", "interop": 2}
 
 
 def _name(value):
@@ -76,18 +78,6 @@ def set_float32_matmul_precision(precision):
 def get_float32_matmul_precision():
     """What `set_float32_matmul_precision` was told; at first "highest"."""
     return _state["precision"]
-
-
-def set_warn_always(b, /):
-    """Whether warnings that PyTorch gives once are given every time."""
-    if not isinstance(b, bool):
-        raise RuntimeError(f"setWarnOnlyOnce expects a bool, but got {_name(b)}")
-    _state["warn_always"] = b
-
-
-def is_warn_always_enabled():
-    """What `set_warn_always` was told."""
-    return _state["warn_always"]
 
 
 def get_num_interop_threads():

@@ -169,6 +169,8 @@ def meshgrid(*tensors, indexing=None):
             raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {t}")
     if any(t.dtype is not tensors[0].dtype for t in tensors):
         raise RuntimeError("meshgrid expects all tensors to have the same dtype")
+    if any(t.device != tensors[0].device for t in tensors):
+        raise RuntimeError("meshgrid expects all tensors to have the same device")
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     swap = indexing == "xy" and len(tensors) >= 2
@@ -192,6 +194,19 @@ def cartesian_prod(*tensors):
     return stack([g.reshape((-1,)) for g in meshgrid(*tensors, indexing="ij")], 1)
 
 
+_MOST_COMBINED = 2**28  # elements
+
+
+def _more_than(most, n, k):
+    """Whether there are more than `most` ways to choose k of n; counted as far as that."""
+    count = 1
+    for i in range(min(k, n - k)):
+        count = count * (n - i) // (i + 1)
+        if count > most:
+            return True
+    return count > most
+
+
 def combinations(input, r=2, with_replacement=False):
     """All sub-sequences of length r of a 1-dim tensor, as rows."""
     if input.ndim != 1:
@@ -201,13 +216,18 @@ def combinations(input, r=2, with_replacement=False):
     if r == 0:
         return input.new_empty((0,))
     n = input.numel()
-    last = _sequences.arange(n, device=input.device)
+    if r > n and not (with_replacement and n):
+        return input[:0].unsqueeze(1).expand(0, r).clone()
+    if _more_than(_MOST_COMBINED // r, n + r - 1 if with_replacement else n, r):
+        raise RuntimeError(f"combinations: the sub-sequences of length {r} of {n} elements are more than fit here")
+    last = _sequences.arange(n if with_replacement else n - r + 1, device=input.device)
     places = [last]
-    for k in range(2, r + 1):  # what may follow each of the sub-sequences so far
-        counts = _op("sub", n if with_replacement else n - 1, last)
-        rows = math.comb(n + k - 1 if with_replacement else n, k)
+    for k in range(2, r + 1):  # what may follow each of the sub-sequences so far, which leaves enough for the rest
+        end = n if with_replacement else n - r + k
+        counts = _op("sub", end if with_replacement else end - 1, last)
+        rows = math.comb(n + k - 1 if with_replacement else end, k)
         before = _op("sub", counts.cumsum(0), counts)
-        first = _op("sub", _op("sub", n, counts), before)
+        first = _op("sub", _op("sub", end, counts), before)
         *places, first = (repeat_interleave(x, counts, 0, output_size=rows) for x in (*places, first))
         last = _op("add", first, _sequences.arange(rows, device=input.device))
         places.append(last)

@@ -39,16 +39,10 @@ TYPES = {
 }
 
 
-def type_name(t):
-    """'torch.FloatTensor', 'torch.cuda.LongTensor', ..."""
-    place = "" if t.is_cpu else t.device.type + "."
-    return f"torch.{place}{_NAMES[_core.DTYPES.index(t.dtype)]}Tensor"
-
-
 def tensor_type(self, dtype=None, non_blocking=False):
     """The name of this tensor's type; or the tensor converted to a dtype, type object or name."""
     if dtype is None:
-        return type_name(self)
+        return _core.type_name(self)
     if isinstance(dtype, str):
         *place, name = dtype.split(".")
         if (

@@ -3,6 +3,8 @@
 The functions work on every device that has bmm, and differentiate as often as it does.
 """
 
+import inspect
+
 import cygrad
 from cygrad import _core
 from cygrad._core import Tensor, shown_edges, shown_node
@@ -380,6 +382,7 @@ def _scaled_in_place(name):
 
     method.__name__ = name + "_"
     method.__doc__ = f"`{name}` in place."
+    method.__signature__ = _named(method, *list(inspect.signature(function).parameters)[1:3])
     return method
 
 
@@ -399,7 +402,15 @@ def _scaled(name, first, second):
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = kernel.__doc__
+    function.__signature__ = _named(function, first, second)
     return function
+
+
+def _named(function, first, second):
+    """The signature with PyTorch's names for `a` and `b`."""
+    names = {"a": first, "b": second}
+    shown = inspect.signature(function)
+    return shown.replace(parameters=[p.replace(name=names.get(p.name, p.name)) for p in shown.parameters.values()])
 
 
 addmm = _scaled("addmm", "mat1", "mat2")

@@ -1,15 +1,10 @@
 """Short-time Fourier transforms, composed of `fft` and tensor operators."""
 
-import functools
 import warnings
 
 import cygrad
 from cygrad import _core
-
-
-@functools.cache  # each text once
-def _warn(text):
-    warnings.warn(text, UserWarning, stacklevel=4)
+from cygrad._warnings import warn_once
 
 
 def _say(value):
@@ -45,10 +40,10 @@ def stft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tru
     (n_fft // 4), the signal having been padded so that the first lies on its beginning (`center`).
     """
     if window is None:
-        _warn(_NO_WINDOW.format(
+        warn_once(_NO_WINDOW.format(
             ",which is known to cause spectral leakage. Other windows such as torch.hann_window or "
             "torch.hamming_window are recommended to reduce spectral leakage."
-        ))  # fmt: skip
+        ), stacklevel=3)  # fmt: skip
     if center and align_to_window is not None:
         raise RuntimeError("stft align_to_window should only be set when center = false")
     hop = n_fft // 4 if hop_length is None else hop_length
@@ -72,10 +67,11 @@ def stft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tru
             "return_complex=True in a future PyTorch release."
         )
     if return_complex is False:
-        _warn(
+        warn_once(
             "stft with return_complex=False is deprecated. In a future pytorch release, stft will return complex "
             "tensors for all inputs, and return_complex=False will raise an error.\nNote: you can still call "
-            "torch.view_as_real on the complex output to recover the old return format."
+            "torch.view_as_real on the complex output to recover the old return format.",
+            stacklevel=3,
         )
     if not (x.is_floating_point() or x.is_complex()):
         raise RuntimeError(call + "expected a tensor of floating point or complex values")
@@ -122,7 +118,10 @@ def istft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tr
     divided by the sum of the squared windows, which must be zero nowhere.
     """
     if window is None:
-        _warn(_NO_WINDOW.format(".Please provide the same window used by stft to make the inversion lossless."))
+        warn_once(
+            _NO_WINDOW.format(".Please provide the same window used by stft to make the inversion lossless."),
+            stacklevel=3,
+        )
     hop = n_fft // 4 if hop_length is None else hop_length
     win_length = n_fft if win_length is None else win_length
     call = f"istft(CPU{_core.SCALAR_TYPE_NAMES[input.dtype.code]}Type{list(input.shape)}, " + _named(

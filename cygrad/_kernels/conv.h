@@ -1,176 +1,7 @@
-/* The CPU levels of the convolution tiles, and the moves between tensors and the flat padded images they read.
- *
- * The levels differ in the shape of the tile (32 registers of 64 bytes against 16 of 32 or 16), which target_clones
- * cannot say; so each level is compiled by its own include and one table is chosen at run time. */
+/* The moves between tensors and the flat padded images that the tiles read, and the loops over tiles of pixels. */
 #ifndef CG_CONV_H
 #define CG_CONV_H
-#include <stddef.h>
-#include <string.h>
-
-typedef struct { ptrdiff_t g, b, n; } cg_segment;   /* offsets into both operands, and pixels (a multiple of VW) */
-
-#define CG_TABLE(T, NAME) \
-    typedef struct { \
-        int vw, mr, nv, gr, gt; \
-        void (*product[8][3])(ptrdiff_t, const T *, const ptrdiff_t *, const T *, const T *, T *); \
-        void (*correlate[4][6])(ptrdiff_t, const cg_segment *, const T *, ptrdiff_t, const T *, const ptrdiff_t *, \
-                                T *, ptrdiff_t); \
-    } NAME;
-CG_TABLE(float, cg_tiles_f32)
-CG_TABLE(double, cg_tiles_f64)
-
-#define CG_CAT_(a, b) a##b
-#define CG_CAT(a, b) CG_CAT_(a, b)
-#define NVX 3
-#define CG_KEEP(v) ((void)0)
-
-/* A product and its sum are one instruction here, whatever the flags of the build say. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC push_options
-#pragma GCC optimize("fp-contract=fast")
-#endif
-
-#if defined(__x86_64__) && defined(__GNUC__) && __GNUC__ >= 11 && !defined(CG_NO_CLONES)
-#define CG_LEVELS 1
-#undef CG_KEEP
-#define CG_KEEP(v) __asm__("" : "+v"(v))
-#define TARGET __attribute__((target("arch=x86-64-v4")))
-#define MRX 8
-#define GRX 4
-#define GTX 6
-#define T float
-#define VW 16
-#define TILES cg_tiles_f32
-#define NAME(x) CG_CAT(x, _f32_v4)
-#include "_kernels/conv_tiles.h"
-#undef T
-#undef VW
-#undef TILES
-#undef NAME
-#define T double
-#define VW 8
-#define TILES cg_tiles_f64
-#define NAME(x) CG_CAT(x, _f64_v4)
-#include "_kernels/conv_tiles.h"
-#undef T
-#undef VW
-#undef TILES
-#undef NAME
-#undef TARGET
-#undef MRX
-#undef GRX
-#undef GTX
-#undef CG_KEEP
-#define CG_KEEP(v) __asm__("" : "+x"(v))
-#define TARGET __attribute__((target("arch=x86-64-v3")))
-#define MRX 4
-#define GRX 3
-#define GTX 4
-#define T float
-#define VW 8
-#define TILES cg_tiles_f32
-#define NAME(x) CG_CAT(x, _f32_v3)
-#include "_kernels/conv_tiles.h"
-#undef T
-#undef VW
-#undef TILES
-#undef NAME
-#define T double
-#define VW 4
-#define TILES cg_tiles_f64
-#define NAME(x) CG_CAT(x, _f64_v3)
-#include "_kernels/conv_tiles.h"
-#undef T
-#undef VW
-#undef TILES
-#undef NAME
-#undef TARGET
-#undef MRX
-#undef GRX
-#undef GTX
-#undef CG_KEEP
-#define CG_KEEP(v) ((void)0)
-#endif
-
-#define TARGET
-#define MRX 4
-#define GRX 3
-#define GTX 4
-#define T float
-#define VW 4
-#define TILES cg_tiles_f32
-#define NAME(x) CG_CAT(x, _f32_base)
-#include "_kernels/conv_tiles.h"
-#undef T
-#undef VW
-#undef TILES
-#undef NAME
-#define T double
-#define VW 2
-#define TILES cg_tiles_f64
-#define NAME(x) CG_CAT(x, _f64_base)
-#include "_kernels/conv_tiles.h"
-#undef T
-#undef VW
-#undef TILES
-#undef NAME
-#undef TARGET
-#undef MRX
-#undef GRX
-#undef GTX
-#undef NVX
-#undef CG_KEEP
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC pop_options
-#endif
-
-static int cg_conv_level(void)
-{
-#ifdef CG_LEVELS
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd"))
-        return 4;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
-        return 3;
-#endif
-    return 1;
-}
-
-static const cg_tiles_f32 *cg_tiles_of_f32(int level)
-{
-#ifdef CG_LEVELS
-    if (level == 4) return &tiles_f32_v4;
-    if (level == 3) return &tiles_f32_v3;
-#endif
-    return &tiles_f32_base;
-}
-
-static const cg_tiles_f64 *cg_tiles_of_f64(int level)
-{
-#ifdef CG_LEVELS
-    if (level == 4) return &tiles_f64_v4;
-    if (level == 3) return &tiles_f64_v3;
-#endif
-    return &tiles_f64_base;
-}
-
-/* One product of a flat padded image with packed weights: what a convolution, its input gradient and a transposed
- * convolution all come to.  Three spatial dimensions; fewer are of size 1. */
-typedef struct {
-    ptrdiff_t taps, rows;           /* (input channel, tap) pairs; output channels */
-    ptrdiff_t count[3];             /* output pixels in each dimension */
-    ptrdiff_t plane, line;          /* steps of the padded image from one depth, one row to the next */
-    ptrdiff_t out_row, out_at, out_step[3]; /* steps in the output: channel, first pixel, pixel in each dimension */
-    int mr;                         /* rows per packed block */
-} cg_product;
-
-/* Where the padded image of `channels` channels comes from: dimension i of the image is split by `split[i]` phases (the
- * stride of a convolution, 1 elsewhere), index q of phase r shows source index q * split + r - pad. */
-typedef struct {
-    ptrdiff_t channels, channel_step, size[3], step[3];   /* the source */
-    ptrdiff_t pad[3], split[3], length[3];                /* the image; length of a phase */
-    const unsigned char *used;                            /* which of the phases are read */
-} cg_image;
+#include "_kernels/conv_table.h"
 
 #define CG_DEFINE(T, X) \
 /* w[block][k][row in block], from weights w[row * row_step + at[k]] */ \
@@ -219,10 +50,9 @@ static void cg_fill_##X(const cg_image *im, const T *src, T *image) \
         } \
     } \
 } \
-/* Tiles [from, to) of the flat run of output pixels, rows [first, last); `bias` has a value for every row. */ \
+/* Tiles [from, to) of the flat run of output pixels; `bias` has a value for every row. */ \
 static void cg_run_##X(const cg_tiles_##X *t, const cg_product *c, const T *image, const ptrdiff_t *off, \
-                       const T *packed, const T *bias, T *out, ptrdiff_t from, ptrdiff_t to, ptrdiff_t first, \
-                       ptrdiff_t last) \
+                       const T *packed, const T *bias, T *out, ptrdiff_t from, ptrdiff_t to) \
 { \
     const ptrdiff_t flat = (c->count[1] - 1) * c->line + c->count[2], wide = (ptrdiff_t)t->vw * t->nv; \
     const ptrdiff_t per = (flat + wide - 1) / wide; \
@@ -231,8 +61,8 @@ static void cg_run_##X(const cg_tiles_##X *t, const cg_product *c, const T *imag
         const ptrdiff_t d = at / per, p = at % per * wide; \
         const ptrdiff_t n = flat - p < wide ? flat - p : wide; \
         const int nv = (int)((n + t->vw - 1) / t->vw); \
-        const T *w = packed + first * c->taps; \
-        for (ptrdiff_t r = first; r < last; r += c->mr) { \
+        const T *w = packed; \
+        for (ptrdiff_t r = 0; r < c->rows; r += c->mr) { \
             const ptrdiff_t m = c->rows - r < c->mr ? c->rows - r : c->mr; \
             t->product[m - 1][nv - 1](c->taps, image + d * c->plane + p, off, w, bias + r, tile); \
             w += m * c->taps; \
@@ -280,18 +110,6 @@ static void cg_weigh_##X(const cg_tiles_##X *t, ptrdiff_t rows, ptrdiff_t taps, 
         const ptrdiff_t m = rows - r < gr ? rows - r : gr, n = taps - k < gt ? taps - k : gt; \
         t->correlate[m - 1][n - 1](segments, seg, g + r * gstep, gstep, image, off + k, c + r * taps + k, taps); \
     } \
-} \
-/* b[k][image * run + p] = the pixels of an image as tap k sees them; y[row][image * run + p] from [image][row][run]. */ \
-static void cg_lay_out_##X(ptrdiff_t taps, ptrdiff_t rows, ptrdiff_t images, ptrdiff_t run, const T *image, \
-                           ptrdiff_t image_step, const ptrdiff_t *off, const T *spread, T *b, T *y, ptrdiff_t part, \
-                           ptrdiff_t parts) \
-{ \
-    for (ptrdiff_t k = taps * part / parts; k < taps * (part + 1) / parts; k++) \
-        for (ptrdiff_t i = 0; i < images; i++) \
-            memcpy(b + (k * images + i) * run, image + i * image_step + off[k], run * sizeof(T)); \
-    for (ptrdiff_t r = rows * part / parts; r < rows * (part + 1) / parts; r++) \
-        for (ptrdiff_t i = 0; i < images; i++) \
-            memcpy(y + (r * images + i) * run, spread + (i * rows + r) * run, run * sizeof(T)); \
 }
 CG_DEFINE(float, f32)
 CG_DEFINE(double, f64)

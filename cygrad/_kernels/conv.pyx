@@ -2,300 +2,71 @@
 
 Design
 ------
-* F (convolve) and I (convolve_input) are one computation.  The image is copied once, padded, into a buffer that a
-  core's own cache holds; strides become phases (x[::2] and x[1::2] side by side), after which every convolution has
-  stride 1 and row k of its im2col matrix is the buffer shifted by a constant.  A register tile of 8 channels by 48
-  pixels reads those shifted rows directly (conv_tiles.h): no im2col matrix is written, and the accumulators stay in
-  registers over all taps.  I with stride s is s**d such products, one for each residue of the input position.
-* W (convolve_weight) keeps a tile of 4 channels by 6 taps in registers while the pixels of many images run by; many
-  channels on few pixels, where that tile would be filled and emptied too often, go to BLAS.
-* Weights that do not fit the cache are read once for several images.
-* Threads share out images (or pixels of one image); a thread's sums do not depend on their number, so results are the
+* F (convolve) and I (convolve_input) are one computation (conv_plan.pyx): products of padded images with weights, by
+  one of two kinds of register tile (conv_tiles.h), with the accumulators in registers over all taps:
+  - 8 channels by 48 pixels, vectors of pixels: here, for few channels;
+  - 8 pixels by 32 channels, vectors of channels: conv_panels.pyx, for many;
+  and for 3x3 kernels on many channels by transforms that take 4 products for every 9 (winograd.pyx).
+* W (convolve_weight) too is by panels or transforms where channels fill a vector; else a tile of 4 channels by 6 taps
+  runs over vectors of pixels.
+* Threads share out images (or parts of one image); a thread's sums do not depend on their number, so results are the
   same bits for any.
 Refused: im2col with BLAS throughout (slower at few channels: it writes 25 times the input to read it once).
 """
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from cygrad._core cimport (
-    INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, data_of, itemsize_of)
+from cygrad._core cimport BFLOAT16, DOUBLE, FLOAT, HALF, Tensor, data_of, itemsize_of
+from cygrad._kernels.conv_panels cimport by_panels, panel_rows, run_panels, weigh_panels
+from cygrad._kernels.conv_plan cimport (
+    CACHE, CHUNK, Geometry, Plan, Product, cg_image, cg_product, cg_segment, cg_tiles_f32, cg_tiles_f64, geometry,
+    input_taps, new_plan, offsets, plan_forward, plan_input, tiles_f32, tiles_f64)
 from cygrad._kernels.copies cimport as_float, like, vector
-from cygrad._kernels.matmul cimport Matrix, parallel_gemm
+from cygrad._kernels.winograd cimport by_transform, run_transformed, weigh_transformed
 from cygrad._ops cimport copy_into
 from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 
 cdef extern from "_kernels/conv.h" nogil:
-    ctypedef struct cg_segment:
-        Py_ssize_t g, b, n
-    ctypedef struct cg_tiles_f32:
-        int vw, mr, nv, gr, gt
-    ctypedef struct cg_tiles_f64:
-        int vw, mr, nv, gr, gt
-    ctypedef struct cg_product:
-        Py_ssize_t taps, rows, plane, line, out_row, out_at
-        Py_ssize_t count[3]
-        Py_ssize_t out_step[3]
-        int mr
-    ctypedef struct cg_image:
-        Py_ssize_t channels, channel_step
-        Py_ssize_t size[3]
-        Py_ssize_t step[3]
-        Py_ssize_t pad[3]
-        Py_ssize_t split[3]
-        Py_ssize_t length[3]
-        const unsigned char* used
-    int cg_conv_level()
-    const cg_tiles_f32* cg_tiles_of_f32(int level)
-    const cg_tiles_f64* cg_tiles_of_f64(int level)
     void cg_pack_f32(const cg_product*, const float*, Py_ssize_t, const Py_ssize_t*, float*)
     void cg_pack_f64(const cg_product*, const double*, Py_ssize_t, const Py_ssize_t*, double*)
     void cg_fill_f32(const cg_image*, const float*, float*)
     void cg_fill_f64(const cg_image*, const double*, double*)
-    void cg_run_f32(const cg_tiles_f32*, const cg_product*, const float*, const Py_ssize_t*, const float*,
-                    const float*, float*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
-                    Py_ssize_t)
+    void cg_run_f32(const cg_tiles_f32*, const cg_product*, const float*, const Py_ssize_t*, const float*, const float*,
+                    float*, Py_ssize_t, Py_ssize_t)
     void cg_run_f64(const cg_tiles_f64*, const cg_product*, const double*, const Py_ssize_t*, const double*,
-                    const double*, double*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
-                    Py_ssize_t)
+                    const double*, double*, Py_ssize_t, Py_ssize_t)
     void cg_spread_f32(const float*, Py_ssize_t, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, float*)
     void cg_spread_f64(const double*, Py_ssize_t, Py_ssize_t, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, double*)
     void cg_weigh_f32(const cg_tiles_f32*, Py_ssize_t, Py_ssize_t, int, int, Py_ssize_t, const cg_segment*,
                       const float*, Py_ssize_t, const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t)
     void cg_weigh_f64(const cg_tiles_f64*, Py_ssize_t, Py_ssize_t, int, int, Py_ssize_t, const cg_segment*,
                       const double*, Py_ssize_t, const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t)
-    void cg_lay_out_f32(Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const float*, Py_ssize_t, const Py_ssize_t*,
-                        const float*, float*, float*, Py_ssize_t, Py_ssize_t)
     void cg_channel_sum_f32(const float*, Py_ssize_t, Py_ssize_t, Py_ssize_t, float*)
-    void cg_lay_out_f64(Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double*, Py_ssize_t, const Py_ssize_t*,
-                        const double*, double*, double*, Py_ssize_t, Py_ssize_t)
     void cg_channel_sum_f64(const double*, Py_ssize_t, Py_ssize_t, Py_ssize_t, double*)
 
 cdef enum:
     SLACK = 64                  # elements that a tile may read past the last pixel
     GRAIN = 1 << 19             # multiply-adds below which a second thread costs more than it saves
-    CACHE = 512 << 10           # bytes of both operands that a pass of the weight gradient works on
-    CHUNK = 32 << 20            # bytes of padded images kept at a time by the weight gradient
-    SHORT = 256                 # pixels of an image up to which the weight gradient goes to BLAS
-    MANY = 48                   # for as many channels and taps
 
 ctypedef fused real:
     float
     double
 
-cdef const cg_tiles_f32* tiles_f32 = cg_tiles_of_f32(cg_conv_level())
-cdef const cg_tiles_f64* tiles_f64 = cg_tiles_of_f64(cg_conv_level())
 
-
-cdef class Geometry:
-    """A convolution from (n, c, size...) to (n, o, out...); dimensions missing in front have size 1."""
-    cdef Py_ssize_t n, c, o, groups, taps
-    cdef Py_ssize_t size[3]
-    cdef Py_ssize_t kernel[3]
-    cdef Py_ssize_t out[3]
-    cdef Py_ssize_t stride[3]
-    cdef Py_ssize_t pad[3]
-    cdef Py_ssize_t dilation[3]
-
-
-cdef Geometry geometry(Tensor x, Tensor w, Tensor y, tuple stride, tuple padding, tuple dilation, Py_ssize_t groups):
-    cdef Geometry g = Geometry.__new__(Geometry)
-    cdef int i, j
-    g.n, g.c, g.o, g.groups = x.sizes[0], x.sizes[1], y.sizes[1], groups
-    g.taps = 1
-    for i in range(3):
-        j = i - (5 - x.nd)
-        g.size[i] = x.sizes[j + 2] if j >= 0 else 1
-        g.kernel[i] = w.sizes[j + 2] if j >= 0 else 1
-        g.out[i] = y.sizes[j + 2] if j >= 0 else 1
-        g.stride[i] = stride[j] if j >= 0 else 1
-        g.pad[i] = padding[j] if j >= 0 else 0
-        g.dilation[i] = dilation[j] if j >= 0 else 1
-        g.taps *= g.kernel[i]
-    return g
-
-
-cdef Tensor offsets(Py_ssize_t count):
-    return vector(count, INT64)
-
-
-cdef class Product:
-    """One stride-1 product over the padded image: its tile counts, its taps and its packed weights (per group)."""
-    cdef cg_product c
-    cdef Tensor off, at, packed
-    cdef Py_ssize_t packed_group, tiles, work
-
-
-cdef class Plan:
-    """What F or I does to every image: the padded copy, and the products over it."""
-    cdef cg_image image
-    cdef Py_ssize_t image_size, in_group, out_group
-    cdef list products
-    cdef bytearray used         # which phases are read
-
-
-cdef int finish(Product p, Plan plan, Geometry g, Tensor w, Py_ssize_t row_step, int mr, Py_ssize_t wide) except -1:
-    """Tile counts and packed weights of a product whose taps are known."""
-    cdef Py_ssize_t blocks = (p.c.rows + mr - 1) // mr, i, group = w.count // g.groups
-    cdef Py_ssize_t flat = (p.c.count[1] - 1) * p.c.line + p.c.count[2]
-    p.c.mr = <int> ((p.c.rows + blocks - 1) // blocks)
-    p.tiles = p.c.count[0] * ((flat + wide - 1) // wide)
-    p.work = p.c.taps * p.c.rows * p.c.count[0] * flat
-    p.packed_group = p.c.rows * p.c.taps
-    p.packed = vector(p.packed_group * g.groups, w.dt)
-    for i in range(g.groups):
-        if w.dt == FLOAT:
-            cg_pack_f32(&p.c, <float*> data_of(w) + i * group, row_step, <Py_ssize_t*> data_of(p.at),
-                        <float*> data_of(p.packed) + i * p.packed_group)
-        else:
-            cg_pack_f64(&p.c, <double*> data_of(w) + i * group, row_step, <Py_ssize_t*> data_of(p.at),
-                        <double*> data_of(p.packed) + i * p.packed_group)
-    plan.products.append(p)
-    return 0
-
-
-cdef Plan new_plan(Py_ssize_t channels, const Py_ssize_t* size):
-    cdef Plan plan = Plan.__new__(Plan)
-    cdef int i
-    plan.products = []
-    plan.image.channels = channels
-    plan.image.step[2] = 1
-    plan.image.step[1] = size[2]
-    plan.image.step[0] = size[2] * size[1]
-    plan.image.channel_step = size[0] * size[1] * size[2]
-    for i in range(3):
-        plan.image.size[i] = size[i]
-    plan.in_group = channels * plan.image.channel_step
-    return plan
-
-
-cdef Tensor input_taps(Plan plan, Geometry g):
-    """Splits the padded input into phases; where each (channel, tap) finds its pixels in them."""
-    cdef Py_ssize_t cg = g.c // g.groups, c, k, phase, at, rest, i
-    cdef Py_ssize_t q[3]
-    cdef Py_ssize_t phases = 1
-    cdef Tensor off = offsets(cg * g.taps)
-    cdef Py_ssize_t* to = <Py_ssize_t*> data_of(off)
-    for i in range(3):
-        plan.image.split[i], plan.image.pad[i] = g.stride[i], g.pad[i]
-        plan.image.length[i] = g.out[i] + (g.kernel[i] - 1) * g.dilation[i] // g.stride[i]
-        phases *= g.stride[i]
-    plan.used = bytearray(phases)
-    cdef unsigned char* used = plan.used
-    plan.image.used = used
-    plan.image_size = cg * phases * plan.image.length[0] * plan.image.length[1] * plan.image.length[2]
-    for c in range(cg):
-        for k in range(g.taps):
-            rest = k
-            for i in range(2, -1, -1):
-                q[i] = rest % g.kernel[i] * g.dilation[i]
-                rest //= g.kernel[i]
-            phase = at = 0
-            for i in range(3):
-                phase = phase * g.stride[i] + q[i] % g.stride[i]
-                at = at * plan.image.length[i] + q[i] // g.stride[i]
-            used[phase] = 1
-            to[c * g.taps + k] = ((c * phases + phase) * plan.image.length[0] * plan.image.length[1]
-                                  * plan.image.length[2] + at)
-    return off
-
-
-cdef Plan plan_forward(Geometry g, Tensor w, int mr, Py_ssize_t wide):
-    cdef Py_ssize_t cg = g.c // g.groups, i
-    cdef Plan plan = new_plan(cg, g.size)
-    cdef Product p = Product.__new__(Product)
-    p.off = input_taps(plan, g)
-    p.at = offsets(p.off.count)
-    for i in range(p.off.count):
-        (<Py_ssize_t*> data_of(p.at))[i] = i
-    p.c.taps, p.c.rows = p.off.count, g.o // g.groups
-    p.c.line, p.c.plane = plan.image.length[2], plan.image.length[1] * plan.image.length[2]
-    for i in range(3):
-        p.c.count[i] = g.out[i]
-    p.c.out_step[2], p.c.out_step[1], p.c.out_step[0] = 1, g.out[2], g.out[1] * g.out[2]
-    p.c.out_row = g.out[0] * g.out[1] * g.out[2]
-    plan.out_group = p.c.rows * p.c.out_row
-    finish(p, plan, g, w, cg * g.taps, mr, wide)
-    return plan
-
-
-cdef Py_ssize_t floor_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    return a // b if a >= 0 else -((b - 1 - a) // b)
-
-
-cdef Plan plan_input(Geometry g, Tensor w, int mr, Py_ssize_t wide):
-    """For input positions x = q * s + r - pad (r a residue): the sum over taps k with k * d = r + s * m of y[q - m]."""
-    cdef Py_ssize_t og = g.o // g.groups, cg = g.c // g.groups, o, i, k, n, at, rest, area
-    cdef Py_ssize_t lo[3]
-    cdef Py_ssize_t hi[3]
-    cdef Py_ssize_t r[3]
-    cdef Py_ssize_t first[3]
-    cdef Py_ssize_t out_step[3]
-    cdef Py_ssize_t tap[3]
-    cdef Py_ssize_t phases = 1, phase, m, qmin, qmax
-    cdef bint fits
-    cdef Plan plan = new_plan(og, g.out)
+cdef int pack(Plan plan, Geometry g, Tensor w) except -1:
+    """The weights as the tiles of channels by pixels read them."""
+    cdef Py_ssize_t i, group = w.count // g.groups
     cdef Product p
-    cdef Py_ssize_t* off
-    cdef Py_ssize_t* weight_at
-    for i in range(3):          # how far the shifted rows reach beyond y
-        lo[i], hi[i] = 0, g.out[i] - 1
-        for k in range(g.kernel[i]):
-            rest = k * g.dilation[i] % g.stride[i]
-            m = k * g.dilation[i] // g.stride[i]
-            qmin = -floor_div(rest - g.pad[i], g.stride[i])
-            qmax = floor_div(g.size[i] - 1 + g.pad[i] - rest, g.stride[i])
-            if qmin - m < lo[i]:
-                lo[i] = qmin - m
-            if qmax - m > hi[i]:
-                hi[i] = qmax - m
-        plan.image.split[i], plan.image.pad[i] = 1, -lo[i]
-        plan.image.length[i] = hi[i] - lo[i] + 1
-        phases *= g.stride[i]
-    plan.used = bytearray(b"\1")
-    plan.image.used = plan.used
-    area = plan.image.length[0] * plan.image.length[1] * plan.image.length[2]
-    plan.image_size = og * area
-    out_step[2], out_step[1], out_step[0] = 1, g.size[2], g.size[1] * g.size[2]
-    plan.out_group = cg * g.size[0] * out_step[0]
-    for phase in range(phases):
-        p = Product.__new__(Product)
-        rest = phase
-        n = 1
-        p.c.out_at = 0
-        for i in range(2, -1, -1):
-            r[i] = rest % g.stride[i]
-            rest //= g.stride[i]
-            first[i] = -floor_div(r[i] - g.pad[i], g.stride[i])
-            p.c.count[i] = floor_div(g.size[i] - 1 + g.pad[i] - r[i], g.stride[i]) - first[i] + 1
-            p.c.out_at += (first[i] * g.stride[i] + r[i] - g.pad[i]) * out_step[i]
-            p.c.out_step[i] = g.stride[i] * out_step[i]
-            if p.c.count[i] <= 0:
-                n = 0
-        if n == 0:
-            continue
-        p.off, p.at = offsets(og * g.taps), offsets(og * g.taps)
-        off, weight_at = <Py_ssize_t*> data_of(p.off), <Py_ssize_t*> data_of(p.at)
-        n = 0
-        for o in range(og):
-            for k in range(g.taps):
-                rest = k
-                for i in range(2, -1, -1):
-                    tap[i] = rest % g.kernel[i] * g.dilation[i]
-                    rest //= g.kernel[i]
-                fits = True
-                at = 0
-                for i in range(3):
-                    fits = fits and tap[i] % g.stride[i] == r[i]
-                    at = at * plan.image.length[i] + first[i] - tap[i] // g.stride[i] - lo[i]
-                if fits:
-                    off[n] = o * area + at
-                    weight_at[n] = o * cg * g.taps + k
-                    n += 1
-        p.c.taps, p.c.rows = n, cg
-        p.c.line, p.c.plane = plan.image.length[2], plan.image.length[1] * plan.image.length[2]
-        p.c.out_row = g.size[0] * out_step[0]
-        finish(p, plan, g, w, g.taps, mr, wide)
-    return plan
+    for p in plan.products:
+        p.packed = vector(p.packed_group * g.groups, w.dt)
+        for i in range(g.groups):
+            if w.dt == FLOAT:
+                cg_pack_f32(&p.c, <float*> data_of(w) + i * group, p.row_step, <Py_ssize_t*> data_of(p.at),
+                            <float*> data_of(p.packed) + i * p.packed_group)
+            else:
+                cg_pack_f64(&p.c, <double*> data_of(w) + i * group, p.row_step, <Py_ssize_t*> data_of(p.at),
+                            <double*> data_of(p.packed) + i * p.packed_group)
+    return 0
 
 
 cdef struct Job:                # the C side of a Product
@@ -303,18 +74,21 @@ cdef struct Job:                # the C side of a Product
     const Py_ssize_t* off
     char* packed
     Py_ssize_t packed_group, tiles
-    bint by_rows                # the weights do not fit the cache: blocks of rows outside, pixels inside
 
 
-cdef void run_job(real* y, const real* bias, const real* image, const Job* j, Py_ssize_t group, Py_ssize_t lo,
-                  Py_ssize_t hi, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """Tiles [lo, hi) of rows [first, last) of one product over one image and group."""
-    if real is float:
-        cg_run_f32(tiles_f32, &j.c, image, j.off, <float*> j.packed + group * j.packed_group, bias, y, lo, hi, first,
-                   last)
-    else:
-        cg_run_f64(tiles_f64, &j.c, image, j.off, <double*> j.packed + group * j.packed_group, bias, y, lo, hi, first,
-                   last)
+cdef void run_jobs(real* y, const real* bias, const real* image, const Job* jobs, int n, Py_ssize_t group,
+                   Py_ssize_t t, Py_ssize_t nt) noexcept nogil:
+    """Part t of nt of the tiles of every product over one image and group."""
+    cdef const Job* j
+    cdef int k
+    for k in range(n):
+        j = &jobs[k]
+        if real is float:
+            cg_run_f32(tiles_f32, &j.c, image, j.off, <float*> j.packed + group * j.packed_group, bias, y,
+                       j.tiles * t // nt, j.tiles * (t + 1) // nt)
+        else:
+            cg_run_f64(tiles_f64, &j.c, image, j.off, <double*> j.packed + group * j.packed_group, bias, y,
+                       j.tiles * t // nt, j.tiles * (t + 1) // nt)
 
 
 cdef void fill(const cg_image* im, const real* x, real* image) noexcept nogil:
@@ -324,60 +98,28 @@ cdef void fill(const cg_image* im, const real* x, real* image) noexcept nogil:
         cg_fill_f64(im, x, image)
 
 
-cdef void images_of_thread(real* x, real* y, const real* bias, real* image, Py_ssize_t image_step, Py_ssize_t held,
-                           const cg_image* im, const Job* jobs, int n_jobs, Py_ssize_t groups, Py_ssize_t in_group,
-                           Py_ssize_t out_group, Py_ssize_t rows, Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
-    """Images and groups [lo, hi), `held` padded images at a time; with several, each block of weights meets all."""
-    cdef Py_ssize_t start, i, r, end, step
-    cdef int k
-    cdef const Job* j
-    start = lo
-    while start < hi:
-        end = start + held if start + held < hi else hi
-        for i in range(start, end):
-            fill(im, x + i * in_group, image + (i - start) * image_step)
-        for k in range(n_jobs):
-            j = &jobs[k]
-            step = j.c.mr if j.by_rows else j.c.rows
-            r = 0
-            while r < j.c.rows:
-                for i in range(start, end):
-                    run_job(y + i * out_group, bias + i % groups * rows, image + (i - start) * image_step, j,
-                            i % groups, 0, j.tiles, r, min(r + step, j.c.rows))
-                r += step
-        start = end
+cdef void images_of_thread(real* x, real* y, const real* bias, real* image, const cg_image* im, const Job* jobs,
+                           int n_jobs, Py_ssize_t groups, Py_ssize_t in_group, Py_ssize_t out_group, Py_ssize_t rows,
+                           Py_ssize_t lo, Py_ssize_t hi) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(lo, hi):
+        fill(im, x + i * in_group, image)
+        run_jobs(y + i * out_group, bias + i % groups * rows, image, jobs, n_jobs, i % groups, 0, 1)
 
 
-cdef void part_of_image(real* y, const real* bias, const real* image, const Job* jobs, int n_jobs, Py_ssize_t group,
-                        Py_ssize_t t, Py_ssize_t nt) noexcept nogil:
-    """Part t of nt of the rows or tiles of one image and group, whichever has the larger operand."""
-    cdef const Job* j
-    cdef Py_ssize_t blocks
-    cdef int k
-    for k in range(n_jobs):
-        j = &jobs[k]
-        if j.by_rows:
-            blocks = (j.c.rows + j.c.mr - 1) // j.c.mr
-            run_job(y, bias, image, j, group, 0, j.tiles, blocks * t // nt * j.c.mr,
-                    min(blocks * (t + 1) // nt * j.c.mr, j.c.rows))
-        else:
-            run_job(y, bias, image, j, group, j.tiles * t // nt, j.tiles * (t + 1) // nt, 0, j.c.rows)
-
-
-cdef void all_images(real* x, real* y, const real* bias, real* image, Py_ssize_t image_step, Py_ssize_t held,
-                     const cg_image* im, const Job* jobs, int n_jobs, Py_ssize_t images, Py_ssize_t groups,
-                     Py_ssize_t in_group, Py_ssize_t out_group, Py_ssize_t rows, int nt) noexcept nogil:
+cdef void all_images(real* x, real* y, const real* bias, real* image, Py_ssize_t image_step, const cg_image* im,
+                     const Job* jobs, int n_jobs, Py_ssize_t images, Py_ssize_t groups, Py_ssize_t in_group,
+                     Py_ssize_t out_group, Py_ssize_t rows, int nt) noexcept nogil:
     cdef Region region
     cdef Py_ssize_t i
     cdef int t
     if nt == 1:
-        images_of_thread(x, y, bias, image, image_step, held, im, jobs, n_jobs, groups, in_group, out_group, rows, 0,
-                         images)
+        images_of_thread(x, y, bias, image, im, jobs, n_jobs, groups, in_group, out_group, rows, 0, images)
     elif images >= nt:
         open_region(&region, nt)
         for t in prange(nt, num_threads=region.n, schedule="static"):
-            images_of_thread(x, y, bias, image + t * held * image_step, image_step, held, im, jobs, n_jobs, groups,
-                             in_group, out_group, rows, images * t // nt, images * (t + 1) // nt)
+            images_of_thread(x, y, bias, image + t * image_step, im, jobs, n_jobs, groups, in_group, out_group, rows,
+                             images * t // nt, images * (t + 1) // nt)
             end_part(&region)
         close_region(&region)
     else:
@@ -385,12 +127,12 @@ cdef void all_images(real* x, real* y, const real* bias, real* image, Py_ssize_t
             fill(im, x + i * in_group, image)
             open_region(&region, nt)
             for t in prange(nt, num_threads=region.n, schedule="static"):
-                part_of_image(y + i * out_group, bias + i % groups * rows, image, jobs, n_jobs, i % groups, t, nt)
+                run_jobs(y + i * out_group, bias + i % groups * rows, image, jobs, n_jobs, i % groups, t, nt)
                 end_part(&region)
             close_region(&region)
 
 
-cdef int run_plan(Tensor y, Plan plan, Geometry g, Tensor x, Tensor bias) except -1:
+cdef int run_plan(Tensor y, Plan plan, Geometry g, Tensor w, Tensor x, Tensor bias) except -1:
     """y = the products of `plan` over the images of x."""
     cdef Tensor image
     cdef Job[64] few
@@ -398,10 +140,22 @@ cdef int run_plan(Tensor y, Plan plan, Geometry g, Tensor x, Tensor bias) except
     cdef Tensor store = None
     cdef Product p
     cdef Py_ssize_t work = 0, images = g.n * g.groups, step, rows = y.sizes[1] // g.groups
-    cdef Py_ssize_t held = 1, buffers, size = itemsize_of(x.dt)
+    cdef Py_ssize_t buffers, size = itemsize_of(x.dt)
     cdef int n = <int> len(plan.products), i, nt = num_threads()
     if y.count == 0:
         return 0
+    if bias is None:
+        bias = vector(y.sizes[1], x.dt)
+        memset(data_of(bias), 0, bias.count * itemsize_of(x.dt))
+    for p in plan.products:
+        work += p.work
+    if work * images < GRAIN:
+        nt = 1
+    if by_transform(g, x.dt):
+        return run_transformed(y, g, w, x, bias, plan.of_input, nt)
+    if by_panels(plan, g, x.dt, nt):
+        return run_panels(y, plan, g, w, x, bias, nt)
+    pack(plan, g, w)
     if n > 64:
         store = vector(n * sizeof(Job) // 8 + 1, DOUBLE)
         jobs = <Job*> data_of(store)
@@ -409,18 +163,8 @@ cdef int run_plan(Tensor y, Plan plan, Geometry g, Tensor x, Tensor bias) except
         p = <Product> plan.products[i]
         jobs[i].c, jobs[i].off, jobs[i].packed = p.c, <Py_ssize_t*> data_of(p.off), data_of(p.packed)
         jobs[i].packed_group, jobs[i].tiles = p.packed_group, p.tiles
-        work += p.work
-    if bias is None:
-        bias = vector(y.sizes[1], x.dt)
-        memset(data_of(bias), 0, bias.count * itemsize_of(x.dt))
-    if work * images < GRAIN:
-        nt = 1
     step = plan.image_size + SLACK
-    for i in range(n):
-        jobs[i].by_rows = jobs[i].packed_group * size > CACHE
-        if jobs[i].by_rows:             # then as many images as the cache holds meet a block of weights
-            held = max(1, min(2 * CACHE // (step * size), images // nt))
-    buffers = held * (nt if images >= nt else 1)
+    buffers = nt if images >= nt else 1
     image = vector(step * buffers, x.dt)
     cdef char* px = data_of(x)
     cdef char* py = data_of(y)
@@ -431,10 +175,10 @@ cdef int run_plan(Tensor y, Plan plan, Geometry g, Tensor x, Tensor bias) except
         memset(pi + ((i + 1) * step - SLACK) * size, 0, SLACK * size)
     with nogil:
         if dt == FLOAT:
-            all_images[float](<float*> px, <float*> py, <float*> pb, <float*> pi, step, held, &plan.image, jobs, n,
-                              images, g.groups, plan.in_group, plan.out_group, rows, nt)
+            all_images[float](<float*> px, <float*> py, <float*> pb, <float*> pi, step, &plan.image, jobs, n, images,
+                              g.groups, plan.in_group, plan.out_group, rows, nt)
         else:
-            all_images[double](<double*> px, <double*> py, <double*> pb, <double*> pi, step, held, &plan.image, jobs, n,
+            all_images[double](<double*> px, <double*> py, <double*> pb, <double*> pi, step, &plan.image, jobs, n,
                                images, g.groups, plan.in_group, plan.out_group, rows, nt)
     return 0
 
@@ -541,8 +285,10 @@ cdef int weigh_all(Tensor w, Tensor x, Tensor y, Geometry g) except -1:
     v.gt = <int> ((v.taps + blocks - 1) // blocks)
     if g.n * g.groups * og * v.taps * g.out[0] * flat < GRAIN:
         nt = 1
-    elif g.groups == 1 and g.out[0] == 1 and v.run <= SHORT and og >= MANY and v.taps >= MANY:
-        return weight_by_blas(x, y, w, g, &v, nt)
+    if by_transform(g, dt):
+        return weigh_transformed(w, x, y, g, nt)
+    if 4 * og >= 3 * panel_rows(og, dt):    # vectors of channels are mostly full
+        return weigh_panels(w, x, y, g, plan, off, nt)
     per = CHUNK // ((v.image_size + v.spread_size) * g.groups * size) if nt else 0
     if per < 1:
         per = 1
@@ -594,60 +340,6 @@ cdef int weigh_all(Tensor w, Tensor x, Tensor y, Geometry g) except -1:
     return 0
 
 
-cdef void lay_out(const Weighing* v, int dt, char* x, char* y, char* image, char* spread, char* b, char* rows,
-                  int nt) noexcept nogil:
-    """The operands of one product for a chunk of images: what each tap sees, and y in rows of channels."""
-    cdef Region region
-    cdef int t
-    open_region(&region, nt)
-    for t in prange(nt, num_threads=region.n, schedule="static"):
-        if dt == FLOAT:
-            prepare[float](v, <float*> x, <float*> y, <float*> image, <float*> spread, v.images * t // nt,
-                           v.images * (t + 1) // nt)
-        else:
-            prepare[double](v, <double*> x, <double*> y, <double*> image, <double*> spread, v.images * t // nt,
-                            v.images * (t + 1) // nt)
-        end_part(&region)
-    close_region(&region)
-    open_region(&region, nt)
-    for t in prange(nt, num_threads=region.n, schedule="static"):
-        if dt == FLOAT:
-            cg_lay_out_f32(v.taps, v.og, v.images, v.run, <float*> image, v.image_size, v.off, <float*> spread,
-                           <float*> b, <float*> rows, t, nt)
-        else:
-            cg_lay_out_f64(v.taps, v.og, v.images, v.run, <double*> image, v.image_size, v.off, <double*> spread,
-                           <double*> b, <double*> rows, t, nt)
-        end_part(&region)
-    close_region(&region)
-
-
-cdef int weight_by_blas(Tensor x, Tensor y, Tensor w, Geometry g, Weighing* v, int nt) except -1:
-    """W where channels are many and pixels few: one matrix product over the pixels of all images of a chunk."""
-    cdef Py_ssize_t size = itemsize_of(x.dt), per, done = 0
-    cdef Tensor image, spread, seen, rows
-    cdef Matrix a, b
-    cdef int dt = x.dt
-    per = max(1, min(g.n, CHUNK // (v.taps * v.run * size)))
-    image = vector(per * v.image_size + SLACK, dt)
-    memset(data_of(image), 0, image.count * size)
-    spread, rows = vector(per * v.spread_size, dt), vector(per * v.spread_size, dt)
-    seen = vector(per * v.taps * v.run, dt)
-    cdef char* px = data_of(x)
-    cdef char* py = data_of(y)
-    cdef char* pi = data_of(image)
-    cdef char* ps = data_of(spread)
-    cdef char* pw = data_of(w)
-    a.at, b.at, a.transposed, b.transposed = data_of(rows), data_of(seen), False, True
-    while done < g.n:
-        v.images = min(per, g.n - done)
-        a.ld = b.ld = v.images * v.run
-        with nogil:
-            lay_out(v, dt, px + done * v.in_group * size, py + done * v.y_group * size, pi, ps, b.at, a.at, nt)
-            parallel_gemm(dt, &a, &b, v.og, v.taps, v.images * v.run, 1, 1, pw, v.taps)
-        done += v.images
-    return 0
-
-
 cdef void weigh_typed(const Weighing* v, char* x, char* y, char* image, char* spread, char* w, int nt,
                       int dt) noexcept:
     with nogil:
@@ -668,10 +360,8 @@ cpdef int convolve(Tensor out, Tensor x, Tensor weight, Tensor bias, tuple strid
                    Py_ssize_t groups) except -1:
     cdef Geometry g = geometry(x, weight, out, stride, padding, dilation, groups)
     cdef int dt = working_dtype(x)
-    cdef int mr = tiles_f32.mr if dt == FLOAT else tiles_f64.mr
-    cdef Py_ssize_t wide = tiles_f32.vw * tiles_f32.nv if dt == FLOAT else tiles_f64.vw * tiles_f64.nv
     cdef Tensor y = out if out.dt == dt else like(out, dt)
-    run_plan(y, plan_forward(g, as_float(weight, dt), mr, wide), g, as_float(x, dt),
+    run_plan(y, plan_forward(g, dt), g, as_float(weight, dt), as_float(x, dt),
              None if bias is None else as_float(bias, dt))
     return 0 if y is out else copy_into(out, y)
 
@@ -680,10 +370,8 @@ cpdef int convolve_input(Tensor out, Tensor y, Tensor weight, Tensor bias, tuple
                          Py_ssize_t groups) except -1:
     cdef Geometry g = geometry(out, weight, y, stride, padding, dilation, groups)
     cdef int dt = working_dtype(y)
-    cdef int mr = tiles_f32.mr if dt == FLOAT else tiles_f64.mr
-    cdef Py_ssize_t wide = tiles_f32.vw * tiles_f32.nv if dt == FLOAT else tiles_f64.vw * tiles_f64.nv
     cdef Tensor x = out if out.dt == dt else like(out, dt)
-    run_plan(x, plan_input(g, as_float(weight, dt), mr, wide), g, as_float(y, dt),
+    run_plan(x, plan_input(g, dt), g, as_float(weight, dt), as_float(y, dt),
              None if bias is None else as_float(bias, dt))
     return 0 if x is out else copy_into(out, x)
 

@@ -358,8 +358,11 @@ cpdef int triangle_indices(Tensor out, Py_ssize_t rows, Py_ssize_t columns, Py_s
     cdef int64_t* row = <int64_t*> data_of(out)
     cdef int64_t* column = row + out.sizes[1]
     cdef Py_ssize_t i, j, low, high
+    # The rows that have elements: there may be any number of others.
+    cdef Py_ssize_t first = max(-diagonal, 0) if lower else 0
+    cdef Py_ssize_t end = rows if lower else min(rows, max(columns - diagonal, 0))
     with nogil:
-        for i in range(rows):
+        for i in range(first, end):
             low = 0 if lower else max(i + diagonal, 0)
             high = min(i + diagonal + 1, columns) if lower else columns
             for j in range(low, high):

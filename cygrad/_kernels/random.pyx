@@ -680,6 +680,8 @@ cdef void fill_by(draw_t draw, mt19937 *g, void *out, Py_ssize_t n, int dtype, d
 
 cdef double draw_poisson(mt19937 *g, double rate) noexcept nogil:
     cdef double limit, product, k, root, b, a, inverse_alpha, v_r, u, v, us
+    if not rate < INFINITY:                 # infinite or NaN: nothing would be accepted
+        return rate
     if rate >= 10:
         # Hoermann, "The transformed rejection method for generating Poisson random
         # variables" (1993)
@@ -733,9 +735,11 @@ cdef real stirling_tail(real k) noexcept nogil:
 cdef real draw_binomial(mt19937 *g, real n, real p) noexcept nogil:
     """Every variable is of the dtype's own precision, as the draws of PyTorch show."""
     cdef real k, total, root, b, a, c, alpha, v_r, r, m, u, v, us, bound
+    if n != n or p != p:                    # of NaN nothing would be accepted
+        return n + p
     if n <= 0 or p <= 0:
         return 0
-    if p >= 1:
+    if p >= 1 or not isfinite(n):
         return n
     if p > 0.5:
         return n - draw_binomial(g, n, <real>(1 - p))

@@ -6,6 +6,7 @@ kernel has to ask.
 from cygrad._core cimport (
     BFLOAT16, CFLOAT, FLOAT, DOUBLE, HALF, MAX_DIMS, Tensor, attach, is_complex_code, retyped_view,
     shallow)
+from cygrad._operators.family cimport one_device
 from cygrad._ops cimport broadcast_shapes_of, contiguous, copy_into, sum_to
 from cygrad._walk cimport select_of
 from cygrad import _core, _ops
@@ -171,6 +172,7 @@ def complex_(real, imag, *, out=None):
     """real + imag * 1j of two floating tensors of one dtype, which broadcast."""
     cdef Tensor a = checked("complex", real), b = checked("complex", imag), r
     check_parts(a, b)
+    one_device("complex", a, b)
     shape = broadcast_shapes_of((a, b))
     r = <Tensor> _ops.empty(shape, a.dt + 2, a.dev)
     parts = view_as_real(shallow(r))

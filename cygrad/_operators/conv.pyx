@@ -205,6 +205,8 @@ def convolution(Tensor input not None, Tensor weight not None, Tensor bias, stri
             raise RuntimeError("non-positive dilation is not supported")
     check_operands(input, weight, bias, transposed, groups)
     kernel = weight.shape[2:]
+    if 0 in kernel:
+        raise RuntimeError(f"kernel size should be greater than zero, but got weight of size {list(weight.shape)}")
     size = input.shape[2:]
     if not transposed:
         padded = [size[i] + 2 * padding[i] for i in range(nd)]

@@ -55,10 +55,9 @@ def embedding(Tensor weight not None, Tensor index not None, Py_ssize_t padding_
     if weight.nd != 2:
         raise RuntimeError("'weight' must be 2-D")
     if index.dt != INT64 and index.dt != INT32:
-        kind = "torch" if index.dev == 0 else "torch.cuda"
         raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
-                           f"Int; but got {kind}.{_core.SCALAR_TYPE_NAMES[index.dt]}Tensor instead (while checking "
-                           "arguments for embedding)")
+                           f"Int; but got {_core.type_name(index)} instead (while checking arguments for "
+                           "embedding)")
     one_device("embedding", weight, index)
     for i in range(index.nd):
         sizes[i] = index.sizes[i]

@@ -346,6 +346,8 @@ cdef Selection select_by(Tensor self, tuple slots):
         dim += n_dims
     for i in range(dim, self.nd):
         rest.append(i)
+    if not indexes:
+        raise IndexError("at least one of the indices must be a tensor")
     # --- the common shape of the index tensors
     if len(indexes) == 1:
         t = <Tensor> indexes[0]

@@ -410,7 +410,7 @@ cpdef Tensor linear(Tensor input, Tensor weight, Tensor bias=None):
     if weight.nd != 2 or input.nd == 0 or input.dt < FLOAT or weight.dt != input.dt or (
             bias is not None and (bias.nd != 1 or bias.sizes[0] != weight.sizes[0] or bias.dt != input.dt)):
         return unusual_linear(input, weight, bias)
-    one_device("linear", weight, bias)
+    one_device("linear", input, weight, bias)
     n, k = w.sizes[0], w.sizes[1]
     if input.nd != 2:
         x = as_rows(input)

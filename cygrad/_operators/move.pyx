@@ -312,8 +312,10 @@ def triu(Tensor input not None, Py_ssize_t diagonal=0, *, out=None):
 def triangle_indices(Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t diagonal, bint lower, device):
     """The rows and columns of the places of a triangle, (2, n)."""
     cdef Tensor r
-    cdef Py_ssize_t n = triangle_size(rows, columns, diagonal) if lower else \
-        rows * columns - triangle_size(rows, columns, diagonal - 1)
+    cdef object n
+    diagonal = min(max(diagonal, -rows), columns)
+    n = triangle_size(rows, columns, diagonal) if lower else \
+        <object> rows * columns - triangle_size(rows, columns, diagonal - 1)
     r = <Tensor> _ops.empty((2, n), INT64, as_device_code(device, _core.default_device_code()))
     if n == 0:
         return r
@@ -324,9 +326,9 @@ def triangle_indices(Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t diagonal, b
     return r
 
 
-cdef Py_ssize_t triangle_size(Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t diagonal) noexcept:
-    """How many elements of a matrix are not above a diagonal."""
-    cdef Py_ssize_t some = min(max(-diagonal, 0), rows), whole = min(max(columns - diagonal, some), rows)
+cdef object triangle_size(object rows, object columns, object diagonal):
+    """How many elements of a matrix are not above a diagonal, in numbers that do not overflow."""
+    cdef object some = min(max(-diagonal, 0), rows), whole = min(max(columns - diagonal, some), rows)
     return (whole - some) * (some + whole + 2 * diagonal + 1) // 2 + (rows - whole) * columns
 
 

@@ -59,6 +59,13 @@ cdef int run(str kind, int place, Tensor p, Tensor g, Tensor a, Tensor b, Tensor
     return 0
 
 
+cdef int one_each(list params, tuple lists) except -1:
+    for x in lists:
+        if len(x) != len(params):
+            raise ValueError(f"{len(params)} parameters, but {len(x)} of what belongs to them")
+    return 0
+
+
 def sgd(list params, list grads, list bufs, lr, momentum, dampening, weight_decay, bint nesterov, bint maximize):
     """One step of SGD on `params`; a None among `bufs` becomes a new buffer that holds the gradient.
 
@@ -72,6 +79,7 @@ def sgd(list params, list grads, list bufs, lr, momentum, dampening, weight_deca
     for x in (lr, momentum, dampening, weight_decay):
         if not isinstance(x, (int, float)):
             return False
+    one_each(params, (grads, bufs) if heavy else (grads,))
     for i in range(n):
         if not suits(params[i], None) or not suits(grads[i], <Tensor> params[i]):
             return False
@@ -105,6 +113,7 @@ def adam(list params, list grads, list exp_avgs, list exp_avg_sqs, list max_exp_
     for x in (lr, beta1, beta2, eps, weight_decay):
         if not isinstance(x, (int, float)):
             return False
+    one_each(params, (grads, exp_avgs, exp_avg_sqs, steps) + ((max_exp_avg_sqs,) if amsgrad else ()))
     for i in range(n):
         if not suits(params[i], None):
             return False

@@ -127,6 +127,8 @@ cdef object running_extreme(str name, str node, Tensor x, dim, object out):
     cdef Tensor index, values
     if x.dt >= CFLOAT:
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[x.dt]}'")
+    if out is not None and (not isinstance(out, (tuple, list)) or len(out) != 2):
+        raise TypeError(f"{name}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
     index = new_tensor(x.nd, x.sizes, INT64, x.dev)
     values = scan(name, x, d, index)
     if any_needs_grad((x,)):

@@ -12,8 +12,21 @@ from cygrad._operators import move as _move
 
 # ------------------------------------------------------------------ arguments
 
+cdef int check_dims(object sizes) except -1:
+    """Arrays for sizes and strides have MAX_DIMS places."""
+    if len(sizes) > MAX_DIMS:
+        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
+    return 0
+
+
 cdef tuple int_args(str function, str argument, tuple args):
-    """The sizes of f(2, 3) or f((2, 3)) as a tuple of ints."""
+    """The sizes of f(2, 3) or f((2, 3)) as a tuple of ints, as many as a tensor can have."""
+    cdef tuple numbers = ints_of(function, argument, args)
+    check_dims(numbers)
+    return numbers
+
+
+cdef tuple ints_of(str function, str argument, tuple args):
     if len(args) == 1 and not isinstance(args[0], int):
         first = args[0]
         if isinstance(first, (tuple, list)):
@@ -113,8 +126,7 @@ cdef Tensor view_as_shape(Tensor t, tuple shape, bint must):
     cdef Py_ssize_t[MAX_DIMS] sizes
     cdef Py_ssize_t[MAX_DIMS] strides
     cdef int nd
-    if len(shape) > MAX_DIMS:
-        raise RuntimeError(f"tensors with more than {MAX_DIMS} dimensions are not supported")
+    check_dims(shape)
     nd = infer_size(shape, t.count, sizes)
     if not view_strides(t, nd, sizes, strides):
         if must:
@@ -192,6 +204,9 @@ def as_strided(input, size, stride, storage_offset=None):
     last = int(offset)          # Python ints: sizes and strides are hostile
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
+    check_dims(size)
+    size, stride = tuple(size), tuple(stride)
+    check_dims(size)
     for n, s in zip(size, stride):
         if s < 0:
             raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: "
@@ -578,12 +593,24 @@ def unbind(input, dim=0):
     if t.nd == 0:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     d = wrap_dim(dim, t.nd)
+    check_views("unbind", t.sizes[d])
     with_grad = _core.set_grad_mode(False)
     try:
         outs = tuple([select(t, d, i) for i in range(t.sizes[d])])
     finally:
         _core.set_grad_mode(with_grad)
     return multiple_views(outs, t, "UnbindBackward0", _unbind_backward, (d,), with_grad)
+
+
+cdef enum:
+    MOST_VIEWS = 1 << 24                # a view takes 300 bytes
+
+
+cdef int check_views(str function, object count) except -1:
+    """Refuses a tuple of views that no memory holds before the first of them is made."""
+    if count > MOST_VIEWS:
+        raise RuntimeError(f"{function}: {count} tensors are more than a tuple can hold here ({MOST_VIEWS} at most)")
+    return 0
 
 
 cdef object multiple_views(tuple outs, Tensor t, str name, function, tuple args, bint with_grad):
@@ -622,6 +649,8 @@ def split(tensor, split_size_or_sections, dim=0):
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
         if size == 0 and n:
             raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
+        if n:
+            check_views("split", (n - 1) // size + 1)
         sizes = [min(size, n - i) for i in range(0, n, size)] if n else [0]
         name = "SplitBackward0"
     else:
@@ -656,6 +685,7 @@ def chunk(input, chunks, dim=0):
     d = wrap_dim(dim, t.nd)
     size = (t.sizes[d] + chunks - 1) // chunks
     if size == 0:
+        check_views("chunk", chunks)
         return split(t, [0] * chunks, d)
     return split(t, size, d)
 
@@ -668,9 +698,21 @@ def unsafe_split(tensor, split_size, dim=0):
     return split(tensor, split_size, dim)
 
 
-def tensor_split(input, indices_or_sections, dim=0):
+cdef object one_form(str name, a, b, c=None):
+    """The argument, under whichever of its names it was given."""
+    if a is None:
+        a = c if b is None else b
+    if a is None:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "indices_or_sections"')
+    return a
+
+
+def tensor_split(input, indices_or_sections=None, dim=0, *, sections=None, indices=None,
+                 tensor_indices_or_sections=None):
     """Parts cut at the given indices, or a given number of nearly equal parts."""
     cdef Tensor t = checked("tensor_split", input)
+    if indices_or_sections is None:
+        indices_or_sections = one_form("tensor_split", sections, indices, tensor_indices_or_sections)
     cdef int d
     if t.nd == 0:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
@@ -685,6 +727,7 @@ def tensor_split(input, indices_or_sections, dim=0):
         k = indices_or_sections
         if k <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {k}")
+        check_views("tensor_split", k)
         bounds = [(n // k) * i + min(i, n % k) for i in range(k + 1)]
         return tuple([slice_dim(t, d, a, b, 1) for a, b in zip(bounds, bounds[1:])])
     cuts = [0, *indices_or_sections]
@@ -692,8 +735,9 @@ def tensor_split(input, indices_or_sections, dim=0):
 
 
 def _split_by(name, dim, least):
-    def f(input, indices_or_sections):
+    def f(input, indices_or_sections=None, *, sections=None, indices=None):
         cdef Tensor t = checked(name, input)
+        indices_or_sections = one_form(name, indices_or_sections, sections, indices)
         if t.nd < least:
             raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension"
                                f"{'s' if least > 1 else ''}, but got a tensor with {t.nd} dimensions!")

@@ -96,6 +96,8 @@ cdef object chosen(str op, str node, Tensor x, Tensor values, Tensor index, int 
 cdef object finish_pair(str op, object out, object result):
     if out is None:
         return result
+    if not isinstance(out, (tuple, list)) or len(out) != 2:
+        raise TypeError(f"{op}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
     pair = finish_out(op, out[0], <Tensor> result[0]), finish_out(op, out[1], <Tensor> result[1])
     return named(op + "_out", ("values", "indices"), pair)
 

@@ -47,15 +47,16 @@ CG_INLINE T N(cg_lshift)(T a, T b) { return OUT(b) ? (T)0 : (T)((UT)a << b); }
 CG_INLINE T N(cg_rshift)(T a, T b) { return OUT(b) ? (a < 0 ? (T)-1 : (T)0) : (T)(a >> b); }
 #undef OUT
 
+/* Without signs, since the least integer has no other: a remainder of -1 would divide it. */
 CG_INLINE T N(cg_gcd)(T a, T b)
 {
-    T x = a < 0 ? (T)((UT)0 - (UT)a) : a, y = b < 0 ? (T)((UT)0 - (UT)b) : b;
+    UT x = a < 0 ? (UT)((UT)0 - (UT)a) : (UT)a, y = b < 0 ? (UT)((UT)0 - (UT)b) : (UT)b;
     while (x) {
-        const T r = (T)(y % x);
+        const UT r = (UT)(y % x);
         y = x;
         x = r;
     }
-    return y;
+    return (T)y;
 }
 
 /* The product is taken in the promoted type and its sign dropped there, before it is cut to T. */

@@ -2,11 +2,11 @@
 
 import warnings
 
-from .. import _core, cuda
+from .. import _core, _standins, cuda
 
 __all__ = [
-    "current_accelerator", "current_device_idx", "current_device_index", "current_stream", "device_count",
-    "device_index", "empty_cache", "get_device_capability", "get_memory_info", "is_available",
+    "Graph", "current_accelerator", "current_device_idx", "current_device_index", "current_stream", "device_count",
+    "device_index", "empty_cache", "empty_host_cache", "get_device_capability", "get_memory_info", "is_available",
     "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved", "memory_stats",
     "reset_accumulated_memory_stats", "reset_peak_memory_stats", "set_device_idx", "set_device_index", "set_stream",
     "synchronize",
@@ -76,3 +76,12 @@ class device_index:
     def __exit__(self, *exc):
         if self.idx is not None:
             set_device_index(self._before)
+
+
+def empty_host_cache():
+    """Gives pinned memory back that nothing uses: cygrad keeps none."""
+    if not is_available():
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+
+
+Graph = _standins.stand_in("accelerator.Graph()", "work of a device is not recorded to be run again")

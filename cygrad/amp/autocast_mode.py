@@ -85,6 +85,11 @@ class autocast:
         return decorated
 
 
+def autocast_decorator(autocast_instance, func):
+    """The function, run inside an `autocast`."""
+    return autocast_instance(func)
+
+
 # ---- the state of the thread, one setting at a time
 
 

@@ -8,9 +8,10 @@ from .._engine import backward
 from . import anomaly_mode, forward_ad, function, functional, grad_mode, graph, variable
 from ._grad import grad
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
-from .function import Function
+from .function import Function, NestedIOFunction
 from .grad_mode import (
     enable_grad,
+    enforce_grad_layout_policy,
     inference_mode,
     is_multithreading_enabled,
     no_grad,
@@ -21,10 +22,10 @@ from .gradcheck import gradcheck, gradgradcheck
 from .variable import Variable
 
 __all__ = [
-    "Function", "Variable", "anomaly_mode", "backward", "detect_anomaly", "enable_grad", "forward_ad", "function",
-    "functional", "grad", "grad_mode", "gradcheck", "gradgradcheck", "graph", "inference_mode",
-    "is_multithreading_enabled", "no_grad", "set_detect_anomaly", "set_grad_enabled",
-    "set_multithreading_enabled", "variable",
+    "Function", "NestedIOFunction", "Variable", "anomaly_mode", "backward", "detect_anomaly", "enable_grad",
+    "enforce_grad_layout_policy", "forward_ad", "function", "functional", "grad", "grad_mode", "gradcheck",
+    "gradgradcheck", "graph", "inference_mode", "is_multithreading_enabled", "no_grad", "set_detect_anomaly",
+    "set_grad_enabled", "set_multithreading_enabled", "variable",
 ]  # fmt: skip
 
 
@@ -33,6 +34,6 @@ _dispatch.publish(globals(), ("backward",))
 
 
 def __getattr__(name):
-    if name in ("profiler", "profiler_util"):  # not before they are used
+    if name in ("profiler", "profiler_legacy", "profiler_util"):  # not before they are used
         return importlib.import_module("." + name, __name__)
     raise AttributeError(f"module 'torch.autograd' has no attribute '{name}'")

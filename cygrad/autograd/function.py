@@ -20,6 +20,7 @@ __all__ = [
     "Function",
     "once_differentiable",
     "InplaceFunction",
+    "NestedIOFunction",
 ]
 
 
@@ -49,6 +50,18 @@ class FunctionCtx:
     def mark_non_differentiable(self, *args):
         """Says which outputs have no gradient."""
         self.non_differentiable = args
+
+    def mark_shared_storage(self, *pairs):
+        """Deprecated: tensors with shared memory are tracked by themselves."""
+        warnings.warn(
+            "mark_shared_storage is deprecated. Tensors with shared storages are automatically tracked. Note that "
+            "calls to `set_()` are not tracked",
+            FutureWarning,
+            stacklevel=2,
+        )
+
+    def maybe_clear_saved_tensors(self):
+        """Nothing is cleared before the backward pass lets go of it."""
 
     def set_materialize_grads(self, value):
         """Whether `backward` gets zeros (the default) or None for outputs that nothing depends
@@ -87,7 +100,7 @@ class FunctionMeta(type):
         cls._backward_cls = node
 
 
-class Function(metaclass=FunctionMeta):
+class Function(FunctionCtx, metaclass=FunctionMeta):
     """A differentiable operation with its own gradient.
 
     Subclasses have static methods `forward(ctx, *args)` and `backward(ctx, *grad_outputs)`, the
@@ -129,6 +142,14 @@ class Function(metaclass=FunctionMeta):
         )
 
     vjp = backward
+    generate_vmap_rule = clear_saved_tensors_on_access = boxed_grads_call = False
+
+    @staticmethod
+    def vmap(info, in_dims, *args):
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap static method or set "
+            "generate_vmap_rule=True."
+        )
 
     @staticmethod
     def jvp(ctx, *grad_inputs):
@@ -406,3 +427,22 @@ class InplaceFunction(Function):
     def __init__(self, inplace=False):
         super().__init__()
         self.inplace = inplace
+
+
+class NestedIOFunction(Function):
+    """Kept for programs that name it: a Function of nested arguments with methods that are not static."""
+
+    def __init__(self, *args, **kwargs):
+        raise NotImplementedError("NestedIOFunction: cygrad has no Functions with methods that are not static")
+
+
+# What a `ctx` has is found on the class as well, as PyTorch's: to be named, and for completion.
+for _name in (
+    "metadata", "name", "needs_input_grad", "next_functions", "register_hook", "register_prehook", "requires_grad",
+    "saved_tensors",
+):  # fmt: skip
+    if not hasattr(Function, _name):
+        setattr(Function, _name, getattr(BackwardCFunction, _name, None) or property(
+            lambda self, name=_name: getattr(self._backward_cls, name)))
+Function.saved_variables = property(lambda self: self.saved_tensors)
+BackwardCFunction.saved_variables = property(lambda self: self.saved_tensors)

@@ -198,4 +198,23 @@ class set_multithreading_enabled(_Context):
         return type(self)(self.mode)
 
 
-__all__ += ["is_grad_enabled", "is_inference_mode_enabled", "is_multithreading_enabled"]
+class enforce_grad_layout_policy(_Context):
+    """Kept for programs that set it: whether an accumulated gradient takes the layout of its parameter.
+
+    cygrad keeps the layout in which a gradient arrives, and neither copies nor warns.
+    """
+
+    def __init__(self, enable=True):
+        self.enable = enable
+
+    def __enter__(self):
+        return None
+
+    def __exit__(self, kind, value, traceback):
+        return None
+
+    def clone(self):
+        return type(self)(self.enable)
+
+
+__all__ += ["enforce_grad_layout_policy", "is_grad_enabled", "is_inference_mode_enabled", "is_multithreading_enabled"]

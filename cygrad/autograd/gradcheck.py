@@ -142,6 +142,58 @@ def _analytical(output, inputs):
     ]
 
 
+def get_numerical_jacobian(fn, inputs, target=None, eps=1e-3, grad_out=1.0):
+    """Deprecated: for each differentiable input of `fn(inputs)` the matrix (input elements, output elements)."""
+    warnings.warn(
+        "`get_numerical_jacobian` was part of PyTorch's private API and not meant to be exposed. We are deprecating "
+        "it and it will be removed in a future version of PyTorch. If you have a specific use for this or feature "
+        "request for this to be a stable API, please file us an issue at "
+        "https://github.com/pytorch/pytorch/issues/new",
+        FutureWarning,
+        stacklevel=2,
+    )
+    if grad_out != 1.0:
+        raise ValueError("Expected grad_out to be 1.0, get_numerical_jacobian no longer supports values of grad_out "
+                         "!= 1.0.")
+    inputs = _tuple(inputs)
+    wanted = inputs if target is None else _tuple(target)
+    return tuple(_numerical_of_first(lambda *xs: fn(xs), inputs, x, eps)[0] for x in wanted if x.requires_grad)
+
+
+def get_numerical_jacobian_wrt_specific_input(fn, input_idx, inputs, outputs, eps, input=None, is_forward_ad=False):
+    """For one input, by central differences, the matrix (input elements, output elements) of each output."""
+    inputs = _tuple(inputs)
+    x = inputs[input_idx] if input is None else input
+    return tuple(_numerical_of_first(fn, inputs, x, eps))
+
+
+def _numerical_of_first(fn, inputs, x, eps):
+    from .. import stack
+
+    with no_grad():
+        rows = _numerical(fn, inputs, x, eps)
+    return [stack(list(column)) for column in zip(*rows, strict=True)]
+
+
+def get_analytical_jacobian(inputs, output, nondet_tol=0.0, grad_out=1.0):
+    """Deprecated: (matrices by backward passes, whether two passes agree, whether sizes fit, whether dtypes do)."""
+    warnings.warn(
+        "`get_analytical_jacobian` was part of PyTorch's private API and not meant to be exposed. We are deprecating "
+        "it and it will be removed in a future version of PyTorch. If you have a specific use for this or feature "
+        "request for this to be a stable API, please file us an issue at "
+        "https://github.com/pytorch/pytorch/issues/new",
+        FutureWarning,
+        stacklevel=2,
+    )
+    if grad_out != 1.0:
+        raise ValueError("Expected grad_out to be 1.0, get_analytical_jacobian no longer supports values of grad_out "
+                         "!= 1.0.")
+    wanted = [x for x in _tuple(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    first, second = _analytical(output, wanted), _analytical(output, wanted)
+    again = all(bool(((a - b).abs() <= nondet_tol).all()) for a, b in zip(first, second, strict=True))
+    return tuple(first), again, True, True
+
+
 def _close(a, b, rtol, atol):
     return a.shape == b.shape and bool(
         ((a - b).abs() <= atol + rtol * b.abs()).all().item() if a.numel() else True

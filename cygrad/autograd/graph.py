@@ -2,14 +2,17 @@
 
 import contextlib
 import threading
+import weakref
 from typing import NamedTuple
 
 from .. import _core, _engine
 from .._core import Node, RemovableHandle, Tensor
 
 __all__ = [
-    "GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version",
-    "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
+    "GradientEdge", "Node", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks",
+    "get_gradient_edge", "increment_version", "region_activation_memory_budget",
+    "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks", "set_override_stale_capture_stream",
+    "set_warn_on_accumulate_grad_stream_mismatch",
 ]  # fmt: skip
 
 
@@ -190,3 +193,111 @@ def leads_outside(tensors, own):
             return True
         waiting.extend([n for n, _ in node.next_functions if n is not None])
     return False
+
+
+# ---------------------------------------------------------------- writing into what was saved
+
+
+class _Saved:
+    """A tensor that a node saved; from the first write into its memory on, a copy of it."""
+
+    def __init__(self, tensor):
+        self.tensor, self.requires_grad = tensor, tensor.requires_grad
+        self.memory, self.version = tensor.untyped_storage().data_ptr(), tensor._version
+        self.clone = None
+
+    def get(self):
+        return self.tensor if self.clone is None else self.clone
+
+    def before_write(self):
+        if self.clone is None and self.tensor._version == self.version:
+            with _core_no_grad():
+                self.clone = self.tensor.detach().clone()
+            self.tensor = None
+
+
+def _core_no_grad():
+    from .grad_mode import no_grad
+
+    return no_grad()
+
+
+class _AllowMutationOnSavedContext:
+    """What `allow_mutation_on_saved_tensors` holds: the tensors saved under it, by the memory they lie in."""
+
+    def __init__(self):
+        self.saved = {}
+
+    def clear(self):
+        """Lets go of everything."""
+        self.saved.clear()
+
+    def pack(self, tensor):
+        entry = _Saved(tensor)
+        self.saved.setdefault(entry.memory, weakref.WeakSet()).add(entry)
+        return entry
+
+    def unpack(self, entry):
+        return entry.get()
+
+    def before_write(self, tensor):
+        for entry in list(self.saved.get(tensor.untyped_storage().data_ptr(), ())):
+            entry.before_write()
+
+
+_allowing = threading.local()
+
+
+@contextlib.contextmanager
+def allow_mutation_on_saved_tensors():
+    """Inside, a tensor that was saved for the backward pass may be written in place: it is copied before.
+
+    Forward and backward pass must both run inside.
+    """
+    from ..overrides import TorchFunctionMode
+
+    if getattr(_allowing, "on", False):
+        raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+    context = _AllowMutationOnSavedContext()
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            kwargs = kwargs or {}
+            name = getattr(func, "__name__", "")
+            in_place = name.endswith("_") and not name.endswith("__")
+            if in_place or name in ("__setitem__", "__set__") or name.startswith("__i"):
+                written = [*args[:1], kwargs.get("input")]
+            else:
+                out = kwargs.get("out")
+                written = list(out) if isinstance(out, (tuple, list)) else [out]
+            for t in written:
+                if isinstance(t, Tensor):
+                    context.before_write(t)
+            return func(*args, **kwargs)
+
+    with saved_tensors_hooks(context.pack, context.unpack), Watch():
+        _allowing.on = True
+        try:
+            yield context
+        finally:
+            _allowing.on = False
+            context.clear()
+
+
+# ---------------------------------------------------------------- of compilers and streams
+
+
+@contextlib.contextmanager
+def region_activation_memory_budget(budget):
+    """Kept for programs that set it: a budget of compiled programs, of which there are none."""
+    if not 0.0 <= budget <= 1.0:
+        raise ValueError(f"activation memory budget must be in [0, 1], got {budget}")
+    yield
+
+
+def set_warn_on_accumulate_grad_stream_mismatch(enabled):
+    """Kept for programs that set it: gradients meet on one stream."""
+
+
+def set_override_stale_capture_stream(enabled):
+    """Kept for programs that set it: nothing is captured."""

@@ -4,6 +4,7 @@ While a profile runs, `_dispatch` reports every public operator of the thread, a
 pass. Without one nothing is asked.
 """
 
+import enum
 import functools
 import os
 import sys
@@ -15,9 +16,14 @@ import cygrad
 from cygrad import Tensor, _core, _dispatch, _engine, cl
 
 from . import _operator_names
-from .profiler_util import EventList, FunctionEvent
+from .profiler_util import EventList, FunctionEvent, MemRecordsAcc
 
 __all__ = [
+    "DeviceType",
+    "EnforceUnique",
+    "KinetoStepTracker",
+    "MemRecordsAcc",
+    "parse_nvprof_trace",
     "profile",
     "record_function",
     "emit_itt",
@@ -100,10 +106,9 @@ class Recorder:
             of[event] = FunctionEvent(
                 first_id + number,
                 event.name,
+                thread,
                 (event.start - self.started) / 1000,
                 (event.end - self.started) / 1000,
-                thread,
-                cpu_parent=of.get(event.parent),
                 input_shapes=event.shapes if self.record_shapes else [],
                 stack=list(event.stack),
                 scope=event.scope,
@@ -111,6 +116,10 @@ class Recorder:
                 flops=event.flops,
                 is_user_annotation=event.scope == _USER_SCOPE,
             )
+            caller = of.get(event.parent)
+            if caller is not None:
+                of[event].set_cpu_parent(caller)
+                caller.append_cpu_child(of[event])
             made.append(of[event])
         events = EventList(made, profile_memory=self.profile_memory, with_flops=self.with_flops)
         events.device_rows = [
@@ -340,3 +349,65 @@ class emit_itt(emit_nvtx):
 def load_nvprof(path):
     """Would read a trace of nvprof; raises."""
     raise NotImplementedError("cygrad runs on OpenCL, of which nvprof writes no traces")
+
+
+class DeviceType(enum.IntEnum):
+    """Kinds of devices, by PyTorch's numbers."""
+
+    CPU, CUDA, MKLDNN, OPENGL, OPENCL, IDEEP, HIP, FPGA, MAIA, XLA, Vulkan, Metal, XPU, MPS = range(14)
+    Meta, HPU, VE, Lazy, IPU, MTIA, PrivateUse1 = range(14, 21)
+
+    def __repr__(self):
+        return f"<DeviceType.{self.name}: {self.value}>"
+
+    def __str__(self):
+        return f"DeviceType.{self.name}"
+
+
+class EnforceUnique:
+    """Raises where a key comes a second time."""
+
+    def __init__(self):
+        self._seen = set()
+
+    def see(self, *key):
+        """Takes note of a key."""
+        if key in self._seen:
+            raise RuntimeError("duplicate key: " + str(key))
+        self._seen.add(key)
+
+
+class KinetoStepTracker:
+    """Counts the steps of several requesters: the number of steps of a program is the largest."""
+
+    _current_step = 0
+    _steps = {}
+
+    @classmethod
+    def init_step_count(cls, requester):
+        """Starts a requester at the present step."""
+        cls._steps[requester] = cls._current_step
+
+    @classmethod
+    def erase_step_count(cls, requester):
+        """Forgets a requester; whether there was one."""
+        return cls._steps.pop(requester, None) is not None
+
+    @classmethod
+    def increment_step(cls, requester):
+        """One more step of a requester; returns the present step."""
+        if requester not in cls._steps:
+            cls.init_step_count(requester)
+        cls._steps[requester] += 1
+        cls._current_step = max(cls._current_step, cls._steps[requester])
+        return cls._current_step
+
+    @classmethod
+    def current_step(cls):
+        """The present step."""
+        return cls._current_step
+
+
+def parse_nvprof_trace(path):
+    """Not there: cygrad does not read traces of nvprof."""
+    raise NotImplementedError("cygrad does not read traces of nvprof")

@@ -1,10 +1,15 @@
 """The events of a profile, their sums by name, and the table that is printed of them."""
 
+import bisect
+import dataclasses
 import json
 import os
-from collections import defaultdict
+from collections import defaultdict, namedtuple
 
-__all__ = ["EventList", "FormattedTimesMixin", "FunctionEvent", "FunctionEventAvg", "Interval"]
+__all__ = [
+    "EventList", "EventMetadata", "FormattedTimesMixin", "FunctionEvent", "FunctionEventAvg", "Interval", "Kernel",
+    "MemRecordsAcc", "StringTable",
+]  # fmt: skip
 
 _SPACING = 2
 
@@ -82,23 +87,35 @@ class FunctionEvent(FormattedTimesMixin):
     """One call of an operator, or one region of `record_function`."""
 
     count = 1
-    is_async = is_remote = is_legacy = False
-    node_id = -1
-    overload_name = ""
-    use_device = None
     kernels = ()
 
-    def __init__(self, id, name, start_us, end_us, thread, cpu_parent=None, input_shapes=(), stack=(), scope=0,
-                 cpu_memory_usage=0, sequence_nr=-1, flops=None, is_user_annotation=False):  # fmt: skip
-        self.id, self.name, self.trace_name = id, name, name
+    def __init__(
+        self, id, name, thread, start_us, end_us, overload_name=None, fwd_thread=None, input_shapes=None, stack=None,
+        scope=0, use_device=None, cpu_memory_usage=0, device_memory_usage=0, is_async=False, is_remote=False,
+        sequence_nr=-1, node_id=-1, device_type=0, device_index=0, device_resource_id=None, is_legacy=False,
+        flops=None, trace_name=None, concrete_inputs=None, kwinputs=None, is_user_annotation=False,
+        is_python_function=False, activity_type=None, metadata_json=None, flow_id=None, flow_type=None,
+        flow_start=None, external_id=0, linked_correlation_id=0, extra_meta=None, structured_input_shapes=None,
+        structured_input_strides=None, input_dtypes=None, python_id=-1, python_parent_id=-1, python_module_id=-1,
+    ):  # fmt: skip
+        given = dict(locals())
+        for own in ("self", "start_us", "end_us"):
+            del given[own]
+        vars(self).update(given)
+        self.overload_name = overload_name or ""
+        self.trace_name = name if trace_name is None else trace_name
         self.time_range = Interval(start_us, end_us)
-        self.thread = self.fwd_thread = thread
-        self.cpu_parent, self.cpu_children = cpu_parent, []
-        if cpu_parent is not None:
-            cpu_parent.cpu_children.append(self)
-        self.input_shapes, self.stack, self.scope = input_shapes, stack, scope
-        self.cpu_memory_usage, self.sequence_nr, self.flops = cpu_memory_usage, sequence_nr, flops
-        self.is_user_annotation = is_user_annotation
+        self.fwd_thread = thread if fwd_thread is None else fwd_thread
+        self.input_shapes, self.stack = input_shapes or (), stack or ()
+        self.cpu_parent, self.cpu_children = None, []
+
+    def append_cpu_child(self, child):
+        """Makes an event one that this one called."""
+        self.cpu_children.append(child)
+
+    def set_cpu_parent(self, parent):
+        """Says which event called this one."""
+        self.cpu_parent = parent
 
     @property
     def key(self):
@@ -398,3 +415,71 @@ def _flops_unit(largest):
         if largest >= scale:
             return unit, scale
     return "FLOPs", 1
+
+
+# ---------------------------------------------------------------- what traces of devices hold
+
+Kernel = namedtuple("Kernel", ["name", "device", "duration"])
+
+
+@dataclasses.dataclass
+class EventMetadata:
+    """What Kineto knows of an event on a device; nothing fills it here."""
+
+    registers_per_thread: int | None = None
+    shared_memory: int | None = None
+    grid: list | None = None
+    block: list | None = None
+    priority: int | None = None
+    blocks_per_sm: float | None = None
+    warps_per_sm: float | None = None
+    occupancy: dict | None = None
+    est_occupancy_pct: float | None = None
+    queued: int | None = None
+    graph_id: int | None = None
+    graph_node_id: int | None = None
+    stream: int | None = None
+    context: int | None = None
+    channel: int | None = None
+    channel_type: int | None = None
+    bytes: int | None = None
+    bandwidth_gb_s: float | None = None
+    collective_name: str | None = None
+    dtype: str | None = None
+    in_msg_nelems: int | None = None
+    out_msg_nelems: int | None = None
+    in_split_size: str | None = None
+    out_split_size: str | None = None
+    global_rank_start: int | None = None
+    global_rank_stride: int | None = None
+    group_size: int | None = None
+    process_group_name: str | None = None
+    process_group_desc: str | None = None
+    group_ranks: str | None = None
+    rank: int | None = None
+    src_rank: int | None = None
+    dst_rank: int | None = None
+    seq: int | None = None
+    is_async: bool | None = None
+
+
+class StringTable(defaultdict):
+    """Names by themselves: what is missing is the name itself."""
+
+    def __missing__(self, key):
+        self[key] = key
+        return key
+
+
+class MemRecordsAcc:
+    """Records of memory by their start, to ask which lie in an interval."""
+
+    def __init__(self, mem_records):
+        self._records = sorted(mem_records, key=lambda record: record[0].start_ns())
+        self._starts = [record[0].start_ns() for record in self._records]
+
+    def in_interval(self, start_us, end_us):
+        """Those that start between two times in microseconds."""
+        first = bisect.bisect_left(self._starts, start_us * 1000)
+        last = bisect.bisect_right(self._starts, end_us * 1000)
+        return iter(self._records[first:last])

@@ -5,15 +5,15 @@ import warnings
 from .. import _engine
 from .._core import Tensor
 
-__all__ = ["Variable"]
+__all__ = ["Variable", "VariableMeta"]
 
 
-class _VariableMeta(type):
+class VariableMeta(type):
     def __instancecheck__(cls, other):
         return isinstance(other, Tensor)
 
 
-class Variable(metaclass=_VariableMeta):
+class Variable(metaclass=VariableMeta):
     """Variable(data, requires_grad=False) is `data.detach()`, recording if asked to; every tensor
     is an instance.
     """

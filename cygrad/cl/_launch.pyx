@@ -24,6 +24,7 @@ from cygrad.cl import _device, _program
 
 import gc
 import os
+import threading
 
 ctypedef int (*set_arg_t)(void*, unsigned int, size_t, const void*) noexcept nogil
 ctypedef int (*enqueue_t)(void*, void*, unsigned int, const size_t*, const size_t*, const size_t*, unsigned int,
@@ -499,6 +500,7 @@ cdef class Buffer:
         return f"<{self.nbytes} bytes on {self.device!r}>"
 
 
+_opening = threading.Lock()
 cdef list _devices = []             # by device code - 1; "cuda:i" shares the object of its device
 
 
@@ -513,16 +515,19 @@ cdef Device device_of(int dev):
 cdef Device open_code(int dev):
     cdef int index = (dev - 1) % 16
     check_fork()
-    parts = _device.opened(index)
-    if not _devices:
-        found = _device.addresses(FUNCTIONS)
-        if found is not None:           # without them pyopencl is called
-            bind(found)
-        _devices.extend([None] * 32)
-    device = Device(index, **parts)
-    if _device.clock is not None:
-        _device.start_profile(device)
-    _devices[index] = _devices[index + 16] = device     # "opencl:i" and "cuda:i"
+    with _opening:                      # two threads must not make two contexts of one device
+        if _devices and _devices[index] is not None:
+            return <Device> _devices[index]
+        parts = _device.opened(index)
+        if not _devices:
+            found = _device.addresses(FUNCTIONS)
+            if found is not None:       # without them pyopencl is called
+                bind(found)
+            _devices.extend([None] * 32)
+        device = Device(index, **parts)
+        if _device.clock is not None:
+            _device.start_profile(device)
+        _devices[index] = _devices[index + 16] = device     # "opencl:i" and "cuda:i"
     return <Device> device
 
 

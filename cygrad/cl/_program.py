@@ -15,6 +15,7 @@ import pathlib
 import re
 import sys
 import tempfile
+import threading
 import time
 import uuid
 import warnings
@@ -154,14 +155,16 @@ class Program:
 
 
 _programs = {}
+_building = threading.RLock()  # of threads that want one program, one builds it
 
 
 def program(device, key, make):
     """The program of `device` known as `key`; make() -> (source, kernel stems) where it is not there yet."""
     key = (device.index, key)
-    if key not in _programs:
-        _programs[key] = Program(device, make()[0])
-    return _programs[key]
+    with _building:
+        if key not in _programs:
+            _programs[key] = Program(device, make()[0])
+        return _programs[key]
 
 
 @atexit.register

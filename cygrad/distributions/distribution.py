@@ -97,7 +97,8 @@ class Distribution:
 
     def _expanding_class(self):
         """The nearest class of this library, whose attributes `expand` knows."""
-        return next(c for c in type(self).__mro__ if c.__module__.startswith(__package__))
+        package = Distribution.__module__.rpartition(".")[0]  # not __package__: it may go by the name torch
+        return next(c for c in type(self).__mro__ if c.__module__.startswith(package))
 
     def _get_checked_instance(self, cls, _instance=None):
         if _instance is None and type(self).__init__ != cls.__init__:

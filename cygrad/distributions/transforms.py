@@ -13,6 +13,7 @@ from ._transform import (
     ComposeTransform,
     IndependentTransform,
     Transform,
+    _InverseTransform,  # noqa: F401 - libraries ask for it
     cached,
     identity_transform,
     need_dims,

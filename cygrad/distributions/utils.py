@@ -65,6 +65,9 @@ def probs_to_logits(probs, is_binary=False):
     return cygrad.log(clamped) - cygrad.log1p(-clamped) if is_binary else cygrad.log(clamped)
 
 
+_sum_rightmost = sum_rightmost  # the name that libraries know
+
+
 class lazy_property:
     """An attribute that is computed at its first reading, recording gradients whatever the mode."""
 

@@ -1,6 +1,7 @@
 """torch.func: functions that take a function and return its gradient, Jacobian or batched form.
 
-All are made of backward passes over the recorded graph and nest freely.  `vmap` calls the function once per slice.
+All are made of backward passes over the recorded graph and nest freely.  `vmap` calls the function once, on tensors
+that hide their batch dimension (`_batched.py`); Jacobians are made of it.
 """
 
 from ._module import functional_call, replace_all_batch_norm_modules_, stack_module_state

@@ -13,6 +13,7 @@ from ..autograd import grad as _backward
 from ..autograd.grad_mode import enable_grad
 from ..autograd.graph import leads_outside
 from ..utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten, treespec_pprint
+from . import _batched
 from ._vmap import check_randomness
 
 _INT = "only Tensors of floating point dtype can require gradients"
@@ -25,6 +26,7 @@ def _alias(x):
     """`x` as the function is to see it: recorded from here on, and apart from the caller's tensor."""
     if not isinstance(x, Tensor):
         raise ValueError(f"Thing passed to transform API must be Tensor, got {type(x)}")
+    x = _batched.at_all_levels(x)
     if x.requires_grad:
         return x.view_as(x)
     if not (x.is_floating_point() or x.is_complex()):
@@ -56,8 +58,8 @@ class _Record:
     def settle(self, tree):
         """Decides `outer` by what the tensors of `tree` were recorded from."""
         if not self.outer:
-            own = {id(x) for x in self.inputs}
-            self.outer = leads_outside((x for x in tree_leaves(tree) if isinstance(x, Tensor)), own)
+            own = {id(_batched.plain(x)) for x in self.inputs}
+            self.outer = leads_outside((_batched.plain(x) for x in tree_leaves(tree) if isinstance(x, Tensor)), own)
         self.outer = self.outer and self.recording
 
     def result(self, tree):
@@ -75,9 +77,13 @@ def _products(outputs, inputs, vectors, create_graph, retain_graph=True):
     found = [None] * len(inputs)
     if pairs:
         with enable_grad():
-            found = _backward(
-                [o for o, _ in pairs], inputs, [v for _, v in pairs], retain_graph, create_graph, allow_unused=True
-            )  # fmt: skip
+            outputs, vectors = [o for o, _ in pairs], [v for _, v in pairs]
+            if _batched.running():
+                outputs, given, vectors = _batched.wholes(outputs, inputs, vectors)
+                found = _backward(outputs, given, vectors, retain_graph, create_graph, allow_unused=True)
+                found = [None if g is None else _batched.rewrapped(g, x) for g, x in zip(found, inputs, strict=True)]
+            else:
+                found = _backward(outputs, inputs, vectors, retain_graph, create_graph, allow_unused=True)
     return [x.new_zeros(x.shape) if g is None else g for g, x in zip(found, inputs, strict=True)]
 
 
@@ -342,11 +348,42 @@ def _stacked(pieces, dim, shape, like):
     return stack(pieces, dim).view(shape) if pieces else like.new_zeros(shape)
 
 
+AT_ONCE = 1 << 23  # elements of inputs and outputs that the rows of a Jacobian may have together
+
+
+def _all_rows(product, like, sizes, chunk_size):
+    """The results of `product(v)` for the unit vectors v of `like`'s shape, stacked; None where it needs a loop.
+
+    Called on whole batches of unit vectors, so that the function runs on as many copies of its inputs; `sizes` elements
+    a copy.
+    """
+    from .. import cat, eye
+
+    count = like.numel()
+    chunk = min(count, AT_ONCE // max(1, sizes), chunk_size or count)
+    if chunk < 2:
+        return None
+    basis = eye(count, dtype=like.dtype, device=_batched.plain(like).device).view(count, *like.shape)
+    parts = []
+    for vectors in basis.split(chunk):
+        leaves, spec = tree_flatten((vectors,))
+        found = _batched.call(product, leaves, spec, [0], len(vectors), {})
+        if found is None:
+            return None
+        parts.append([_batched.full(x, found[1], len(vectors)) for x in found[0]])
+    return [cat(columns) if len(columns) > 1 else columns[0] for columns in zip(*parts, strict=True)]
+
+
+def _elements(record, outputs):
+    return sum(x.numel() for x in [*record.inputs, *outputs])
+
+
 def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_copy=False):
-    """A function that returns the Jacobian of `func`, one backward pass per element of the output.
+    """A function that returns the Jacobian of `func`: v^T J for all unit vectors v of the output at once, by `vmap`.
 
     Each tensor of the output is replaced by the structure of the argument (or tuple of arguments) that `argnums`
-    names, whose tensors have the shape of the output followed by that of the input.  `chunk_size` is checked only.
+    names, whose tensors have the shape of the output followed by that of the input.  `chunk_size`: how many unit
+    vectors at a time.  What `vmap` can't do at once takes one backward pass per element.
     """
     if chunk_size is not None and chunk_size <= 0:
         raise ValueError("jacrev: `chunk_size` should be greater than 0.")
@@ -359,7 +396,13 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
         outputs, spec = _differentiable_outputs(result)
         record.settle((outputs, aux))
         jacobians = []
-        for out in outputs:
+        for k, out in enumerate(outputs):
+            whole = _all_rows(functools.partial(_row, func, nums, args, kwargs, has_aux, k, record.outer), out,
+                              _elements(record, outputs), chunk_size)  # fmt: skip
+            if whole is not None:
+                stacked = [c.view(out.shape + x.shape) for c, x in zip(whole, record.inputs, strict=True)]
+                jacobians.append(tree_unflatten(stacked, record.spec))
+                continue
             rows = [
                 _products([out], record.inputs, [v], record.outer) for v in _basis(out.detach())
             ]
@@ -375,10 +418,27 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
     return wrapper
 
 
-def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
-    """As `jacrev`, one product J v per element of the input: for functions with few inputs.
+def _row(func, nums, args, kwargs, has_aux, k, outer, v):
+    """v^T J of output k, for each input."""
+    record = _Record(_selected(args, nums))
+    result, _ = _split_aux(record.call(func, nums, args, kwargs), has_aux, "vjp(f, *primals)")
+    outputs, _ = _differentiable_outputs(result)
+    return _products([outputs[k]], record.inputs, [v], outer)
 
-    `func` is called once, so that `randomness` makes no difference.
+
+def _column(func, nums, args, kwargs, has_aux, before, after, v):
+    """J v for each output, v for the input between those `before` and `after`."""
+    record = _Record(_selected(args, nums))
+    result, _ = _split_aux(record.call(func, nums, args, kwargs), has_aux, "jvp(f, primals, tangents)")
+    outputs, _ = _tensor_outputs(result, "jvp(f, primals, tangents)")
+    record.settle(outputs)
+    return _Forward(record, outputs)([*before, v, *after])
+
+
+def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
+    """As `jacrev`, by products J v for the unit vectors v of the input: for functions with few inputs.
+
+    Random numbers are the same in every product, so that `randomness` makes no difference.
     """
 
     @functools.wraps(func)
@@ -393,14 +453,19 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
         outputs, spec = _tensor_outputs(result, where)
         record.settle((outputs, aux))
         forward = _Forward(record, outputs)
-        columns = []  # [input][element][output]
+        columns = []  # [input][output], the input's elements in front
         for i, x in enumerate(record.inputs):
             before, after = [None] * i, [None] * (len(record.inputs) - i - 1)
-            columns.append([forward(before + [v] + after) for v in _basis(x.detach())])
+            whole = _all_rows(functools.partial(_column, func, nums, args, kwargs, has_aux, before, after), x,
+                              _elements(record, outputs), None)  # fmt: skip
+            if whole is None:
+                whole = [forward(before + [v] + after) for v in _basis(x.detach())]
+                whole = [_stacked([c[k] for c in whole], 0, (x.numel(), *o.shape), x) for k, o in enumerate(outputs)]
+            columns.append(whole)
         jacobians = [
             tree_unflatten(
                 [
-                    _stacked([c[k] for c in column], -1, out.shape + x.shape, x)
+                    column[k].movedim(0, -1).reshape(out.shape + x.shape)
                     for column, x in zip(columns, record.inputs, strict=True)
                 ],
                 record.spec,
@@ -414,8 +479,8 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
 
 
 def hessian(func, argnums=0):
-    """A function that returns the Hessian of `func`: the Jacobian of its Jacobian, both by backward passes."""
-    return jacrev(jacrev(func, argnums), argnums)
+    """A function that returns the Hessian of `func`: the Jacobian, by columns, of its Jacobian by rows."""
+    return jacfwd(jacrev(func, argnums), argnums)
 
 
 def debug_unwrap(tensor, *, recurse=True):

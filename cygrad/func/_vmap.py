@@ -1,10 +1,15 @@
-"""vmap: a function of slices made a function of whole tensors, by calling it once per slice."""
+"""vmap: a function of slices made a function of whole tensors.
+
+The function is called once, on tensors that hide their batch dimension (`_batched`); where that can't be (control flow
+on values, random numbers, writing into what slices share), once per slice.
+"""
 
 import functools
 
 from .._core import Tensor
 from ..random import get_rng_state, set_rng_state
 from ..utils._pytree import tree_flatten, tree_unflatten
+from . import _batch_rules, _batched  # noqa: F401 - rules register themselves
 
 _RANDOM = (
     "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' "
@@ -128,9 +133,10 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
         "same" gives every slice the same draws.
     chunk_size: accepted, and makes no difference.
 
-    The cost is that of one call of `func` per slice: correct for any function, control flow on values included, and
-    differentiable, but not faster than a loop.  "different" fills slice by slice, so that a draw of 16 normal
-    numbers or more per slice differs from PyTorch's, which draws for the whole batch at once.
+    `func` is called once on whole batches.  An operator that has no rule for them is called slice by slice by itself; a
+    function whose control flow depends on values, or that draws random numbers, is called once per slice as a whole.
+    "different" fills slice by slice, so that a draw of 16 normal numbers or more per slice differs from PyTorch's,
+    which draws for the whole batch at once.
     """
     check_randomness(randomness)
     if chunk_size is not None and chunk_size <= 0:
@@ -141,45 +147,77 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
     def wrapper(*args, **kwargs):
         _check_out_dims(out_dims, name)
         leaves, spec, dims, count = _mapped_dims(args, in_dims, name)
-        sliced = [x if d is None else x.unbind(d) for x, d in zip(leaves, dims, strict=True)]
-        state = get_rng_state()
-        columns, out_spec = [], None
-        for i in range(max(count, 1)):
-            if randomness == "same":
-                set_rng_state(state)
-            if count:
-                now = [x if d is None else x[i] for x, d in zip(sliced, dims, strict=True)]
-            else:  # a slice of zeros shows what the results look like
-                now = [
-                    x if d is None else x.new_zeros(x.shape[:d] + x.shape[d + 1 :])
-                    for x, d in zip(leaves, dims, strict=True)
-                ]
-            result = func(*tree_unflatten(now, spec), **kwargs)
-            if i == 0 and randomness == "error" and not bool((get_rng_state() == state).all()):
-                set_rng_state(state)
-                raise RuntimeError(_RANDOM)
-            flat, now_spec = tree_flatten(result)
-            if out_spec is None:
-                out_spec, columns = now_spec, [[] for _ in flat]
-            elif now_spec != out_spec:
-                raise ValueError(
-                    f"vmap({name}, ...): `{name}` returned {now_spec} for slice {i} but {out_spec} for the first"
-                )
-            for column, x in zip(columns, flat, strict=True):
-                column.append(x)
-        places = _broadcast(out_dims, out_spec, _CONTAINERS)
-        if places is None:
-            raise ValueError(
-                f"vmap({name}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with the structure of "
-                f"`outputs`. out_dims has structure {tree_flatten(out_dims)[1]} but outputs has structure {out_spec}."
-            )
-        joined = [_joined(c, d, name) for c, d in zip(columns, places, strict=True)]
-        if not count:
-            joined = [
-                x.narrow(d, 0, 0) if d is not None else x
-                for x, d in zip(joined, places, strict=True)
-            ]
-            set_rng_state(state)
-        return tree_unflatten(joined, out_spec)
+        if count:
+            found = _batched.call(func, leaves, spec, dims, count, kwargs)
+            if found is not None:
+                joined = _placed(found, out_dims, count, name)
+                if joined is not None:
+                    return joined
+        return _by_loop(func, leaves, spec, dims, count, kwargs, out_dims, randomness, name)
 
     return wrapper
+
+
+def _placed(found, out_dims, count, name):
+    """The results of a call on whole batches with the batch where `out_dims` says; None where a loop has to decide."""
+    result, level = found
+    flat, spec = tree_flatten(result)
+    places = _broadcast(out_dims, spec, _CONTAINERS)
+    if places is None:
+        return None
+    joined = []
+    for x, dim in zip(flat, places, strict=True):
+        if not isinstance(x, Tensor):
+            return None
+        whole, is_batched = _batched.whole_of(x, level)
+        rank = whole.dim() + (not is_batched)
+        if dim is None and is_batched or dim is not None and not -rank <= dim < rank:
+            return None
+        if dim is not None:
+            whole = whole.movedim(0, dim) if is_batched else whole.unsqueeze(dim).repeat_interleave(count, dim)
+        joined.append(whole)
+    return tree_unflatten(joined, spec)
+
+
+def _by_loop(func, leaves, spec, dims, count, kwargs, out_dims, randomness, name):
+    """Calls `func` for every slice."""
+    sliced = [x if d is None else x.unbind(d) for x, d in zip(leaves, dims, strict=True)]
+    state = get_rng_state()
+    columns, out_spec = [], None
+    for i in range(max(count, 1)):
+        if randomness == "same":
+            set_rng_state(state)
+        if count:
+            now = [x if d is None else x[i] for x, d in zip(sliced, dims, strict=True)]
+        else:  # a slice of zeros shows what the results look like
+            now = [
+                x if d is None else x.new_zeros(x.shape[:d] + x.shape[d + 1 :])
+                for x, d in zip(leaves, dims, strict=True)
+            ]
+        result = func(*tree_unflatten(now, spec), **kwargs)
+        if i == 0 and randomness == "error" and not bool((get_rng_state() == state).all()):
+            set_rng_state(state)
+            raise RuntimeError(_RANDOM)
+        flat, now_spec = tree_flatten(result)
+        if out_spec is None:
+            out_spec, columns = now_spec, [[] for _ in flat]
+        elif now_spec != out_spec:
+            raise ValueError(
+                f"vmap({name}, ...): `{name}` returned {now_spec} for slice {i} but {out_spec} for the first"
+            )
+        for column, x in zip(columns, flat, strict=True):
+            column.append(x)
+    places = _broadcast(out_dims, out_spec, _CONTAINERS)
+    if places is None:
+        raise ValueError(
+            f"vmap({name}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with the structure of "
+            f"`outputs`. out_dims has structure {tree_flatten(out_dims)[1]} but outputs has structure {out_spec}."
+        )
+    joined = [_joined(c, d, name) for c, d in zip(columns, places, strict=True)]
+    if not count:
+        joined = [
+            x.narrow(d, 0, 0) if d is not None else x
+            for x, d in zip(joined, places, strict=True)
+        ]
+        set_rng_state(state)
+    return tree_unflatten(joined, out_spec)

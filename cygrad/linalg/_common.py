@@ -133,9 +133,15 @@ def lapack(routine, *args):
     """A routine of `_operators.lapack` on the values of its tensors, in the host's memory."""
     from .._operators import lapack as _lapack
 
-    device = next(x.device for x in args if isinstance(x, Tensor))
+    devices = [x.device for x in args if isinstance(x, Tensor)]
+    for other in devices:
+        if other != devices[0]:
+            raise RuntimeError(
+                f"Expected all tensors to be on the same device, but found at least two devices, {devices[0]} and "
+                f"{other}!"
+            )
     values = [host.fetched(x.detach()) if isinstance(x, Tensor) else x for x in args]
-    return host.returned(getattr(_lapack, routine)(*values), device)
+    return host.returned(getattr(_lapack, routine)(*values), devices[0])
 
 
 def broadcast_batches(A, B):

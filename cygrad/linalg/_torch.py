@@ -1,9 +1,7 @@
 """What torch and Tensor have of linear algebra beside torch.linalg: other names, and older functions."""
 
-import functools
-import warnings
-
 import cygrad
+from cygrad._warnings import warn_once
 
 from . import _determinants, _least_squares, _norms, _solve, _spectral
 from ._common import (
@@ -27,14 +25,10 @@ lu_unpack, geqrf, ormqr = _solve.lu_unpack, _spectral.geqrf, _spectral.ormqr
 orgqr = _spectral.householder_product
 
 
-@functools.cache
-def _warn_once(message):
-    warnings.warn(message, UserWarning, stacklevel=4)
-
-
 def _deprecated(old, new, advice):
-    _warn_once(
-        f"torch.{old} is deprecated in favor of {new} and will be removed in a future PyTorch release.\n{advice}"
+    warn_once(
+        f"torch.{old} is deprecated in favor of {new} and will be removed in a future PyTorch release.\n{advice}",
+        stacklevel=3,
     )
 
 
@@ -210,23 +204,25 @@ def lu(A, pivot=True, get_infos=False, out=None):
 
 def lu_solve(b, LU_data, LU_pivots, *, out=None):
     """As linalg.lu_solve, with the arguments in another order; deprecated."""
-    _warn_once(
+    warn_once(
         "torch.lu_solve is deprecated in favor of torch.linalg.lu_solveand will be removed in a future PyTorch "
         "release.\n"
         "Note that torch.linalg.lu_solve has its arguments reversed.\nX = torch.lu_solve(B, LU, pivots)\n"
-        "should be replaced with\nX = torch.linalg.lu_solve(LU, pivots, B)"
+        "should be replaced with\nX = torch.linalg.lu_solve(LU, pivots, B)",
+        stacklevel=2,
     )
     return _solve.lu_solve(LU_data, LU_pivots, b, out=out)
 
 
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, out=None):
     """X of A X = b (A^T X = b) for triangular A, and a copy of A; deprecated."""
-    _warn_once(
+    warn_once(
         "torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangularand will be removed in a future "
         "PyTorch release.\ntorch.linalg.solve_triangular has its arguments reversed and does not return a copy of one "
         "of "
         "the inputs.\nX = torch.triangular_solve(B, A).solution\nshould be replaced with\n"
-        "X = torch.linalg.solve_triangular(A, B)."
+        "X = torch.linalg.solve_triangular(A, B).",
+        stacklevel=2,
     )
     for x, name in ((b, "b"), (A, "A")):
         if x.dim() < 2:
@@ -261,11 +257,11 @@ def cross(input, other, dim=None, *, out=None):
     need_tensor("cross", input, "input")
     need_tensor("cross", other, "other", 2)
     if dim is None:
-        _warn_once(
+        warn_once(
             "Using torch.cross without specifying the dim arg is deprecated.\nPlease either pass the dim explicitly or "
             "simply use torch.linalg.cross.\nThe default value of dim will change to agree with that of linalg.cross "
-            "in "
-            "a future release."
+            "in a future release.",
+            stacklevel=2,
         )
         dim = next((i for i, n in enumerate(input.shape) if n == 3), None)
         if dim is None:
@@ -292,19 +288,21 @@ def vander(x, N=None, increasing=False):
 
 def nuclear_norm(self, dim=None, keepdim=False, *, out=None):
     """As linalg.matrix_norm(A, "nuc"); deprecated."""
-    _warn_once(
+    warn_once(
         "at::nuclear_norm is deprecated and it is just left for JIT compatibility. It will be removed in a future "
         "PyTorch "
-        "release. Please use `linalg.matrix_norm(A, 'nuc', dim, keepdim)` instead"
+        "release. Please use `linalg.matrix_norm(A, 'nuc', dim, keepdim)` instead",
+        stacklevel=2,
     )
     return _norms.matrix_norm(self, "nuc", (-2, -1) if dim is None else dim, keepdim, out=out)
 
 
 def frobenius_norm(self, dim, keepdim=False, *, out=None):
     """As linalg.vector_norm(A, 2, dim); deprecated."""
-    _warn_once(
+    warn_once(
         "at::frobenius_norm is deprecated and it is just left for JIT compatibility. It will be removed in a future "
-        "PyTorch release. Please use `linalg.vector_norm(A, 2., dim, keepdim)` instead"
+        "PyTorch release. Please use `linalg.vector_norm(A, 2., dim, keepdim)` instead",
+        stacklevel=2,
     )
     return _norms.vector_norm(self, 2.0, dim, keepdim, out=out)
 

@@ -19,9 +19,10 @@ _log = logging.getLogger(__name__)
 class ProcessException(Exception):
     """What `ProcessContext.join` raises for a process that failed."""
 
-    def __init__(self, msg, error_index, pid):
+    def __init__(self, msg, error_index, error_pid):
         super().__init__(msg)
-        self.msg, self.error_index, self.pid = msg, error_index, pid
+        self.msg, self.error_index = msg, error_index
+        self.pid = self.error_pid = error_pid
 
     def __reduce__(self):
         return type(self), (self.msg, self.error_index, self.pid)

@@ -170,10 +170,10 @@ def _identity():
 class BackwardHook:
     """The full backward hooks of one call of one module."""
 
-    def __init__(self, module, hooks, pre_hooks):
+    def __init__(self, module, user_hooks, user_pre_hooks):
         self.module = module
-        self.hooks = hooks
-        self.pre_hooks = pre_hooks
+        self.hooks = user_hooks
+        self.pre_hooks = user_pre_hooks
         self.grad_outputs = None
         self.input_count = 0
         self.has_input_node = False

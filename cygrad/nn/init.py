@@ -70,8 +70,14 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
         height = ((peak - mean) ** 2 - (draws - mean) ** 2) / (2 * std * std)
         return draws, chance < height.exp()
 
+    normal = cdf(b) - cdf(a) > 0.3
+    # About how many of the uniform proposals are taken: the density falls by 1/e within std, or on its tail sooner.
+    # (A std of NaN stays the least.)
+    width = min(std, b - a, std * std / abs(peak - mean)) if peak != mean else min(std, b - a)
+    if not normal and b > a and not width > 1e-7 * (b - a):
+        raise RuntimeError(f"trunc_normal_: [{a}, {b}] holds too little of N({mean}, {std}^2) to draw from it")
     with cygrad.no_grad():
-        propose = by_normal if cdf(b) - cdf(a) > 0.3 else by_uniform
+        propose = by_normal if normal else by_uniform
         draws, accepted = propose()
         while not bool(accepted.all()):
             # Every round draws for the whole tensor and fills in what is missing.

@@ -9,6 +9,7 @@ import itertools
 import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import cygrad
 from cygrad import Tensor
@@ -24,7 +25,7 @@ from ._hooks import (
 )
 from .parameter import Buffer, Parameter, clear_grad, is_lazy
 
-_EXTRA_STATE_KEY = "_extra_state"
+_EXTRA_STATE_KEY = _EXTRA_STATE_KEY_SUFFIX = "_extra_state"
 _BUG = (
     "Reached a code path in Module.{}() that should never be called. Please file an issue at "
     "https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml to report this bug."
@@ -73,6 +74,9 @@ def _check_name(kind, name):
         raise KeyError(f'{kind} name can\'t be empty string ""')
 
 
+T_destination = TypeVar("T_destination", bound=dict[str, Any])
+
+
 class Module:
     """Base class of all neural network modules.
 
@@ -82,6 +86,7 @@ class Module:
     """
 
     dump_patches = False
+    T_destination = T_destination
     _version = 1
     training: bool
     call_super_init = False

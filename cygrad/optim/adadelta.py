@@ -2,6 +2,7 @@
 
 import cygrad
 
+from ._functional import functional
 from .optimizer import (
     _check_eps,
     _check_lr,
@@ -10,7 +11,7 @@ from .optimizer import (
     _new_step,
 )
 
-__all__ = ["Adadelta"]
+__all__ = ["Adadelta", "adadelta"]
 
 
 class Adadelta(_DenseOptimizer):
@@ -66,3 +67,6 @@ class Adadelta(_DenseOptimizer):
         delta = acc_delta.add(eps).sqrt_().div(square_avg.add(eps).sqrt_()).mul(grad)
         acc_delta.mul_(rho).addcmul_(delta, delta, value=rest)
         p.add_(delta, alpha=-lr)
+
+
+adadelta = functional("adadelta", Adadelta)

@@ -2,6 +2,7 @@
 
 import cygrad
 
+from ._functional import functional
 from .optimizer import (
     _check_eps,
     _check_flags,
@@ -11,7 +12,7 @@ from .optimizer import (
     _new_step,
 )
 
-__all__ = ["Adagrad"]
+__all__ = ["Adagrad", "adagrad"]
 
 
 class Adagrad(_DenseOptimizer):
@@ -97,3 +98,6 @@ class Adagrad(_DenseOptimizer):
         total = state["sum"]
         total.addcmul_(grad, grad)
         p.addcdiv_(grad, total.sqrt().add(eps), value=-rate)
+
+
+adagrad = functional("adagrad", Adagrad)

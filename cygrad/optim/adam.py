@@ -3,6 +3,7 @@
 import cygrad
 
 from . import _composite
+from ._functional import functional
 from .optimizer import (
     Optimizer,
     _check_betas,
@@ -21,7 +22,7 @@ try:
 except ImportError:  # a build without the compiled steps
     _compiled = None
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "adam"]
 
 
 class Adam(Optimizer):
@@ -141,3 +142,6 @@ class Adam(Optimizer):
                 with cygrad.set_grad_enabled(differentiable):
                     _composite.adam(*args)
         return loss
+
+
+adam = functional("adam", Adam)

@@ -2,6 +2,7 @@
 
 import cygrad
 
+from ._functional import functional
 from .optimizer import (
     _check_betas,
     _check_eps,
@@ -11,7 +12,7 @@ from .optimizer import (
     _new_step,
 )
 
-__all__ = ["Adamax"]
+__all__ = ["Adamax", "adamax"]
 
 
 class Adamax(_DenseOptimizer):
@@ -66,3 +67,6 @@ class Adamax(_DenseOptimizer):
         largest = cygrad.maximum(exp_inf * beta2, grad.abs().add_(eps))
         exp_inf.copy_(largest)
         p.addcdiv_(exp_avg, largest, value=-rate)
+
+
+adamax = functional("adamax", Adamax)

@@ -1,8 +1,9 @@
 """Adam with decoupled weight decay."""
 
+from ._functional import functional
 from .adam import Adam
 
-__all__ = ["AdamW"]
+__all__ = ["AdamW", "adamw"]
 
 
 class AdamW(Adam):
@@ -42,3 +43,6 @@ class AdamW(Adam):
         super().__setstate__(state)
         for group in self.param_groups:  # also where a state of before this option is loaded
             group["decoupled_weight_decay"] = True
+
+
+adamw = functional("adamw", AdamW)

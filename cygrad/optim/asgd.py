@@ -2,9 +2,10 @@
 
 import cygrad
 
+from ._functional import functional
 from .optimizer import _check_lr, _check_not_negative, _DenseOptimizer, _new_step
 
-__all__ = ["ASGD"]
+__all__ = ["ASGD", "asgd"]
 
 
 class ASGD(_DenseOptimizer):
@@ -77,3 +78,6 @@ class ASGD(_DenseOptimizer):
             ax.copy_(p)
         else:
             ax.add_(p.sub(ax).mul_(mu))
+
+
+asgd = functional("asgd", ASGD)

@@ -2,6 +2,7 @@
 
 import cygrad
 
+from ._functional import functional
 from .optimizer import (
     _check_betas,
     _check_eps,
@@ -11,7 +12,7 @@ from .optimizer import (
     _new_step,
 )
 
-__all__ = ["NAdam"]
+__all__ = ["NAdam", "nadam"]
 
 
 class NAdam(_DenseOptimizer):
@@ -83,3 +84,6 @@ class NAdam(_DenseOptimizer):
         denom = exp_avg_sq.div(correction2).sqrt_().add(eps)
         p.addcdiv_(grad, denom, value=-rate)
         p.addcdiv_(exp_avg, denom, value=-next_rate)
+
+
+nadam = functional("nadam", NAdam)

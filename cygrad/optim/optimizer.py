@@ -3,6 +3,7 @@
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import chain
 from typing import Any
@@ -38,6 +39,33 @@ class _RequiredParameter:
 
 
 required = _RequiredParameter()
+ParamsT = Iterable[cygrad.Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, cygrad.Tensor]]
+
+
+def _get_capturable_supported_devices(supports_xla=True):
+    """The kinds of devices that `capturable` is for."""
+    return [kind for kind in _CAPTURABLE_DEVICES if supports_xla or kind != "xla"]
+
+
+def _default_to_fused_or_foreach(params, differentiable, use_fused=False):
+    """(fused, foreach) where a program chose neither: every step is one call for all parameters anyway."""
+    return False, False
+
+
+def _use_grad_for_differentiable(func):
+    """A step that autograd goes through where the optimizer is differentiable, and else does not see."""
+
+    @functools.wraps(func)
+    def step(self, *args, **kwargs):
+        with cygrad.set_grad_enabled(self.defaults["differentiable"]):
+            return func(self, *args, **kwargs)
+
+    return step
+
+
+def _get_value(x):
+    """A number, of a tensor of one as well."""
+    return x.item() if isinstance(x, cygrad.Tensor) else x
 
 
 def register_optimizer_step_pre_hook(hook):
@@ -259,6 +287,26 @@ class Optimizer:
         """Do one step of optimization; `closure` evaluates the model again and returns the loss."""
         raise NotImplementedError
 
+    OptimizerPreHook = Callable[["Optimizer", tuple, dict], tuple[tuple, dict] | None]
+    OptimizerPostHook = Callable[["Optimizer", tuple, dict], None]
+
+    @staticmethod
+    def profile_hook_step(func):
+        """A step that calls the hooks and shows up in profiles, as every class's own does by itself."""
+        return func if getattr(func, "hooked", False) else _with_hooks(func)
+
+    @staticmethod
+    def _group_tensors_by_device_and_dtype(tensorlistlist, with_indices=False):
+        """Lists of tensors in groups: {(device, dtype): (lists, places)}, by the tensors of the first list."""
+        groups = {}
+        for i, first in enumerate(tensorlistlist[0]):
+            lists, places = groups.setdefault((first.device, first.dtype), ([[] for _ in tensorlistlist], []))
+            for found, tensors in zip(lists, tensorlistlist, strict=True):
+                if tensors:
+                    found.append(tensors[i])
+            places.append(i)
+        return groups
+
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters: {"params": tensors, option: value, ...}."""
         if not isinstance(param_group, dict):
@@ -345,9 +393,9 @@ def _evaluate(closure):
 
 
 def _new_step():
-    """The counter of steps of a parameter: a 0-d float tensor, as PyTorch keeps it."""
+    """The counter of steps of a parameter: a 0-d float tensor, as PyTorch keeps it, of the host that reads it."""
     double = cygrad.get_default_dtype() == cygrad.float64
-    return cygrad.tensor(0.0, dtype=cygrad.float64 if double else cygrad.float32)
+    return cygrad.tensor(0.0, dtype=cygrad.float64 if double else cygrad.float32, device="cpu")
 
 
 def _step_to_tensor(optimizer: Optimizer) -> None:

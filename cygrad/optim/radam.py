@@ -2,6 +2,7 @@
 
 import cygrad
 
+from ._functional import functional
 from .optimizer import (
     _check_betas,
     _check_eps,
@@ -11,7 +12,7 @@ from .optimizer import (
     _new_step,
 )
 
-__all__ = ["RAdam"]
+__all__ = ["RAdam", "radam"]
 
 
 class RAdam(_DenseOptimizer):
@@ -79,3 +80,6 @@ class RAdam(_DenseOptimizer):
         if scale:
             update = update * (scale / exp_avg_sq.sqrt().add(eps))
         p.sub_(update)
+
+
+radam = functional("radam", RAdam)

@@ -2,6 +2,7 @@
 
 import cygrad
 
+from ._functional import functional
 from .optimizer import (
     _check_eps,
     _check_lr,
@@ -10,7 +11,7 @@ from .optimizer import (
     _new_step,
 )
 
-__all__ = ["RMSprop"]
+__all__ = ["RMSprop", "rmsprop"]
 
 
 class RMSprop(_DenseOptimizer):
@@ -85,3 +86,6 @@ class RMSprop(_DenseOptimizer):
             p.add_(buf, alpha=-lr)
         else:
             p.addcdiv_(grad, denom, value=-lr)
+
+
+rmsprop = functional("rmsprop", RMSprop)

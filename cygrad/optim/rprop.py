@@ -2,9 +2,10 @@
 
 import cygrad
 
+from ._functional import functional
 from .optimizer import _check, _check_lr, _DenseOptimizer, _new_step
 
-__all__ = ["Rprop"]
+__all__ = ["Rprop", "rprop"]
 
 
 class Rprop(_DenseOptimizer):
@@ -68,3 +69,6 @@ class Rprop(_DenseOptimizer):
         p.sub_(grad.sign() * size)
         step_size.copy_(size)
         prev.copy_(grad)
+
+
+rprop = functional("rprop", Rprop)

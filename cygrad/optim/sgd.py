@@ -3,6 +3,7 @@
 import cygrad
 
 from . import _composite
+from ._functional import functional
 from .optimizer import Optimizer, _check_flags, _check_lr, _check_not_negative, _evaluate
 
 try:
@@ -10,7 +11,7 @@ try:
 except ImportError:  # a build without the compiled steps
     _compiled = None
 
-__all__ = ["SGD"]
+__all__ = ["SGD", "sgd"]
 
 
 class SGD(Optimizer):
@@ -88,3 +89,6 @@ class SGD(Optimizer):
                 for p, buf in zip(params, bufs):
                     state[p]["momentum_buffer"] = buf
         return loss
+
+
+sgd = functional("sgd", SGD)

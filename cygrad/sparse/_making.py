@@ -22,10 +22,12 @@ def sparse_coo_tensor(
     requires_grad=False,
     check_invariants=None,
     is_coalesced=None,
+    _later=None,
 ):
     """A COO tensor of `indices` (sparse_dim x nnz) and `values` (nnz, and dense sizes); or of a size alone, all zeros.
 
-    Indices out of range raise RuntimeError (PyTorch: undefined unless invariants are checked).
+    Indices out of range raise RuntimeError (PyTorch: undefined unless invariants are checked). `_later`: a list for the
+    function that checks them, where their memory is not filled yet.
     """
     if values is None:
         size = tuple(indices if size is None else size)
@@ -61,14 +63,7 @@ def sparse_coo_tensor(
         raise RuntimeError(
             f"values has incorrect size, expected {[nnz, *size[sparse:]]}, got {list(values.shape)}"
         )
-    if nnz:
-        for d, (low, high) in enumerate(zip(indices.amin(1).tolist(), indices.amax(1).tolist())):
-            if low < 0:
-                raise RuntimeError(f"found negative index {low} for dim {d}")
-            if high >= size[d]:
-                raise RuntimeError(
-                    f"size is inconsistent with indices: for dim {d}, size is {size[d]} but found index {high}"
-                )
+    _now_or_later(_later, lambda: _check_places(indices, size))
     if values.requires_grad:
         values = _core.record(
             values.detach(),
@@ -79,6 +74,40 @@ def sparse_coo_tensor(
     elif requires_grad:
         values = values.detach().requires_grad_()
     return SparseTensor._make(indices, values, size, bool(is_coalesced))
+
+
+def _now_or_later(later, check):
+    if later is None:
+        check()
+    else:
+        later.append(check)
+
+
+def _check_places(indices, size):
+    if not indices.shape[1]:
+        return
+    for d, (low, high) in enumerate(zip(indices.amin(1).tolist(), indices.amax(1).tolist())):
+        if low < 0:
+            raise RuntimeError(f"found negative index {low} for dim {d}")
+        if high >= size[d]:
+            raise RuntimeError(
+                f"size is inconsistent with indices: for dim {d}, size is {size[d]} but found index {high}"
+            )
+
+
+def _check_rows(crow, col, size):
+    starts = crow.tolist()
+    if (
+        len(starts) != size[0] + 1
+        or starts[0] != 0
+        or starts[-1] != len(col)
+        or sorted(starts) != starts
+    ):
+        raise RuntimeError(
+            "`crow_indices` must begin with 0, not fall, and end with nnz, and be one longer than there are rows"
+        )
+    if len(col) and not 0 <= int(col.min()) <= int(col.max()) < size[1]:
+        raise RuntimeError("`0 <= col_indices < ncols` is not satisfied.")
 
 
 def sparse_csr_tensor(
@@ -92,6 +121,7 @@ def sparse_csr_tensor(
     pin_memory=False,
     requires_grad=False,
     check_invariants=None,
+    _later=None,
 ):
     """A matrix with compressed rows: row i has the elements crow[i] ... crow[i + 1] of `col_indices` and `values`."""
     crow, col = cygrad.as_tensor(crow_indices), cygrad.as_tensor(col_indices)
@@ -105,20 +135,9 @@ def sparse_csr_tensor(
         )
     if size is None:
         size = (len(crow) - 1, int(col.max()) + 1 if len(col) else 0)
-    starts = crow.tolist()
-    if (
-        len(starts) != size[0] + 1
-        or starts[0] != 0
-        or starts[-1] != len(col)
-        or sorted(starts) != starts
-    ):
-        raise RuntimeError(
-            "`crow_indices` must begin with 0, not fall, and end with nnz, and be one longer than there are rows"
-        )
-    if len(col) and not 0 <= int(col.min()) <= int(col.max()) < size[1]:
-        raise RuntimeError("`0 <= col_indices < ncols` is not satisfied.")
+    _now_or_later(_later, lambda: _check_rows(crow, col, size))
     return SparseCsrTensor._of(
-        crow, col, values.requires_grad_(requires_grad) if requires_grad else values, size
+        crow, col, values.requires_grad_(requires_grad) if requires_grad else values, size, _later
     )
 
 
@@ -204,9 +223,9 @@ def dense_dim(self):
     return self.dim()
 
 
-def smm(input, mat):
-    """input @ mat of a sparse and a strided matrix, as a sparse one."""
-    return multiply_matrices(input, mat).to_sparse()
+def smm(input, mat2):
+    """input @ mat2 of a sparse and a strided matrix, as a sparse one."""
+    return multiply_matrices(input, mat2).to_sparse()
 
 
 def spmm(input, mat2):

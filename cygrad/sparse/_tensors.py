@@ -8,7 +8,6 @@ done with a sparse tensor is done with them, by operators that differentiate any
 
 import cygrad
 from cygrad import _core, _dispatch
-from cygrad._fronts.legacy import type_name
 from cygrad._tensor_str import _contents, _has_default_dtype, _with_suffixes
 from cygrad._utils import _rebuild_sparse_tensor
 
@@ -596,11 +595,21 @@ class SparseCsrTensor(SparseTensor):
     layout = cygrad.sparse_csr
 
     @staticmethod
-    def _of(crow, col, values, size):
-        rows = cygrad.repeat_interleave(cygrad.arange(len(crow) - 1), crow.diff().to(cygrad.int64))
-        self = SparseTensor._make(
-            cygrad.stack([rows, col.to(cygrad.int64)]), values, size, True, SparseCsrTensor
-        )
+    def _of(crow, col, values, size, later=None):
+        """`later`: a list for the function that finds the rows, where the memory of `crow` is not filled yet."""
+
+        def places():
+            rows = cygrad.repeat_interleave(
+                cygrad.arange(len(crow) - 1), crow.diff().to(cygrad.int64)
+            )
+            return cygrad.stack([rows, col.to(cygrad.int64)])
+
+        if later is None:
+            indices = places()
+        else:
+            indices = cygrad.zeros(2, len(col), dtype=cygrad.int64)
+            later.append(lambda: indices.copy_(places()))
+        self = SparseTensor._make(indices, values, size, True, SparseCsrTensor)
         self._crow, self._col = crow, col
         return self
 
@@ -640,7 +649,7 @@ class SparseCsrTensor(SparseTensor):
 
 
 def _type(t):
-    return type_name(t).rpartition(".")[2]
+    return _core.type_name(t).rpartition(".")[2]
 
 
 def multiply_matrices(a, b):
@@ -660,7 +669,7 @@ def multiply_matrices(a, b):
             f"expected m1 and m2 to have the same dtype, but got: {a.dtype} != {b.dtype}"
         )
     if not is_sparse(a):
-        return multiply_matrices(b.t(), a.t()).t()
+        return multiply_matrices(b.t(), a.t()).t() if is_sparse(b) else cygrad.mm(a, b)
     (rows, cols), v, shape = a._i, a._v, (a.shape[0], b.shape[1])
     if is_sparse(b):
         return _multiply_sparse(a, b)

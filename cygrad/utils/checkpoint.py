@@ -7,9 +7,17 @@ import warnings
 from .. import _core, _engine
 from .._core import Tensor
 from ..autograd import Function, backward as _backward, enable_grad, no_grad
-from ..autograd.graph import saved_tensors_hooks
+from ._selective import (
+    SAC_IGNORED_OPS,
+    CheckpointPolicy,
+    SelectiveCheckpointContext,
+    announced_hooks,
+    create_selective_checkpoint_contexts,
+)
 
 __all__ = [
+    "CheckpointPolicy", "DefaultDeviceType", "GraphExecGroup", "SAC_IGNORED_OPS", "SelectiveCheckpointContext",
+    "create_selective_checkpoint_contexts",
     "checkpoint", "checkpoint_sequential", "CheckpointError", "CheckpointFunction",
     "check_backward_validity", "detach_variable", "get_device_states", "noop_context_fn",
     "set_checkpoint_debug_enabled", "set_checkpoint_early_stop", "set_device_states",
@@ -64,6 +72,40 @@ def set_checkpoint_debug_enabled(enabled):
         _debug = before
 
 
+class DefaultDeviceType:
+    """The kind of device whose random state is kept where no argument tells one."""
+
+    _default_device_type = "cuda"
+
+    @staticmethod
+    def set_device_type(device="cuda"):
+        """Sets it."""
+        DefaultDeviceType._default_device_type = device
+
+    @staticmethod
+    def get_device_type():
+        """What it is."""
+        return DefaultDeviceType._default_device_type
+
+
+class GraphExecGroup:
+    """A context that groups backward passes: in PyTorch each checkpoint is computed again at most once inside.
+
+    Here a checkpoint is computed again in each backward pass.
+    """
+
+    _current = None
+
+    def __enter__(self):
+        if GraphExecGroup._current is not None:
+            raise RuntimeError("GraphExecGroup contexts cannot be nested.")
+        GraphExecGroup._current = self
+        return self
+
+    def __exit__(self, *exc):
+        GraphExecGroup._current = None
+
+
 def detach_variable(inputs):
     """The arguments with their tensors cut from the graph; those that required a gradient still
     do.
@@ -104,7 +146,7 @@ def get_device_states(*args):
     return list(found), [_device_module(kind).get_rng_state(index) for kind, index in found]
 
 
-def set_device_states(devices, states):
+def set_device_states(devices, states, *, device_type=None):
     """Puts the generators back."""
     for (kind, index), state in zip(devices, states, strict=True):
         _device_module(kind).set_rng_state(state, index)
@@ -230,7 +272,7 @@ class _Frame:
             _given.append((key, tensor))
             return tensor
 
-        return saved_tensors_hooks(pack, unpack)
+        return announced_hooks(pack, unpack)
 
     def compute(self):
         """The saved tensors, by running the function again."""
@@ -246,7 +288,7 @@ class _Frame:
             return tensor
 
         try:
-            with saved_tensors_hooks(pack, unpack), enable_grad():
+            with announced_hooks(pack, unpack), enable_grad():
                 self.recompute()
         except _Complete:
             pass

@@ -2,9 +2,23 @@
 
 import enum
 
-from .. import from_dlpack, to_dlpack
+import cygrad
+
+from .. import from_dlpack as _from_dlpack, to_dlpack
 
 __all__ = ["DLDeviceType", "from_dlpack", "to_dlpack"]
+
+
+def from_dlpack(ext_tensor, *, device=None, copy=None):
+    """A tensor on the memory of an object with `__dlpack__`, or of a capsule; moved or copied where asked."""
+    made = _from_dlpack(ext_tensor)
+    if device is not None:
+        device = cygrad.device(device)
+        if made.device.type != device.type:
+            if copy is False:
+                raise ValueError("cannot move a tensor to another device without a copy")
+            return made.to(device)
+    return made.clone() if copy else made
 
 
 class DLDeviceType(enum.IntEnum):

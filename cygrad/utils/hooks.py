@@ -2,9 +2,9 @@
 
 import warnings
 
-from ..nn._hooks import RemovableHandle
+from ..nn._hooks import BackwardHook, RemovableHandle
 
-__all__ = ["RemovableHandle", "unserializable_hook", "warn_if_has_hooks"]
+__all__ = ["BackwardHook", "RemovableHandle", "unserializable_hook", "warn_if_has_hooks"]
 
 
 def unserializable_hook(f):

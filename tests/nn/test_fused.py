@@ -6,6 +6,8 @@ import pytest
 import cygrad as torch
 from cygrad.nn import functional as F
 
+pytestmark = pytest.mark.usefixtures("everywhere")
+
 X = (5, 8)
 # name: (shapes of the tensors, further arguments)
 FUSED = {

@@ -3,9 +3,14 @@
 import contextlib
 import enum
 
-from . import bias, flex_attention
+from . import bias, flex_attention, varlen
 
-__all__ = ["SDPBackend", "bias", "flex_attention", "sdpa_kernel"]
+__all__ = [
+    "SDPBackend", "WARN_FOR_UNFUSED_KERNELS", "activate_flash_attention_impl", "bias", "current_flash_attention_impl",
+    "flex_attention", "list_flash_attention_impls", "register_flash_attention_impl", "restore_flash_attention_impl",
+    "sdpa_kernel", "varlen",
+]  # fmt: skip
+WARN_FOR_UNFUSED_KERNELS = False
 
 
 class SDPBackend(enum.IntEnum):
@@ -33,3 +38,41 @@ def sdpa_kernel(backends, set_priority=False):
             "Backend must be an instance of SDPBackend or a list of SDPBackend instances"
         )
     yield {}
+
+
+# ---------------------------------------------------------------- kernels that others bring along
+
+_implementations, _active = {}, {"name": None, "handle": None}
+
+
+def register_flash_attention_impl(impl, *, register_fn):
+    """Makes an implementation known under a name; `register_fn()` puts it to use, and returns what can undo that."""
+    _implementations[impl] = register_fn
+
+
+def list_flash_attention_impls():
+    """The names that implementations are known under."""
+    return sorted(_implementations)
+
+
+def current_flash_attention_impl():
+    """The name of the one in use, None for cygrad's own."""
+    return _active["name"]
+
+
+def activate_flash_attention_impl(impl):
+    """Puts a registered implementation to use."""
+    if impl not in _implementations:
+        raise ValueError(
+            f"Unknown flash attention impl '{impl}'. Available implementations: {list_flash_attention_impls()}"
+        )
+    restore_flash_attention_impl(False)
+    _active["handle"] = _implementations[impl]()
+    _active["name"] = impl
+
+
+def restore_flash_attention_impl(_raise_warn=True):
+    """Goes back to cygrad's own."""
+    handle, _active["handle"], _active["name"] = _active["handle"], None, None
+    if hasattr(handle, "remove"):
+        handle.remove()

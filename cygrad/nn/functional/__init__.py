@@ -11,6 +11,7 @@ device and differentiate twice by themselves.
 from cygrad import _dispatch
 from cygrad._fronts.from_rows import FUNCTIONAL as _rows
 
+from ._names import grouped_mm, scaled_grouped_mm, scaled_mm
 from .activation import (
     _get_softmax_dim,
     gelu,
@@ -136,3 +137,19 @@ from .vision import (
 
 globals().update(_rows)
 _dispatch.publish(globals())
+
+# Nobody interposes on these.
+from ._names import (  # noqa: E402
+    BroadcastingList1,
+    BroadcastingList2,
+    BroadcastingList3,
+    ScalingType,
+    SwizzleType,
+    Tensor,
+    assert_int_or_pair,
+    boolean_dispatch,
+    handle_torch_function,
+    has_torch_function,
+    has_torch_function_unary,
+    has_torch_function_variadic,
+)

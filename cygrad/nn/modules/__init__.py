@@ -16,6 +16,7 @@ from . import (
     instancenorm,
     lazy,
     linear,
+    linear_cross_entropy_options,
     loss,
     module,
     normalization,
@@ -28,6 +29,7 @@ from . import (
     upsampling,
     utils,
 )
+from .linear_cross_entropy_options import LinearCrossEntropyOptions
 from .module import Module
 
 _FAMILIES = (
@@ -47,4 +49,4 @@ _CLASSES = {
     and name != "NonDynamicallyQuantizableLinear"
 }
 globals().update(_CLASSES)
-__all__ = ["Module", *sorted(_CLASSES)]
+__all__ = ["LinearCrossEntropyOptions", "Module", *sorted(_CLASSES)]

@@ -12,4 +12,4 @@ from .._hooks import (
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
-from ..module import Module, _IncompatibleKeys
+from ..module import _EXTRA_STATE_KEY_SUFFIX, Module, _IncompatibleKeys

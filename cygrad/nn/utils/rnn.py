@@ -110,6 +110,11 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
     if not isinstance(lengths, Tensor):
         lengths = cygrad.as_tensor(lengths, dtype=cygrad.int64, device="cpu")
     lengths = lengths.to(cygrad.int64)
+    if lengths.dim() != 1:
+        raise RuntimeError(
+            "'lengths' argument should be a 1D CPU int64 tensor, but got "
+            f"{lengths.dim()}D {lengths.device.type} Long tensor"
+        )
     sorted_indices = None
     if not enforce_sorted:
         lengths, sorted_indices = cygrad.sort(lengths, descending=True)
@@ -134,6 +139,12 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
             "Length of all samples has to be greater than 0, but found an element in 'lengths' "
             "that is <= 0"
         )
+    if not counts:
+        raise RuntimeError("Cannot pack empty tensors.")
+    if counts[0] > input.size(0):
+        raise RuntimeError(
+            f"pack_padded_sequence: a length of {counts[0]} is more than the {input.size(0)} steps of the input"
+        )
     sizes = [sum(c > t for c in counts) for t in range(counts[0])]
     # One copy for each run of steps with the same batch, not one for each step.
     pieces, t = [], 0
@@ -149,6 +160,10 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
 def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_length=None):
     """The inverse of `pack_padded_sequence`: (padded batch, lengths)."""
     sizes = sequence.batch_sizes.tolist()
+    if not sizes or sum(sizes) != len(sequence.data) or any(s < 1 for s in sizes):
+        raise RuntimeError(
+            f"pad_packed_sequence: the batch sizes do not fit {len(sequence.data)} steps of data"
+        )
     longest = len(sizes)
     if total_length is not None:
         if total_length < longest:

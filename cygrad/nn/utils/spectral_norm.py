@@ -88,6 +88,50 @@ class SpectralNorm(WeightHook):
         return hook
 
 
+class SpectralNormStateDictHook:
+    """Writes the version of a spectral normalisation into the metadata of a state dict."""
+
+    def __init__(self, fn):
+        self.fn = fn
+
+    def __call__(self, module, state_dict, prefix, local_metadata):
+        versions = local_metadata.setdefault("spectral_norm", {})
+        key = self.fn.name + ".version"
+        if key in versions:
+            raise RuntimeError(f"Unexpected key in metadata['spectral_norm']: {key}")
+        versions[key] = self.fn._version
+
+
+class SpectralNormLoadStateDictPreHook:
+    """Makes a state dict of before version 1, which lacks the second vector, fit: by solving for it."""
+
+    def __init__(self, fn):
+        self.fn = fn
+
+    def __call__(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs):
+        fn = self.fn
+        version = local_metadata.get("spectral_norm", {}).get(fn.name + ".version")
+        if version is not None and version >= 1:
+            return
+        key = prefix + fn.name
+        if version is None and all(key + s in state_dict for s in ("_orig", "_u", "_v")) and key not in state_dict:
+            return  # of version 1, saved without metadata
+        parts = [key + suffix for suffix in ("_orig", "", "_u")]
+        lacking = [k for k in parts if k not in state_dict]
+        if lacking:
+            if strict:
+                missing_keys += lacking
+            return
+        with cygrad.no_grad():
+            original, weight, u = (state_dict[k] for k in parts)
+            state_dict.pop(key)
+            sigma = (original / weight).mean()
+            matrix = fn.reshape_weight_to_matrix(original)
+            # u = matrix v / sigma, with v in the span of the matrix's rows
+            v = cygrad.linalg.pinv(matrix.t().mm(matrix)).mv(matrix.t().mv(u)) * sigma
+            state_dict[key + "_v"] = v
+
+
 def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=None):
     """Divide a parameter by its spectral norm in every forward."""
     dim = output_dim(module) if dim is None else dim

@@ -4,16 +4,28 @@ from . import utils
 from .utils.common import (
     Measurement,
     TaskSpec,
+    ordered_unique,
     select_unit,
+    set_torch_threads,
     trim_sigfig,
     unit_to_english,
 )
 from .utils.compare import Colorize, Compare
 from .utils.fuzzer import FuzzedParameter, FuzzedTensor, Fuzzer, ParameterAlias
-from .utils.timer import CallgrindStats, FunctionCount, FunctionCounts, Language, Timer, timer
+from .utils.sparse_fuzzer import FuzzedSparseTensor
+from .utils.timer import (
+    CallgrindStats,
+    CopyIfCallgrind,
+    FunctionCount,
+    FunctionCounts,
+    Language,
+    Timer,
+    timer,
+)
 
 __all__ = [
-    "CallgrindStats", "Colorize", "Compare", "FunctionCount", "FunctionCounts", "FuzzedParameter", "FuzzedTensor",
-    "Fuzzer", "Language", "Measurement", "ParameterAlias", "TaskSpec", "Timer", "select_unit", "timer", "trim_sigfig",
-    "unit_to_english", "utils",
+    "CallgrindStats", "Colorize", "Compare", "CopyIfCallgrind", "FunctionCount", "FunctionCounts", "FuzzedParameter",
+    "FuzzedSparseTensor", "FuzzedTensor",
+    "Fuzzer", "Language", "Measurement", "ParameterAlias", "TaskSpec", "Timer", "ordered_unique", "select_unit",
+    "set_torch_threads", "timer", "trim_sigfig", "unit_to_english", "utils",
 ]  # fmt: skip

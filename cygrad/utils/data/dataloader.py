@@ -24,7 +24,9 @@ from ._utils.worker import (
     loader_ends,
     worker_loop,
 )
+from .datapipes.datapipe import IterDataPipe
 from .dataset import Dataset, IterableDataset
+from .graph_settings import apply_shuffle_settings, share_data_pipe
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, _draw_seed
 
 __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
@@ -148,6 +150,9 @@ class DataLoader(Generic[_T_co]):
         self.in_order = in_order
 
         streams = isinstance(dataset, IterableDataset)
+        if isinstance(dataset, IterDataPipe):
+            self.dataset = dataset = apply_shuffle_settings(dataset, shuffle)
+            shuffle = None
         self._dataset_kind = _DatasetKind.Iterable if streams else _DatasetKind.Map
         _check_order(streams, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if batch_sampler is not None:
@@ -350,6 +355,7 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
         if loader.timeout != 0:
             raise AssertionError("_SingleProcessDataLoaderIter requires timeout == 0")
         super().__init__(loader)
+        share_data_pipe(self._dataset, 1, 0, self._base_seed)
         self._fetcher = self._fetcher_type(self._dataset, *self._fetch_args)
 
     def _next_data(self):

@@ -27,10 +27,18 @@ def _save_sprite(images, folder):
     )
 
 
+def below(log_dir, name):
+    """The path of `name` within the folder; ValueError where it leads outside, as `../x` and `/x` do."""
+    path = os.path.join(log_dir, name)
+    if os.path.relpath(path, log_dir).partition(os.sep)[0] in (os.pardir, os.curdir):
+        raise ValueError(f"{name!r} leads outside of the folder of the log")
+    return path
+
+
 def save(log_dir, mat, metadata, label_img, subdir, tag, header):
     """Writes the files of one embedding below `log_dir`/`subdir`; returns its entry of the index."""
     mat = as_array(mat)
-    folder = os.path.join(log_dir, subdir)
+    folder = below(log_dir, subdir)
     if os.path.exists(folder):
         print("warning: Embedding dir exists, did you set global_step for add_embedding()?")
     os.makedirs(folder, exist_ok=True)

@@ -10,7 +10,7 @@ from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from . import _summary
-from ._embedding import save, write_index
+from ._embedding import below, save, write_index
 
 __all__ = ["FileWriter", "SummaryWriter"]
 
@@ -123,7 +123,7 @@ class SummaryWriter:
         walltime = time.time() if walltime is None else walltime
         log_dir = self._get_file_writer().get_logdir()
         for tag, value in tag_scalar_dict.items():
-            path = f"{log_dir}/{main_tag.replace('/', '_')}_{tag}"
+            path = below(log_dir, f"{main_tag.replace('/', '_')}_{tag}")
             if path not in self.all_writers:
                 self.all_writers[path] = self._new_file(path)
             self.all_writers[path].add_summary(
@@ -296,7 +296,7 @@ class SummaryWriter:
     ):
         """Hyperparameters and the metrics that they led to, as a run of its own below the folder."""
         entries = list(_summary.hparams(hparam_dict, metric_dict, hparam_domain_discrete))
-        log_dir = os.path.join(self._get_file_writer().get_logdir(), run_name or str(time.time()))
+        log_dir = below(self._get_file_writer().get_logdir(), run_name or str(time.time()))
         with SummaryWriter(log_dir=log_dir) as writer:
             for entry in entries:
                 writer.file_writer.add_summary(entry, global_step)

@@ -2,7 +2,7 @@
 
 import cygrad
 
-from ..utils.fuzzer import FuzzedParameter, FuzzedTensor, Fuzzer
+from ..utils.fuzzer import FuzzedParameter, FuzzedTensor, Fuzzer, ParameterAlias  # noqa: F401
 
 
 def sizes(prefix="k"):

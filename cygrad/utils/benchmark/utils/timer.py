@@ -9,9 +9,9 @@ from ...._standins import stand_in
 from .common import Measurement, TaskSpec, set_torch_threads
 
 _WHY = "there is no Callgrind"
-CallgrindStats, FunctionCount, FunctionCounts = (
+CallgrindStats, CopyIfCallgrind, FunctionCount, FunctionCounts = (
     stand_in(f"utils.benchmark.{name}()", _WHY)
-    for name in ("CallgrindStats", "FunctionCount", "FunctionCounts")
+    for name in ("CallgrindStats", "CopyIfCallgrind", "FunctionCount", "FunctionCounts")
 )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 import cygrad
 
+from ..graph_settings import share_data_pipe
 from .transport import Sender
 
 __all__ = ["ExceptionWrapper", "WorkerInfo", "get_worker_info", "worker_loop"]
@@ -148,6 +149,7 @@ def worker_loop(
                     result = failure
                 else:
                     if fetcher is None:
+                        share_data_pipe(dataset, num_workers, worker_id, base_seed + current)
                         fetcher = fetcher_type(dataset, *fetch_args)
                     result = fetcher.fetch(index)
             except StopIteration as stop:

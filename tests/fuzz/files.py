@@ -1,10 +1,10 @@
 """Damages files of `torch.save` and loads them: each must load, or raise one of a few exceptions.
 
-    python tools/fuzz_load.py --count 100000 --seed 0
+    python -m tests.fuzz.files --count 100000 --seed 0
 
 The process may take no more than a fixed amount of memory, so that a file which talks load into a large allocation
-shows as MemoryError. What loads is read in full, so that a tensor which reaches past its memory shows as a crash. A
-crash, a hang or any other exception names the number of its file.
+shows as MemoryError, and no more than a time. What loads is read in full, so that a tensor which reaches past its
+memory shows as a crash. A crash, a hang or any other exception names the number of its file.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import io
 import pickle
 import random
 import resource
+import signal
 import struct
 import tempfile
 import time
@@ -23,6 +24,7 @@ from collections import Counter, OrderedDict
 import cygrad
 
 ALLOWED = (RuntimeError, pickle.UnpicklingError, EOFError, ValueError)
+SECONDS = 10  # of processor time for a file; then SIGPROF ends the process
 MEMORY = 512 * 2**20  # more than the process has at the start
 NUMBERS = (
     0,
@@ -81,6 +83,9 @@ def samples():
             bytearray(b"ab"),
         ],
     )
+    sparse = cygrad.eye(4).to_sparse()
+    turned = cygrad.ones(3, dtype=cygrad.complex64).conj()
+    objects += ({"coo": sparse, "csr": sparse.to_sparse_csr(), "conj": turned},)
     files = []
     for obj in objects:
         for as_zip in (True, False):
@@ -170,7 +175,8 @@ def hostile(rng):
         b"ccollections\nOrderedDict\n", b"ccollections\nCounter\n", b"c__builtin__\nset\n", b"cbuiltins\nbytearray\n",
         b"ctorch\nSize\n", b"ctorch\ndevice\n", b"c_codecs\nencode\n", b"c__builtin__\neval\n", b"cposix\nsystem\n",
         b"ctorch.nn.parameter\nParameter\n", b"ctorch.serialization\n_get_layout\n", b"ctorch\nfloat16\n",
-        b"c__builtin__\ncomplex\n",
+        b"c__builtin__\ncomplex\n", b"ctorch._utils\n_rebuild_sparse_tensor\n", b"ctorch._utils\n_rebuild_tensor_v3\n",
+        b"ctorch._utils\n_rebuild_parameter_with_state\n",
     )  # fmt: skip
     storage = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ"
 
@@ -231,6 +237,7 @@ def run(count, seed, first=0):
     for i in range(first, first + count):
         rng = random.Random(f"{seed}.{i}")
         data = hostile(rng) if i % 5 == 4 else damaged(rng.choice(files), rng)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
             if i % 10 == 0 and data[:4] == b"PK\x03\x04":
                 with tempfile.NamedTemporaryFile(suffix=".pt") as file:
@@ -245,6 +252,7 @@ def run(count, seed, first=0):
         except BaseException:
             print(f"file {i} of seed {seed}")
             raise
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return outcomes
 
 

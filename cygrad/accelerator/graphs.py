@@ -1,0 +1,5 @@
+"""torch.accelerator.graphs."""
+
+from . import Graph
+
+__all__ = ["Graph"]

@@ -1,0 +1,1 @@
+"""Counting instructions by Valgrind, which cygrad does not do."""
