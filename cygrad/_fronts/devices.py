@@ -195,16 +195,18 @@ class DeviceFunctions:
         return total - self.memory_reserved(device), total
 
     def set_per_process_memory_fraction(self, fraction, device=None):
-        """Lets this process use so much of a device's memory: OutOfMemoryError beyond."""
+        """What this process may take of a device's memory; more is an OutOfMemoryError."""
         if not isinstance(fraction, float):
             raise TypeError("Invalid type for fraction argument, must be `float`")
         if not 0 <= fraction <= 1:
             raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~1")
-        self.backend().set_memory_fraction(self.code_of(device), fraction)
+        total = self.get_device_properties(device).total_memory
+        self.backend().set_memory_limit(self.code_of(device), int(total * fraction))
 
     def get_per_process_memory_fraction(self, device=None):
-        """How much of a device's memory this process may use, from 0 to 1."""
-        return self.backend().memory_fraction(self.code_of(device))
+        """The part of a device's memory that this process may take."""
+        total = self.get_device_properties(device).total_memory
+        return self.backend().memory_limit(self.code_of(device)) / total
 
     def get_allocator_backend(self):
         """How memory is kept for the next tensors: as PyTorch's own allocator does."""

@@ -217,16 +217,17 @@ def combinations(input, r=2, with_replacement=False):
         return input.new_empty((0,))
     n = input.numel()
     if r > n and not (with_replacement and n):
-        return input.new_empty((0, r))
+        return input[:0].unsqueeze(1).expand(0, r).clone()
     if _more_than(_MOST_COMBINED // r, n + r - 1 if with_replacement else n, r):
         raise RuntimeError(f"combinations: the sub-sequences of length {r} of {n} elements are more than fit here")
-    last = _sequences.arange(n, device=input.device)
+    last = _sequences.arange(n if with_replacement else n - r + 1, device=input.device)
     places = [last]
-    for k in range(2, r + 1):  # what may follow each of the sub-sequences so far
-        counts = _op("sub", n if with_replacement else n - 1, last)
-        rows = math.comb(n + k - 1 if with_replacement else n, k)
+    for k in range(2, r + 1):  # what may follow each of the sub-sequences so far, which leaves enough for the rest
+        end = n if with_replacement else n - r + k
+        counts = _op("sub", end if with_replacement else end - 1, last)
+        rows = math.comb(n + k - 1 if with_replacement else end, k)
         before = _op("sub", counts.cumsum(0), counts)
-        first = _op("sub", _op("sub", n, counts), before)
+        first = _op("sub", _op("sub", end, counts), before)
         *places, first = (repeat_interleave(x, counts, 0, output_size=rows) for x in (*places, first))
         last = _op("add", first, _sequences.arange(rows, device=input.device))
         places.append(last)

@@ -28,7 +28,7 @@ from cygrad.cl._strict import strict
 __all__ = [
     "OutOfMemoryError", "current_device", "device_code", "device_count", "device_name", "device_properties",
     "empty_cache", "is_available", "max_memory_allocated", "max_memory_reserved", "memory_allocated",
-    "memory_fraction", "memory_reserved", "reset_peak_memory_stats", "set_device", "set_memory_fraction",
+    "memory_limit", "memory_reserved", "reset_peak_memory_stats", "set_device", "set_memory_limit",
     "start_profile", "stop_profile", "strict", "synchronize",
 ]  # fmt: skip
 
@@ -126,13 +126,13 @@ def reset_peak_memory_stats(dev):
     device.max_allocated, device.max_reserved = device.allocated, device.reserved
 
 
-def set_memory_fraction(dev, fraction):
-    """Makes this part of the device's memory the most that is held."""
-    _launch.device(dev).limit = int(fraction * device_properties(dev).global_mem_size)
+def memory_limit(dev):
+    """The bytes that this process may take from the driver."""
+    return _launch.device(dev).limit
 
 
-def memory_fraction(dev):
-    return _launch.device(dev).limit / device_properties(dev).global_mem_size
+def set_memory_limit(dev, nbytes):
+    _launch.device(dev).limit = nbytes
 
 
 def empty_cache():

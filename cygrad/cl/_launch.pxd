@@ -20,8 +20,9 @@ cdef class Device:
     cdef readonly str schedule
     cdef readonly bint fp64
     cdef readonly int group         # work-items per group of the gpu schedule: a power of two
+    cdef public Py_ssize_t limit            # of the memory taken from the driver
     cdef readonly Py_ssize_t max_alloc
-    cdef public Py_ssize_t limit, allocated, reserved, max_allocated, max_reserved
+    cdef public Py_ssize_t allocated, reserved, max_allocated, max_reserved
     cdef bint cpu
     cdef readonly int units
     cdef void* queue_handle

@@ -22,10 +22,11 @@ TRANSFERS = frozenset(
 # Modules of the library, outside operators, that copy for the same reasons: they show, save, send or compare tensors.
 MOVERS = (
     "cygrad._files", "cygrad._tensor", "cygrad._tensor_str", "cygrad.autograd", "cygrad.cl", "cygrad.distributed",
-    "cygrad.multiprocessing", "cygrad.nn.module", "cygrad.nn.parallel", "cygrad.nn.parameter", "cygrad.profiler",
-    "cygrad.serialization", "cygrad.storage", "cygrad.testing", "cygrad.utils", "cygrad.vision.transforms",
-    "cygrad.vision.utils",
+    "cygrad.multiprocessing", "cygrad.nn.module", "cygrad.nn.parallel", "cygrad.nn.parameter", "cygrad.nn.utils.rnn",
+    "cygrad.profiler", "cygrad.serialization", "cygrad.storage", "cygrad.testing", "cygrad.utils",
+    "cygrad.vision.transforms", "cygrad.vision.utils",
 )  # fmt: skip
+HOOKS = ("cygrad.autograd.graph", "cygrad.utils.checkpoint")  # what they copy within an operator the program asked for
 MOST = 64  # numbers that a primitive of the device may ask for: how often values occur, say
 
 
@@ -52,7 +53,7 @@ def verdict(tensor, onward):
     while calls and _name(calls[-1][0]) in TRANSFERS:
         function, frame = calls.pop()
         # A compiled operator has no frame: what it calls has the frame of who called it.
-        if not _ours(frame) and not (calls and calls[-1][1] is frame):
+        if not _ours(frame) and not (calls and calls[-1][1] is frame) or _module(frame).startswith(HOOKS):
             return None
     if calls:
         name = _name(calls[-1][0])

@@ -125,11 +125,8 @@ def _antialiased(input, axis, out, scale, align_corners, mode):
     weights = cygrad.where(places < last, weights, 0.0)
     weights = (weights / weights.sum(1, keepdim=True)).to(input.dtype)
     places = places.long().clamp(max=size - 1)
-    total = 0
-    for k in range(places.shape[1]):
-        weight = _shaped(weights[:, k], axis, input.dim())
-        total = total + input.index_select(axis, places[:, k]) * weight
-    return total
+    neighbours = input.index_select(axis, places.flatten()).unflatten(axis, places.shape)
+    return (neighbours * weights.reshape(places.shape + (1,) * (input.dim() - 1 - axis))).sum(axis + 1)
 
 
 def _interpolate_sizes(input, size, scale_factor, recompute):
