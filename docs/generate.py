@@ -28,7 +28,8 @@ CHAPTERS = {
     "cygrad.vision.ops cygrad.vision.utils cygrad.vision.io",
     "Machines": "cygrad.opencl cygrad.cuda cygrad.accelerator cygrad.cpu cygrad.backends cygrad.distributed "
     "cygrad.multiprocessing cygrad.profiler cygrad.utils.benchmark",
-    "More": "cygrad.viz cygrad.testing cygrad.overrides cygrad.library cygrad.futures cygrad.jit cygrad.compiler",
+    "More": "cygrad.viz cygrad.onnx cygrad.testing cygrad.overrides cygrad.library cygrad.futures cygrad.jit "
+    "cygrad.compiler",
 }
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 SPECIAL = re.compile(r"([\\*_`|<>\[\]])")

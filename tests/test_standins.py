@@ -33,7 +33,7 @@ def test_module(name):
         (lambda: torch.distributed.rpc.init_rpc("a"), "distributed.rpc.init_rpc"),
         (lambda: torch.fx.symbolic_trace(nn.Linear(1, 1)), "fx.symbolic_trace"),
         (lambda: torch.fx.GraphModule(nn.Linear(1, 1), None), "fx.GraphModule"),
-        (lambda: torch.onnx.export(nn.Linear(1, 1), ()), "onnx.export"),
+        (lambda: torch.onnx.ONNXProgram(), "onnx.ONNXProgram"),
         (lambda: torch.export.export(nn.Linear(1, 1), ()), "export.export"),
         (lambda: torch.ao.quantization.QuantStub(), "ao.quantization.QuantStub"),
         (lambda: torch.quantization.prepare(nn.Linear(1, 1)), "ao.quantization.prepare"),
