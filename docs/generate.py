@@ -88,7 +88,7 @@ def as_rst(doc, indent="   "):
             name, colon, rest = line.partition(": ")
             if code:
                 lines.append("   " + line)
-            elif colon and indent and re.fullmatch(r"[*]{0,2}\w+(, [*]{0,2}\w+)*", name) and name not in ("Returns", "Raises"):
+            elif colon and indent and re.fullmatch(r"(?!Returns|Raises)[*]{0,2}\w+(, [*]{0,2}\w+)*", name):
                 text += ["", f"- ``{name}``: {escaped(rest)}"]
                 item = True
             elif re.match(r"(Returns|Raises)\b", line):

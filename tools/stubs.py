@@ -139,8 +139,8 @@ def public(module):
     """The public names of a module, with those that are looked up when they are first used."""
     names = {*dir(module), *getattr(module, "_ELSEWHERE", ())}
     names.update(info.name for info in pkgutil.iter_modules(getattr(module, "__path__", ())))
-    return sorted(n for n in names if not n.startswith("_") and n != "cl" and n.isidentifier() and not keyword.iskeyword(n)
-                  and exists(module, n) and own(getattr(module, n)))  # fmt: skip
+    names = {n for n in names if n.isidentifier() and not n.startswith("_") and not keyword.iskeyword(n)} - {"cl"}
+    return sorted(n for n in names if exists(module, n) and own(getattr(module, n)))
 
 
 def own(value):
