@@ -146,7 +146,7 @@ def public(module):
 def own(value):
     """Whether it is of this library: Python's modules and annotations that a module imports are not its names."""
     if inspect.ismodule(value):
-        return value.__name__.split(".")[0] in ("cygrad", "torch")
+        return value.__name__.split(".")[0] in ("cygrad", "torch") and getattr(value, "__file__", None) is not None
     module = getattr(value, "__module__", None)
     return module is None or not isinstance(module, str) or module.split(".")[0] in ("cygrad", "torch", "builtins")
 
