@@ -1,6 +1,7 @@
 """Sphinx's settings.  `docs/build` runs it; docs/generate.py makes what comes from the library itself."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import cygrad  # noqa: E402
 project = "cygrad"
 author = "The cygrad authors"
 release = version = cygrad.version.cygrad
-extensions = ["myst_parser", "sphinx.ext.graphviz"]
+DRAWS = shutil.which("dot") is not None
+extensions = ["myst_parser", *(["sphinx.ext.graphviz"] if DRAWS else [])]
 root_doc = "index"
 exclude_patterns = ["_build", "_generated/differences.md"]  # the latter is part of another page
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -45,6 +47,8 @@ def mermaid_as_graphviz(app, name, source):
             labels.update({key: text for key, text in ends if text})
             if "-->" in line:
                 edges.append((ends[0][0], ends[1][0]))
+        if not DRAWS:
+            return "```text\n" + "\n".join(f"{labels[a]}  ->  {labels[b]}" for a, b in edges) + "\n```"
         nodes = [f'  {key} [label="{text}"];' for key, text in labels.items()]
         arrows = [f"  {a} -> {b};" for a, b in edges]
         style = '  node [shape=box, style=filled, fillcolor=gray95, fontname="sans-serif", fontsize=11];'

@@ -28,7 +28,8 @@ CHAPTERS = {
     "cygrad.vision.ops cygrad.vision.utils cygrad.vision.io",
     "Machines": "cygrad.opencl cygrad.cuda cygrad.accelerator cygrad.cpu cygrad.backends cygrad.distributed "
     "cygrad.multiprocessing cygrad.profiler cygrad.utils.benchmark",
-    "More": "cygrad.viz cygrad.testing cygrad.overrides cygrad.library cygrad.futures cygrad.jit cygrad.compiler",
+    "More": "cygrad.viz cygrad.onnx cygrad.testing cygrad.overrides cygrad.library cygrad.futures cygrad.jit "
+    "cygrad.compiler",
 }
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 SPECIAL = re.compile(r"([\\*_`|<>\[\]])")
@@ -54,16 +55,16 @@ def public(module):
 def escaped(text):
     """A line of a docstring as reStructuredText: what stands in backticks is code, nothing else has a meaning."""
     parts = re.split(r"(``[^`]+``|`[^`]+`|\$[^$]+\$)", text)
-    made = []
-    for part in parts:
-        code = part.strip("`$")
-        if part[:1] in "`$" and len(part) > 2 and code.strip():
-            code = code.strip()
-            made.append(f"``{code}``" if not code.endswith("\\") else SPECIAL.sub(r"\\\1", code))
+    made = ""
+    for i, part in enumerate(parts):
+        code = part.strip("`$").strip() if i % 2 else ""
+        if code and not code.endswith("\\"):
+            before = "\\ " if made and not made[-1].isspace() and made[-1] not in "([{<\"'/-" else ""
+            after = "\\ " if parts[i + 1][:1].isalnum() else ""
+            made += f"{before}``{code}``{after}"
         else:
-            made.append(SPECIAL.sub(r"\\\1", part))
-    text = re.sub(r"(?<=[^\s(\[{<\"'/\\-])(``[^`]+``)", r"\\ \1", "".join(made))
-    return re.sub(r"(``[^`]+``)(?=[A-Za-z0-9])", r"\1\\ ", text)
+            made += SPECIAL.sub(r"\\\1", part)
+    return made
 
 
 def as_rst(doc, indent="   "):
@@ -87,7 +88,7 @@ def as_rst(doc, indent="   "):
             name, colon, rest = line.partition(": ")
             if code:
                 lines.append("   " + line)
-            elif colon and re.fullmatch(r"[*]{0,2}\w+(, [*]{0,2}\w+)*", name) and name not in ("Returns", "Raises"):
+            elif colon and indent and re.fullmatch(r"(?!Returns|Raises)[*]{0,2}\w+(, [*]{0,2}\w+)*", name):
                 text += ["", f"- ``{name}``: {escaped(rest)}"]
                 item = True
             elif re.match(r"(Returns|Raises)\b", line):
@@ -159,7 +160,7 @@ def reference(folder):
             for name, value in public(module):
                 groups.setdefault(group(path, name, value), []).append((name, value))
                 names += 1
-            for title, members in sorted(groups.items()):
+            for title, members in sorted(groups.items(), key=lambda item: (item[0] in LAST, item[0])):
                 if len(groups) > 1:
                     parts.append(f"{title}\n{'-' * len(title)}\n\n")
                 parts += [entry(path, name, value, kind) for name, value in members]
@@ -169,6 +170,7 @@ def reference(folder):
     return names
 
 
+LAST = ("Attributes and constants", "Dtypes", "Others", "Types")
 TITLES = {
     "from_rows": "Elementwise", "elementwise": "Elementwise",
     "factories": "Making tensors", "sequences": "Making tensors",

@@ -32,7 +32,7 @@ def test_module(name):
     [
         (lambda: torch.distributed.rpc.init_rpc("a"), "distributed.rpc.init_rpc"),
         (lambda: torch.fx.experimental.proxy_tensor.make_fx(abs), "fx.experimental.proxy_tensor.make_fx"),
-        (lambda: torch.onnx.export(nn.Linear(1, 1), ()), "onnx.export"),
+        (lambda: torch.onnx.ONNXProgram(), "onnx.ONNXProgram"),
         (lambda: torch.export.export(nn.Linear(1, 1), ()), "export.export"),
         (lambda: torch.ao.quantization.QuantStub(), "ao.quantization.QuantStub"),
         (lambda: torch.quantization.prepare(nn.Linear(1, 1)), "ao.quantization.prepare"),

@@ -34,9 +34,11 @@ def names_of(body):
 
 def public(module):
     names = {*dir(module), *getattr(module, "_ELSEWHERE", ())}
-    names |= {info.name for info in pkgutil.iter_modules(getattr(module, "__path__", ()))} - {"cl"}
-    for name in sorted(names):
+    names |= {info.name for info in pkgutil.iter_modules(getattr(module, "__path__", ()))}
+    for name in sorted(names - {"cl"}):  # which is no public module
         value = getattr(module, name, None)
+        if inspect.ismodule(value) and getattr(value, "__file__", None) is None:
+            continue  # a stand-in, which is there once somebody has asked for it
         home = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
         ours = not isinstance(home, str) or home.split(".")[0] in ("cygrad", "torch", "builtins")
         if ours and hasattr(module, name) and not name.startswith("_"):

@@ -138,15 +138,15 @@ def exists(module, name):
 def public(module):
     """The public names of a module, with those that are looked up when they are first used."""
     names = {*dir(module), *getattr(module, "_ELSEWHERE", ())}
-    names.update(info.name for info in pkgutil.iter_modules(getattr(module, "__path__", ())) if info.name != "cl")
-    return sorted(n for n in names if not n.startswith("_") and n.isidentifier() and not keyword.iskeyword(n)
-                  and exists(module, n) and own(getattr(module, n)))  # fmt: skip
+    names.update(info.name for info in pkgutil.iter_modules(getattr(module, "__path__", ())))
+    names = {n for n in names if n.isidentifier() and not n.startswith("_") and not keyword.iskeyword(n)} - {"cl"}
+    return sorted(n for n in names if exists(module, n) and own(getattr(module, n)))
 
 
 def own(value):
     """Whether it is of this library: Python's modules and annotations that a module imports are not its names."""
     if inspect.ismodule(value):
-        return value.__name__.split(".")[0] in ("cygrad", "torch")
+        return value.__name__.split(".")[0] in ("cygrad", "torch") and getattr(value, "__file__", None) is not None
     module = getattr(value, "__module__", None)
     return module is None or not isinstance(module, str) or module.split(".")[0] in ("cygrad", "torch", "builtins")
 

@@ -181,10 +181,6 @@ TABLE = """
 [nn.quantizable] quantization is not there: = ao.nn.quantizable
 [nn.quantized] quantization is not there: = ao.nn.quantized
 [nn.quantized.dynamic] quantization is not there: = ao.nn.quantized.dynamic
-[onnx] programs are not traced: export; is_in_onnx_export = False; ONNXProgram(); register_custom_op_symbolic;
-    unregister_custom_op_symbolic; select_model_mode_for_export; OnnxExporterError(RuntimeError);
-    TrainingMode(EVAL, PRESERVE, TRAINING); OperatorExportTypes(ONNX, ONNX_ATEN, ONNX_ATEN_FALLBACK, ONNX_FALLTHROUGH);
-    .producer_name = "pytorch"; .producer_version = "2.13.0"
 [onnx.operators] programs are not traced: shape_as_tensor; reshape_from_tensor_shape
 [onnx.symbolic_helper] programs are not traced: @parse_args; _get_tensor_sizes
 [onnx.utils] programs are not traced: export
