@@ -767,6 +767,15 @@ cdef class Tensor:
         if self.meta is not None:
             self.meta.grad = None
 
+    @property
+    def _grad(self):
+        """`.grad` without its warning."""
+        return None if self.meta is None else self.meta.grad
+
+    @_grad.setter
+    def _grad(self, value):
+        self.grad = value
+
     def requires_grad_(self, bint requires_grad=True):
         """Starts (or stops) recording operations on this leaf; returns it."""
         if requires_grad and self.dt < HALF:
@@ -1127,6 +1136,11 @@ cdef int wrap_dim(Py_ssize_t dim, int ndim) except -1:
     if dim < -n or dim >= n:
         raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
     return <int> (dim + n if dim < 0 else dim)
+
+
+def wrapped_dim(Py_ssize_t dim, int ndim):
+    """The dimension `dim`, which may count from the end, as a number from 0 on."""
+    return wrap_dim(dim, ndim)
 
 
 cdef bint same_shape(Tensor a, Tensor b) noexcept nogil:

@@ -6,7 +6,7 @@ kernel has to ask.
 from cygrad._core cimport (
     BFLOAT16, CFLOAT, FLOAT, DOUBLE, HALF, MAX_DIMS, Tensor, attach, is_complex_code, retyped_view,
     shallow)
-from cygrad._ops cimport broadcast_shapes_of, contiguous, copy_into, sum_to
+from cygrad._ops cimport SAME_DTYPE, broadcast_shapes_of, contiguous, copy_into, store, sum_to
 from cygrad._walk cimport select_of
 from cygrad import _core, _ops
 from cygrad._operators import shape as _shape
@@ -105,7 +105,7 @@ def conj_physical(input, *, out=None):
     cdef Tensor t = checked("conj_physical", input)
     if is_complex_code(t.dt):
         return _ops.call(_ops.OPS["_conj_physical"], (t,), None, out)
-    return t if out is None else out.resize_(t.shape).copy_(t)
+    return t if out is None else store("conj_physical", out, t, SAME_DTYPE)
 
 
 def conj_physical_(input):
@@ -162,6 +162,7 @@ cdef int check_parts(Tensor a, Tensor b) except -1:
 
 
 def _complex_backward(node, g):
+    node.saved()                # PyTorch's node keeps both parts, which are to be what they were
     shapes = node.args
     return tuple([sum_to(part(g), shape) if node.needs(i) else None
                   for i, (part, shape) in enumerate(zip((real, imag), shapes))])
@@ -176,7 +177,7 @@ def complex_(real, imag, *, out=None):
     parts = view_as_real(shallow(r))
     copy_into(select_of(parts, r.nd, 0), a.expand(shape))
     copy_into(select_of(parts, r.nd, 1), b.expand(shape))
-    r = attach(r, "ComplexBackward0", (a, b), _complex_backward, None, (a.shape, b.shape))
+    r = attach(r, "ComplexBackward0", (a, b), _complex_backward, (a, b), (a.shape, b.shape))
     return r if out is None else deliver("complex", out, r)
 
 

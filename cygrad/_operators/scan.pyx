@@ -170,6 +170,19 @@ def diff(Tensor input not None, Py_ssize_t n=1, dim=-1, prepend=None, append=Non
     return finish_out("diff", out, x)
 
 
+def _by_number_backward(node, Tensor g):
+    op, number = node.args
+    return by_number(op, g, number.conjugate())
+
+
+def by_number(str op, Tensor t not None, number):
+    """t * number or t / number ("mul", "div") where the number is no operand: the node keeps nothing, as that of
+    PyTorch's composites."""
+    r = _ops.call(_ops.OPS[op], (shallow(t), number))
+    return _core.record(r, "MulBackward1" if op == "mul" else "DivBackward1", (t,), _by_number_backward, None,
+                        (op, number))
+
+
 cdef tuple neighbour_sums(str name, Tensor y, x, int d):
     """y_i + y_{i+1}, and the widths x_{i+1} - x_i (None without x)."""
     cdef Py_ssize_t n = y.sizes[d]
@@ -196,8 +209,8 @@ def trapezoid(Tensor y not None, x=None, *, dx=None, dim=-1):
     d = wrap_dim(dim, y.nd)
     both, widths = neighbour_sums("trapezoid", y, x, d)
     if widths is not None:
-        return call("div", (call("mul", (both, widths)).sum(d), 2.0))
-    return call("mul", (both.sum(d), (1.0 if dx is None else dx) / 2))
+        return by_number("div", call("mul", (both, widths)).sum(d), 2.0)
+    return by_number("mul", both.sum(d), (1.0 if dx is None else dx) / 2)
 
 
 def cumulative_trapezoid(Tensor y not None, x=None, *, dx=None, dim=-1):
@@ -208,8 +221,8 @@ def cumulative_trapezoid(Tensor y not None, x=None, *, dx=None, dim=-1):
     d = wrap_dim(dim, y.nd)
     both, widths = neighbour_sums("cumulative_trapezoid", y, x, d)
     if widths is not None:
-        return call("div", (cumsum(call("mul", (both, widths)), d), 2.0))
-    return cumsum(call("mul", (both, (1.0 if dx is None else dx) / 2)), d)
+        return by_number("div", cumsum(call("mul", (both, widths)), d), 2.0)
+    return cumsum(by_number("mul", both, (1.0 if dx is None else dx) / 2), d)
 
 
 FUNCTIONS = {
@@ -218,5 +231,5 @@ FUNCTIONS = {
 }
 METHODS = {
     "cumsum": cumsum, "cumprod": cumprod, "logcumsumexp": logcumsumexp, "cummax": cummax, "cummin": cummin,
-    "diff": diff, "cumsum_": _walk.in_place(cumsum, "cumsum_"), "cumprod_": _walk.in_place(cumprod, "cumprod_"),
+    "diff": diff, "cumsum_": _walk.in_place(cumsum, "cumsum_", True), "cumprod_": _walk.in_place(cumprod, "cumprod_", True),
 }
