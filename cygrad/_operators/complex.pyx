@@ -86,18 +86,40 @@ def imag(input):
     return select_of(view_as_real(t), t.nd, 1)
 
 
+cdef object put(Tensor part, object value):
+    return part.copy_(value) if isinstance(value, Tensor) else part.fill_(value)
+
+
 def set_real(Tensor self not None, value):
-    real(self).copy_(value)
+    put(real(self), value)
 
 
 def set_imag(Tensor self not None, value):
-    imag(self).copy_(value)
+    put(imag(self), value)
 
 
 def conj(input):
     """The complex conjugate, as a copy (PyTorch defers it); a real tensor itself."""
     cdef Tensor t = checked("conj", input)
     return _ops.call(_ops.OPS["_conj"], (t,)) if is_complex_code(t.dt) else t
+
+
+def parts_gradient(g, base_shape, base_stride, shape, stride, offset, complex_base):
+    """as_strided_gradient where base and view are a complex tensor and a real one; the region counts real numbers."""
+    if not complex_base:
+        return _shape.as_strided_gradient(view_as_real(g), base_shape, base_stride, shape, stride, offset)
+    parts = _shape.as_strided_gradient(g, (*base_shape, 2), (*[2 * s for s in base_stride], 1), shape, stride, offset)
+    return view_as_complex(parts)
+
+
+def parts_region(Tensor base not None, shape, stride, offset):
+    """view_region likewise."""
+    if is_complex_code(base.dt):
+        return _shape.view_region(view_as_real(base), shape, stride, offset)
+    return view_as_complex(_shape.view_region(base, shape, stride, offset))
+
+
+_core.set_parts_functions(parts_gradient, parts_region)
 
 
 def conj_physical(input, *, out=None):

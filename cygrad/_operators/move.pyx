@@ -475,8 +475,10 @@ def slice_scatter(Tensor input not None, Tensor src not None, dim=0, start=None,
 def _as_strided_scatter_backward(node, Tensor g):
     size, stride, offset = node.args
     g = <Tensor> _ops.clone_tensor(g, False)
-    return (as_strided_scatter(g, zeros_of(size, g.dt, g.dev), size, stride, offset) if node.needs(0) else None,
-            g.as_strided(size, stride, offset) if node.needs(1) else None)
+    part = g.as_strided(size, stride, offset)
+    # As in PyTorch the input gets the gradient of the region that is written, and none of the rest.
+    return (as_strided_scatter(zeros_of(g.shape, g.dt, g.dev), part, size, stride, offset) if node.needs(0) else None,
+            part if node.needs(1) else None)
 
 
 def as_strided_scatter(Tensor input not None, Tensor src not None, size, stride, storage_offset=None):

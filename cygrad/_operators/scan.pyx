@@ -231,5 +231,6 @@ FUNCTIONS = {
 }
 METHODS = {
     "cumsum": cumsum, "cumprod": cumprod, "logcumsumexp": logcumsumexp, "cummax": cummax, "cummin": cummin,
-    "diff": diff, "cumsum_": _walk.in_place(cumsum, "cumsum_", True), "cumprod_": _walk.in_place(cumprod, "cumprod_", True),
+    "diff": diff, "cumsum_": _walk.in_place(cumsum, "cumsum_", True),
+    "cumprod_": _walk.in_place(cumprod, "cumprod_", True),
 }
