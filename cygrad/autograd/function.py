@@ -39,7 +39,7 @@ class FunctionCtx:
         self.to_save = tensors
 
     def save_for_forward(self, *tensors):
-        """Keeps tensors for `jvp`; cygrad has no forward mode, so nothing reads them."""
+        """Keeps tensors for `jvp`, which nothing calls: tangents come of the backward passes here."""
         self.saved_for_forward = tensors
 
     def mark_dirty(self, *args):
