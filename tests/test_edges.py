@@ -188,3 +188,9 @@ def test_a_custom_function_has_default_arguments_and_runs_again_if_it_reads_noth
     y.backward()
     y.backward()
     assert y.item() == 9
+
+
+def test_a_running_logsumexp_of_complex_numbers():
+    x = torch.tensor([0.3 + 1j, -2.0 + 0.5j, 1.0 - 2j], dtype=torch.complex128, requires_grad=True)
+    torch.testing.assert_close(x.logcumsumexp(0), x.exp().cumsum(0).log())
+    assert torch.autograd.gradcheck(lambda x: x.logcumsumexp(0), (x,))

@@ -105,11 +105,23 @@ def _logcumsumexp_backward(node, Tensor g):
     return call("sub", (grads[0], grads[1]))
 
 
+cdef Tensor complex_logcumsumexp(Tensor x, int d):
+    """Slice by slice, each added to the sum of those before."""
+    cdef list sums = []
+    if x.nd == 0 or x.sizes[d] == 0:
+        return <Tensor> _ops.clone_tensor(x)
+    for part in x.unbind(d):
+        sums.append(call("logaddexp", (sums[len(sums) - 1], part)) if sums else part)
+    return <Tensor> _move.stack(sums, d)
+
+
 def logcumsumexp(Tensor input not None, dim, *, out=None):
     """log of the running sums of exp along `dim`."""
     cdef int d = wrap_dim(dim, input.nd)
     cdef Tensor r
-    if not HALF <= input.dt < CFLOAT:
+    if input.dt >= CFLOAT:
+        return finish_out("logcumsumexp", out, complex_logcumsumexp(input, d))
+    if not HALF <= input.dt:
         raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[input.dt]}'")
     r = scan("logcumsumexp", input, d, None)
     _core.record(r, "LogcumsumexpBackward0", (input,), _logcumsumexp_backward, (input, r), (d,))
