@@ -550,6 +550,15 @@ def set_constructors(legacy, as_tensor):
     _legacy_constructor, _as_tensor = legacy, as_tensor
 
 
+cdef object _parts_gradient = None, _parts_region = None
+
+
+def set_parts_functions(parts_gradient, parts_region):
+    """The same where a complex tensor is a view of a real one or the other way round; regions count real numbers."""
+    global _parts_gradient, _parts_region
+    _parts_gradient, _parts_region = parts_gradient, parts_region
+
+
 def set_view_functions(as_strided_gradient, clone_laid_out, view_region):
     """The operators by which gradients go through views."""
     global _as_strided_gradient, _clone_laid_out, _view_region
@@ -772,6 +781,15 @@ cdef class Tensor:
     def grad(self):
         if self.meta is not None:
             self.meta.grad = None
+
+    @property
+    def _grad(self):
+        """`.grad` without its warning."""
+        return None if self.meta is None else self.meta.grad
+
+    @_grad.setter
+    def _grad(self, value):
+        self.grad = value
 
     def requires_grad_(self, bint requires_grad=True):
         """Starts (or stops) recording operations on this leaf; returns it."""
@@ -1154,6 +1172,11 @@ cdef int wrap_dim(Py_ssize_t dim, int ndim) except -1:
     return <int> (dim + n if dim < 0 else dim)
 
 
+def wrapped_dim(Py_ssize_t dim, int ndim):
+    """The dimension `dim`, which may count from the end, as a number from 0 on."""
+    return wrap_dim(dim, ndim)
+
+
 cdef bint same_shape(Tensor a, Tensor b) noexcept nogil:
     cdef int i
     if a.nd != b.nd:
@@ -1363,8 +1386,8 @@ cdef class SavedTensor:
             return t
         t = shallow(t)                      # an output gets its place in the graph back
         if _writing is not None and _writing.writer is self.node:
-            set_history(t, view_node(t, _writing, 0, _writing.base_shape, _writing.base_stride,
-                                     _writing.view_offset), 0)
+            set_history(t, view_node(t, _writing, 0, _writing.base_shape, _writing.base_stride, _writing.view_offset,
+                                     base_dtype(_writing, t.dt)), 0)
         else:
             set_history(t, self.node, self.output_nr)
         return t
@@ -1449,6 +1472,13 @@ cdef class FunctionNode(Node):
         if self.saved_tensors is None:
             raise RuntimeError(FREED_MESSAGE)
         return [None if s is None else (<SavedTensor> s).get(self) for s in self.saved_tensors]
+
+
+cdef class CustomNode(FunctionNode):
+    """The node of an autograd.Function: it may run again unless its backward asks for what was saved."""
+
+    cdef object apply(self, list grads):
+        return self.function(self, *grads)
 
 
 cdef bint any_needs_grad(tuple inputs):
@@ -1655,13 +1685,37 @@ def _as_strided_backward(Node node, Tensor g):
     return _as_strided_gradient(g, shape, stride, view_shape, view_stride, offset)
 
 
-cdef Node view_node(Tensor t, Node base, int base_nr, base_shape, base_stride, Py_ssize_t offset):
-    """The history of `t` as a strided region of output `base_nr` of the node `base`."""
+def _as_parts_backward(Node node, Tensor g):
+    return _parts_gradient(g, *(<FunctionNode> node).args)
+
+
+cdef Node view_node(Tensor t, Node base, int base_nr, base_shape, base_stride, Py_ssize_t offset, int base_dt):
+    """The history of `t` as a strided region of output `base_nr` of the node `base`; offset: as of `view_offset`."""
     cdef FunctionNode node = <FunctionNode> cg_tp_new(node_type("AsStridedBackward0", FunctionNode), ())
     node.nexts, node.nrs[0] = (base,), base_nr
-    node.function = _as_strided_backward
-    node.args = (base_shape, base_stride, make_size(t.nd, t.sizes), tuple(t.stride()), offset)
+    shape, stride = region_of(t, base_dt)
+    if t.dt == base_dt:
+        node.function = _as_strided_backward
+        node.args = (base_shape, base_stride, shape, stride, offset)
+    else:
+        node.function = _as_parts_backward
+        node.args = (base_shape, base_stride, shape, stride, offset, is_complex_code(base_dt))
     return node
+
+
+cdef tuple region_of(Tensor t, int base_dt):
+    """Sizes and strides of the region that `t` has of a base of this dtype; of a real base, in real numbers."""
+    shape, stride = make_size(t.nd, t.sizes), tuple(t.stride())
+    if t.dt == base_dt or not is_complex_code(t.dt):
+        return shape, stride
+    return (*shape, 2), (*[2 * s for s in stride], 1)
+
+
+cdef Py_ssize_t view_offset(Tensor t, Tensor base) noexcept:
+    """Where `t` begins in its base, in elements; in real numbers, where one of them is complex."""
+    if t.dt == base.dt:
+        return t.offset - base.offset
+    return t.offset - 2 * base.offset if is_complex_code(base.dt) else 2 * t.offset - base.offset
 
 
 cdef Node current_grad_fn(Tensor t):
@@ -1682,7 +1736,7 @@ cdef Node current_grad_fn(Tensor t):
             "don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked).")
     need_same_dtype(t, base)
     node = view_node(t, gradient_edge(base), base.output_nr, make_size(base.nd, base.sizes), tuple(base.stride()),
-                     t.offset - base.offset)
+                     view_offset(t, base), base.dt)
     before, before_nr = t.history, t.output_nr
     set_history(t, node, 0)
     move_retained(t, before, before_nr)
@@ -1742,8 +1796,9 @@ def prepare_inplace(Tensor t not None, *others):
 
 
 cdef int need_same_dtype(Tensor view, Tensor base) except -1:
-    # The strides of such a view count elements of another size: no strided region of the base's gradient is the view's.
-    if view.dt != base.dt:
+    # The bits of another dtype have no gradient; the parts of complex numbers do.
+    if view.dt != base.dt and (is_complex_code(view.dt) == is_complex_code(base.dt) or
+                               complex_of(min(view.dt, base.dt)) != max(view.dt, base.dt)):
         raise NotImplementedError(
             f"autograd cannot follow a write in place to memory that is seen both as {base.dtype} and as {view.dtype}: "
             "write out of place")
@@ -1770,7 +1825,10 @@ cdef class CopySlices(Node):
             raise RuntimeError(FREED_MESSAGE)
         self.base_shape = g.shape
         base_grad = _clone_laid_out(g, self.base_stride)
-        region = _view_region(base_grad, self.shape, self.stride, self.view_offset)
+        if isinstance(self, CopyParts):
+            region = _parts_region(base_grad, self.shape, self.stride, self.view_offset)
+        else:
+            region = _view_region(base_grad, self.shape, self.stride, self.view_offset)
         global _writing
         outer, _writing = _writing, self    # what the writer saved of its output is then a view of our output
         try:
@@ -1792,6 +1850,17 @@ cdef class CopySlices(Node):
 
     def needs(self, int i):
         return self.nexts[i] is not None
+
+
+cdef class CopyParts(CopySlices):
+    """CopySlices where the view was of real numbers and the base of complex ones, or the other way round."""
+
+
+cdef int base_dtype(CopySlices copy, int dt) noexcept:
+    """The dtype of the base that a view of dtype `dt` was written through."""
+    if not isinstance(copy, CopyParts):
+        return dt
+    return complex_of(dt) if not is_complex_code(dt) else HALF if dt == CHALF else dt - 2
 
 
 cdef void move_retained(Tensor t, Node before, int before_nr):
@@ -1817,7 +1886,7 @@ cdef object rebase(Tensor t, Node node):
         return
     base = meta.base
     need_same_dtype(t, base)
-    copy = CopySlices.__new__(CopySlices)
+    copy = CopySlices.__new__(CopySlices) if t.dt == base.dt else CopyParts.__new__(CopyParts)
     n = len(node.nexts)
     if n > 3:
         copy.nrs = <int*> malloc(n * sizeof(int))
@@ -1827,8 +1896,9 @@ cdef object rebase(Tensor t, Node node):
     copy.nrs[0] = base.output_nr
     copy.nexts = (base_edge, *node.nexts[1:])
     copy.writer = node
-    copy.shape, copy.stride, copy.base_stride = make_size(t.nd, t.sizes), tuple(t.stride()), tuple(base.stride())
-    copy.view_offset = t.offset - base.offset
+    copy.shape, copy.stride = region_of(t, base.dt)
+    copy.base_stride = tuple(base.stride())
+    copy.view_offset = view_offset(t, base)
     before, before_nr = base.history, base.output_nr
     set_history(base, copy, 0)
     move_retained(base, before, before_nr)

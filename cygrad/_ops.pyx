@@ -26,7 +26,7 @@ from cygrad._core cimport (
     save_output, node_type, same_shape, make_size, default_dtype_code, dtype_object, attach)
 from cygrad._threads cimport Region, close_region, end_part, num_threads, open_region
 from cygrad import _core
-from cygrad._table import rows as _table
+from cygrad._table import outs as _outs, rows as _table
 from cygrad._warnings import warn_once
 
 cdef extern from "kernels.h" nogil:
@@ -451,6 +451,9 @@ cdef class ElementwiseNode(Node):
         if mode == GRAD_IDENTITY:
             r = g
         elif mode == GRAD_ZERO:
+            for j in range(1, 5):       # what is kept is to be what it was, read or not
+                if op.needs[i] >> j & 1:
+                    self.operand(j)
             r = zeros_like(g)
         elif mode == GRAD_TEXT:
             if grad_enabled():
@@ -568,8 +571,15 @@ cdef Tensor zeros_like(Tensor t):
     return r
 
 
-cdef int refuse_bool(Op op, tuple operands) except -1:
+cdef int refuse_dtypes(Op op, tuple operands) except -1:
+    """Refuses a bool tensor, or tensors of two dtypes, as the row says."""
     cdef int bools = 0
+    if op.row.one_dtype:
+        if operands[0].is_complex() or operands[1].is_complex():
+            raise kernel_missing(op, CFLOAT)
+        if operands[0].dtype is not operands[1].dtype:
+            raise RuntimeError(op.row.one_dtype)
+        return 0
     for x in operands:
         bools += isinstance(x, Tensor) and (<Tensor> x).dt == BOOL
     if bools == len(operands):
@@ -654,6 +664,44 @@ cpdef int refuse_self_overlap(Tensor out) except -1:
     return 0
 
 
+def is_expanded(Tensor t not None):
+    """Whether elements of `t` are one place in memory because a dimension has stride 0."""
+    cdef int i
+    for i in range(t.nd):
+        if t.strides[i] == 0 and t.sizes[i] > 1:
+            return True
+    return False
+
+
+def warn_of_expanded(str name, Tensor t not None, str example):
+    """PyTorch's warning of an in-place operator that fills elements which are one place in memory."""
+    import warnings
+    if is_expanded(t):
+        warnings.warn(f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before performing "
+                      f"this operation. This also applies to advanced indexing e.g. tensor{example}", UserWarning,
+                      stacklevel=3)
+
+
+def refuse_overlap(Tensor out not None, Tensor result, *inputs):
+    """Makes `out` fit the result, and refuses one of which elements are one place in memory or that shares memory with
+    an input at all: for operators that read their input in another order than they write."""
+    cdef Tensor x
+    refuse_self_overlap(out)
+    if result is not None and not same_shape(out, result):
+        resize_out(out, make_size(result.nd, result.sizes))
+    for t in inputs:
+        if isinstance(t, Tensor):
+            x = <Tensor> t
+            if out.count and x.count and (x is out or (x.storage is out.storage and same_memory(x, out))):
+                raise overlap_error()
+            refuse_partial_overlap(out, x)
+
+
+cdef object overlap_error():
+    return RuntimeError("unsupported operation: some elements of the input tensor and the written-to tensor refer to "
+                        "a single memory location. Please clone() the tensor before performing the operation.")
+
+
 cpdef int refuse_partial_overlap(Tensor out, Tensor x) except -1:
     """An operand that shares a part of the memory that is written, or all of it in another order, is refused; as in
     PyTorch only where both fill their memory without gaps."""
@@ -665,8 +713,7 @@ cpdef int refuse_partial_overlap(Tensor out, Tensor x) except -1:
     cdef Py_ssize_t a_end = a + out.count * itemsize_of(out.dt), b_end = b + x.count * itemsize_of(x.dt)
     if a >= b_end or b >= a_end or (a == b and a_end == b_end and same_memory(x, out)):
         return 0
-    raise RuntimeError("unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
-                       "single memory location. Please clone() the tensor before performing the operation.")
+    raise overlap_error()
 
 
 cdef Tensor new_like_operands(int nd, const Py_ssize_t* sizes, tuple operands, int dt, int dev):
@@ -804,14 +851,18 @@ cdef int check_zero_division(object divisor) except -1:
     return 0
 
 
+cdef object cast_error(int of, int to):
+    return RuntimeError(f"result type {_core.SCALAR_TYPE_NAMES[of]} can't be cast to the desired output type "
+                        f"{_core.SCALAR_TYPE_NAMES[to]}")
+
+
 cdef Tensor check_out(str name, Tensor out, int nd, const Py_ssize_t* sizes, int result, bint inplace, int dev):
     """Makes `out` fit the result, or says why it cannot."""
     cdef int i
     if out.dev != dev:
         raise different_devices(name, dev, out.dev)
     if not can_cast_codes(result, out.dt):
-        raise RuntimeError(f"result type {_core.SCALAR_TYPE_NAMES[result]} can't be cast to the desired output type "
-                           f"{_core.SCALAR_TYPE_NAMES[out.dt]}")
+        raise cast_error(result, out.dt)
     if out.nd == nd:
         for i in range(nd):
             if out.sizes[i] != sizes[i]:
@@ -824,6 +875,18 @@ cdef Tensor check_out(str name, Tensor out, int nd, const Py_ssize_t* sizes, int
                            f"{list(make_size(nd, sizes))}")
     resize_out(out, make_size(nd, sizes))
     return out
+
+
+cdef int check_out_dtype(Op op, Tensor out, int dt, int result) except -1:
+    """Refuses an `out` of another dtype where PyTorch casts to none; `dt` is that of the operands."""
+    if op.row.out == "bool" and out.dt != BOOL:
+        raise RuntimeError(f"{op.name} does not support non-boolean outputs.")
+    if op.row.one_dtype and out.dt != dt:
+        raise RuntimeError(op.row.one_dtype)
+    if op.row.out == "same" and out.dt != dt and not (op.real_result and out.dt == result):
+        raise RuntimeError(f"Found dtype {_core.SCALAR_TYPE_NAMES[out.dt]} but expected "
+                           f"{_core.SCALAR_TYPE_NAMES[dt]}")
+    return 0
 
 
 cdef int resize_out(Tensor out, object shape) except -1:
@@ -839,29 +902,50 @@ cdef int resize_out(Tensor out, object shape) except -1:
     return 0
 
 
+cdef int check_stored_dtype(str name, int to, int of, OutRule rule) except -1:
+    """Refuses an `out` of another dtype than the result's, where the operator takes none or not this one."""
+    cdef str text = _outs.SAME.get(name)
+    if text is None and name in _outs.CASTS:
+        if can_cast_codes(of, to):
+            return 0
+        text = _outs.CASTS[name]
+    elif text is None and name in _outs.KINDS:
+        text, kinds = _outs.KINDS[name]
+        if str(dtype_object(to)).removeprefix("torch.") in kinds:
+            return 0
+    elif text is None and rule == SAME_DTYPE:
+        text = "Expected out tensor to have dtype {c_of}, but got {c_to} instead"
+    elif text is None:
+        if rule == CASTS and not can_cast_codes(of, to):
+            if of != INT64 and of != BOOL:
+                raise cast_error(of, to)
+            raise RuntimeError(f"{name}(): Expected out tensor to have dtype {dtype_object(of)}, but got "
+                               f"{dtype_object(to)} instead")
+        return 0
+    raise (TypeError if name in _outs.TYPE_ERRORS else RuntimeError)(text.format(
+        of=_core.SCALAR_TYPE_NAMES[of], to=_core.SCALAR_TYPE_NAMES[to],
+        c_of=_core.C_TYPE_NAMES[of], c_to=_core.C_TYPE_NAMES[to]))
+
+
 cpdef object store(str name, object out, Tensor r, OutRule rule):
     """What operator `name` ("" where it is not known) returns: its result, or `out`, if it was given, holding it."""
     cdef Tensor o
     if out is None:
         return r
+    shown = name.partition(" ")[0]
     if not isinstance(out, Tensor):
-        raise TypeError(f"{name + '(): ' if name else ''}argument 'out' must be Tensor, not {type(out).__name__}")
+        raise TypeError(f"{shown + '(): ' if name else ''}argument 'out' must be Tensor, not {type(out).__name__}")
     o = <Tensor> out
     if o.dev != r.dev:
         raise different_devices(name, r.dev, o.dev)
-    if rule == SAME_DTYPE and o.dt != r.dt:
-        raise RuntimeError(f"Expected out tensor to have dtype {_core.C_TYPE_NAMES[r.dt]}, but got "
-                           f"{_core.C_TYPE_NAMES[o.dt]} instead")
+    if o.dt != r.dt:
+        check_stored_dtype(name, o.dt, r.dt, rule)
     if grad_enabled() and (grad_required(r) or grad_required(o)):
-        raise RuntimeError(f"{name + '(): functions with ' if name else ''}out=... arguments don't support automatic "
+        raise RuntimeError(f"{shown + '(): functions with ' if name else ''}out=... arguments don't support automatic "
                            "differentiation, but one of the arguments requires grad.")
-    if rule == CASTS and not can_cast_codes(r.dt, o.dt):
-        raise RuntimeError(f"{name}(): Expected out tensor to have dtype {r.dtype}, but got {o.dtype} instead"
-                           if r.dt == INT64 or r.dt == BOOL else
-                           f"result type {_core.SCALAR_TYPE_NAMES[r.dt]} can't be cast to the desired output type "
-                           f"{_core.SCALAR_TYPE_NAMES[o.dt]}")
     if not same_shape(o, r):
         resize_out(o, make_size(r.nd, r.sizes))
+    refuse_self_overlap(o)
     copy_into(o, r)
     bump(o)
     return o
@@ -904,7 +988,7 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
     # --- what to compute
     dt = result_dtype(operands)
     if op.no_bool_operand:
-        refuse_bool(op, operands)
+        refuse_dtypes(op, operands)
     compute = dt
     if op.kind == KIND_FLOAT and dt < HALF:
         compute = default_dtype_code()
@@ -913,6 +997,8 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
     result = result_of(op, compute)
     if op.c.k[FLOAT if compute == HALF or compute == BFLOAT16 else compute] == NULL or \
             (dt < HALF and op.no_ints) or (op.no_half and (compute == HALF or compute == BFLOAT16)):
+        if out is not None and not inplace and not op.row.out and not can_cast_codes(result, out.dt):
+            raise cast_error(result, out.dt)
         raise kernel_missing(op, dt)
     if inplace and result != compute and op.real_result:
         raise RuntimeError(f"In-place {op.name} is not supported for complex tensors.")
@@ -938,6 +1024,8 @@ cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint in
         if not inplace and grad_enabled() and out.needs_grad:
             raise RuntimeError(f"{op.row.name.strip('_')}(): functions with out=... arguments don't support automatic "
                                "differentiation, but one of the arguments requires grad.")
+        if not inplace:
+            check_out_dtype(op, out, dt, result)
         if out.inference or (inplace and grad_enabled() and (record or grad_required(out))):
             check_inplace(out)
         r = check_out(op.name, out, nd, sizes, result, inplace, dev)
@@ -1098,7 +1186,9 @@ cdef int copy_into(Tensor dst, Tensor src) except -1:
         src = src if same_shape(dst, src) else expand_to(src, dst.nd, dst.sizes)
         _core.backend_of(max(dst.dev, src.dev)).copy(dst, src)
         return 0
-    if dst.contiguous and src.contiguous and dst.dt == src.dt and same_shape(dst, src) and dst.count < GRAIN:
+    # Bytes of a bool may be other than 0 and 1 (a view of other bytes); a copy's are not.
+    if dst.contiguous and src.contiguous and dst.dt == src.dt and dst.dt != BOOL and same_shape(dst, src) and \
+            dst.count < GRAIN:
         memcpy(data_of(dst), data_of(src), dst.count * itemsize_of(dst.dt))
         return 0
     plan_shape(&p, dst, 2)
@@ -1372,7 +1462,7 @@ cdef Op make_op(object row, dict kernels):
     op.fast_from = N_DTYPES if row.params else FLOAT if row.zero_division or op.kind == KIND_FLOAT else BOOL
     op.fast_to = CFLOAT if row.real_result else N_DTYPES
     op.no_ints, op.no_half = row.ints is False and row.kind == "float", not row.half
-    op.no_bool_operand = bool(row.bool_error)
+    op.no_bool_operand = bool(row.bool_error or row.one_dtype)
     op.real_result = row.real_result
     op.node_types, op.grads, op.grad_texts = [None] * 8, [None] * 3, [None] * 3
     for i, (_, default) in enumerate(row.params):
@@ -1406,6 +1496,8 @@ cdef Op make_op(object row, dict kernels):
             for j, letter in enumerate("gabcy"):
                 if letter in (<Op> grad).c.args.decode():
                     op.needs[i] |= 1 << j
+        for letter in row.saves[i] if i < len(row.saves) else "":
+            op.needs[i] |= 1 << "gabcy".index(letter)
     return op
 
 
@@ -1482,8 +1574,29 @@ def unary_method_(Op op not None, str name):
     return f
 
 
+cdef int number_dtype(object x):
+    """The dtype of a tensor made of a Python number."""
+    if isinstance(x, bool):
+        return BOOL
+    if isinstance(x, int):
+        return INT64
+    return default_dtype_code() if isinstance(x, float) else complex_of(default_dtype_code())
+
+
+cdef str no_such_operands(str name, object x, object y):
+    return (f"{name}() received an invalid combination of arguments - got ({type(x).__name__}, {type(y).__name__}), "
+            "but expected one of:\n * (Tensor input, Tensor other, *, Tensor out = None)\n"
+            " * (Tensor input, Number other, *, Tensor out = None)\n")
+
+
+cdef object no_tensor(str name, str argument, int position, object x):
+    return TypeError(f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(x).__name__}")
+
+
 def binary_function(Op op not None, str name):
     """torch.<name>(input, other, *, out=None)"""
+    cdef str numbers = op.row.numbers, second = op.row.arguments[1]
+
     def f(input, other, *, out=None):
         cdef Tensor r
         if out is None and isinstance(input, Tensor) and isinstance(other, Tensor):
@@ -1491,9 +1604,16 @@ def binary_function(Op op not None, str name):
             if r is not None:
                 return r
         a = operand(name, "input", 1, input)
-        b = operand(name, "other", 2, other)
-        if not isinstance(a, Tensor) and not isinstance(b, Tensor):
-            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        b = operand(name, second, 2, other)
+        if not isinstance(a, Tensor):
+            if numbers == "other":
+                raise TypeError(no_such_operands(name, input, other))
+            if numbers == "none" or (numbers == "one" and not isinstance(b, Tensor)):
+                raise no_tensor(name, "input", 1, input)
+            if not isinstance(b, Tensor):
+                a = full((), a, number_dtype(a))
+        elif numbers == "none" and not isinstance(b, Tensor):
+            raise no_tensor(name, second, 2, other)
         return elementwise(op, (a, b), None, checked_out(name, out), False)
     f.__name__ = f.__qualname__ = name
     f.__doc__ = op.row.doc or f"{name}(input, other, *, out=None) -> Tensor: {op.row.text} of the elements a and b."
@@ -1501,19 +1621,28 @@ def binary_function(Op op not None, str name):
 
 
 def binary_method(Op op not None, str name):
+    cdef bint numbers = op.row.numbers != "none"
+    cdef str second = op.row.arguments[1]
+
     def f(self, other):
         cdef Tensor r
-        if isinstance(other, (Tensor, float, int)):
+        if isinstance(other, Tensor) or numbers and isinstance(other, (float, int)):
             r = fast(op, <Tensor?> self, self, other)
             if r is not None:
                 return r
-        return elementwise(op, (<Tensor?> self, operand(name, "other", 1, other)), None, None, False)
+        elif not numbers:
+            raise no_tensor(name, second, 1, other)
+        return elementwise(op, (<Tensor?> self, operand(name, second, 1, other)), None, None, False)
     f.__name__ = f.__qualname__ = name
     return f
 
 
 def binary_method_(Op op not None, str name):
+    cdef bint numbers = op.row.numbers != "none"
+
     def f(self, other):
+        if not numbers and not isinstance(other, Tensor):
+            raise no_tensor(name, op.row.arguments[1], 1, other)
         return elementwise(op, (<Tensor?> self, operand(name, "other", 1, other)), None, <Tensor> self, True)
     f.__name__ = f.__qualname__ = name
     return f

@@ -993,8 +993,8 @@ cdef object max_or_min(str row, str name, str both, object input, object dim, ob
                             "expected one of:\n * ()\n      didn't match because some of the keywords were incorrect: "
                             "keepdim\n * (Tensor other)\n      didn't match because some of the keywords were "
                             "incorrect: keepdim\n * (int dim, bool keepdim = False)\n")
-        return stored(name, out, extreme(row, name, "MaxBackward1" if row == "amax" else "MinBackward1", x,
-                                         all_dims(x), False, True))
+        node = "MaxBackward1" if row == "amax" else "MinBackward1"
+        return stored(name + " of all", out, extreme(row, name, node, x, all_dims(x), False, True))
     if isinstance(dim, (bool, float, str)) or not hasattr(dim, "__index__"):
         raise wrong_extreme(name, dim)
     return along(row, name, "MaxBackward0" if row == "amax" else "MinBackward0", x, wrap_dim(dim.__index__(), x.nd),

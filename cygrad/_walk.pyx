@@ -152,9 +152,11 @@ cpdef Tensor rewrite(Tensor self, object function, tuple args, dict kwargs):
     return self
 
 
-def in_place(function, str name):
-    """The method `name` that does `function` in place."""
+def in_place(function, str name, bint each=False):
+    """The method `name` that does `function` in place; each: every element has to have a place of its own."""
     def f(self, *args, **kwargs):
+        if each:
+            refuse_self_overlap(<Tensor?> self)
         return rewrite(<Tensor?> self, function, args, kwargs)
     f.__name__ = f.__qualname__ = name
     f.__doc__ = f"{name.rstrip('_')} in place."

@@ -53,10 +53,11 @@ def _c2c_backward(node, g):
 def _r2c_full(x, dims, norm):
     """Real to complex over `dims`, forward, the whole spectrum."""
     r = _on_numpy("fft", x, dims, norm, x.dtype.to_complex())
-    return _core.record(r, "FftR2CBackward0", (x,), _r2c_full_backward, None, (dims, norm))
+    return _core.record(r, "FftR2CBackward0", (x,), _r2c_full_backward, (x,), (dims, norm))
 
 
 def _r2c_full_backward(node, g):
+    node.saved()  # PyTorch's node keeps its input, which is to be what it was
     dims, norm = node.args
     return _c2c(g, dims, _OTHER[norm], False).real
 
@@ -71,10 +72,11 @@ def _inside(x, dim, n, factor):
 def _r2c(x, dims, norm):
     """Real to complex over `dims`, forward, half of the spectrum along the last of them."""
     r = _on_numpy("rfft", x, dims, norm, x.dtype.to_complex())
-    return _core.record(r, "FftR2CBackward0", (x,), _r2c_backward, None, (dims, norm, x.shape[dims[-1]]))
+    return _core.record(r, "FftR2CBackward0", (x,), _r2c_backward, (x,), (dims, norm, x.shape[dims[-1]]))
 
 
 def _r2c_backward(node, g):
+    node.saved()
     dims, norm, n = node.args
     return _c2r(_inside(g, dims[-1], n, 0.5), dims, _OTHER[norm], n)
 
@@ -130,11 +132,7 @@ def _is_int(x):
 def _axis(dim, nd):
     if not nd:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    if not -nd <= dim < nd:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-nd}, {nd - 1}], but got {dim})"
-        )
-    return dim % nd
+    return _core.wrapped_dim(dim, nd)
 
 
 def _line(name, x, n, dim):

@@ -255,6 +255,7 @@ for _name, _value in {
     "__repr__": lambda self: _describe(self, self, f"UntypedStorage(device={self.device})"),
     "__str__": lambda self: repr(self),
     "__copy__": _clone,
+    "__deepcopy__": lambda self, memo: _bridge.deepcopy_storage(self, memo),
     "_cdata": property(lambda self: self.data_ptr() or id(self)),
     "byteswap": byteswap,
     "clone": _clone,

@@ -229,8 +229,29 @@ def test_gradcheck_of_bad_input():
         gradcheck(lambda a: a * 1, (cygrad.ones(1, requires_grad=True),), atol=0.1)
     with pytest.raises(RuntimeError, match="The 0th input has a dimension with stride 0"):
         gradcheck(lambda a: a, (double(1.0).detach().expand(3).requires_grad_(),))
-    with pytest.raises(NotImplementedError, match="forward-mode"):
-        gradcheck(lambda a: a, (double(1.0),), check_forward_ad=True)
+    with pytest.raises(AssertionError, match="requires check_forward_ad to be True"):
+        gradcheck(lambda a: a, (double(1.0),), check_batched_forward_grad=True)
+    with pytest.raises(AssertionError, match="requires check_rev_over_rev to be True"):
+        gradgradcheck(lambda a: a, (double(1.0),), check_fwd_over_rev=True, check_rev_over_rev=False)
+
+
+def test_gradcheck_of_tangents():
+    class Wrong(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x**2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 1
+
+    x, y = double(0.3, 0.7), double(1.0, 2.0)
+    z = cygrad.tensor([1 + 2j], dtype=cygrad.complex128, requires_grad=True)
+    assert gradcheck(lambda a, b: (a * b, a > 0, b.sum()), (x, y), check_forward_ad=True)
+    assert gradcheck(cygrad.abs, (z,), check_forward_ad=True, check_backward_ad=False)
+    assert gradgradcheck(cygrad.sin, (x,), check_fwd_over_rev=True)
+    with pytest.raises(GradcheckError, match="computed with forward mode mismatch for output 0"):
+        gradcheck(Wrong.apply, (x,), check_forward_ad=True, check_backward_ad=False)
 
 
 def test_gradcheck_of_a_random_gradient():

@@ -335,12 +335,6 @@ def test_gradients_of_views():
     assert z.grad[0].item() == 0
 
 
-def test_write_through_a_view_of_parts_is_refused():
-    z = torch.ones(2, dtype=torch.complex64, requires_grad=True) * 1
-    with pytest.raises(NotImplementedError, match="in place"):
-        z.real.mul_(2)
-
-
 # ---- elements that only move
 
 

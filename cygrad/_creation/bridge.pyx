@@ -637,6 +637,16 @@ cdef Tensor same_on(Tensor t, Storage s):
     return r
 
 
+def deepcopy_storage(Storage s not None, dict memo):
+    """The copy of a storage that everything in one deepcopy shares."""
+    # `.data` has a Storage object of its own over the same bytes: on the host the address tells.
+    key = ("storage", <size_t> s.ptr if s.dev == 0 else id(s.owner), s.size_bytes)
+    if key not in memo:
+        memo[key] = copy_storage(s, s.dev)
+        memo.setdefault(id(memo), []).append(s)
+    return memo[key]
+
+
 def __deepcopy__(Tensor self not None, memo):
     """A copy of the whole storage; tensors that shared one still do, and so do `.grad` and the attributes."""
     cdef Tensor r
@@ -647,12 +657,7 @@ def __deepcopy__(Tensor self not None, memo):
             "see https://github.com/pytorch/pytorch/pull/103001")
     if id(self) in memo:
         return memo[id(self)]
-    # `.data` has a Storage object of its own over the same bytes: on the host the address tells.
-    key = ("storage", <size_t> self.storage.ptr if self.dev == 0 else id(self.storage.owner), self.storage.size_bytes)
-    if key not in memo:
-        memo[key] = copy_storage(self.storage, self.dev)
-        memo.setdefault(id(memo), []).append(self.storage)
-    r = same_on(self, memo[key])
+    r = same_on(self, deepcopy_storage(self.storage, memo))
     if type(self) is not Tensor:
         r = Tensor._make_subclass(type(self), r)
     r.needs_grad = self.needs_grad

@@ -14,6 +14,7 @@ from cygrad._fronts.from_rows import (
     tensor_argument as _tensor,
 )
 from cygrad._operators import complex as _complex
+from cygrad._operators.family import deliver
 from cygrad._table import rows as _table
 
 OPS = _ops.OPS
@@ -108,6 +109,12 @@ for _name, _alias in (("add", None), ("sub", "subtract")):
 @public(FUNCTIONS)
 def rsub(input, other, *, alpha=ONE):
     """other - alpha * input"""
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"rsub() received an invalid combination of arguments - got ({type(input).__name__}, "
+            f"{type(other).__name__}), but expected one of:\n * (Tensor input, Tensor other, *, Number alpha = 1)\n"
+            " * (Tensor input, Number other, Number alpha = 1)\n"
+        )
     if alpha == 1:
         return call(OPS["rsub"], (input, other))
     return FUNCTIONS["sub"](other if isinstance(other, Tensor) else input.new_tensor(other), input, alpha=alpha)
@@ -463,7 +470,7 @@ def frexp(input, *, out=None):
     mantissa = call(OPS["_frexp_mantissa"], (input,), None, None if out is None else out[0])
     exponent = call(OPS["_frexp_exponent"], (input.detach(),)).int()
     if out is not None:
-        exponent = out[1].resize_(exponent.shape).copy_(exponent)
+        exponent = deliver(out[1], exponent, "frexp exponent")
     return named("frexp", ("mantissa", "exponent"), (mantissa, exponent))
 
 
@@ -565,6 +572,8 @@ def _namespace():
     for row in _table.rows():
         if row.name in OPS and row.name not in space:
             space[row.name] = row_function(row.name)
+        elif row.numbers == "none":  # in a text, numbers may stand where the public function takes tensors alone
+            space[row.name] = lambda a, b, op=OPS[row.name]: call(op, (a, b))
     space["where"] = _select
     space["log"] = _number_or_tensor("log", lambda x: math.log(x) if x > 0 else (-math.inf if x == 0 else math.nan))
     space["sqrt"] = _number_or_tensor("sqrt", math.sqrt)

@@ -254,6 +254,10 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
             input, dim = input.reshape((-1,)), 0
         dim = _walk.positive_dim(dim, input.ndim)
         shape = list(input.shape)
+        if output_size is not None and output_size != shape[dim] * repeats:
+            raise RuntimeError(
+                f"repeat_interleave: Invalid output_size, expected {shape[dim] * repeats} but got {output_size}"
+            )
         wide = input.unsqueeze(dim + 1).expand(shape[: dim + 1] + [repeats] + shape[dim + 1 :])
         shape[dim] *= repeats
         return _ops.clone_tensor(wide, False).view(shape)

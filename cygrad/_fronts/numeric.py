@@ -5,6 +5,7 @@ import math
 import cygrad
 from cygrad import _core, return_types as _return_types
 from cygrad._core import Tensor
+from cygrad._operators import scan as _scan
 from cygrad._operators.family import deliver
 
 
@@ -126,12 +127,18 @@ def _slope(f, dim, h, edge_order):
         start, stop, _ = slice(start, stop).indices(f.shape[dim])
         return f.narrow(dim, start, stop - start)
 
-    inside = (at(2) - at(0, -2)) / (2 * h)
+    def times(x, factor):
+        return _scan.by_number("mul", x, factor)
+
+    def over(x, divisor):
+        return _scan.by_number("div", x, divisor)
+
+    inside = over(over(at(2) - at(0, -2), h), 2)
     if edge_order == 1:
-        first, last = (at(1, 2) - at(0, 1)) / h, (at(-1) - at(-2, -1)) / h
+        first, last = over(at(1, 2) - at(0, 1), h), over(at(-1) - at(-2, -1), h)
     else:
-        first = (-3 * at(0, 1) + 4 * at(1, 2) - at(2, 3)) / (2 * h)
-        last = (3 * at(-1) - 4 * at(-2, -1) + at(-3, -2)) / (2 * h)
+        first = over(times(at(0, 1), -1.5) + times(at(1, 2), 2) - times(at(2, 3), 0.5), h)
+        last = over(times(at(-3, -2), 0.5) - times(at(-2, -1), 2) + times(at(-1), 1.5), h)
     return cygrad.cat((first, inside, last), dim)
 
 
@@ -180,7 +187,7 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
     """
     _need_tensor("gradient", input)
     dims = range(input.dim()) if dim is None else (dim,) if isinstance(dim, int) else dim
-    dims = [d % max(input.dim(), 1) for d in dims]
+    dims = [_core.wrapped_dim(d, input.dim()) for d in dims]
     if len(set(dims)) < len(dims):
         twice = next(d for i, d in enumerate(dims) if d in dims[:i])
         raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
@@ -193,6 +200,12 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
             "gradient(): argument 'spacing' must be a number or a tuple of numbers or Tensors, not Tensor"
         )
     if isinstance(spacing, (tuple, list)):
+        for t in spacing:
+            if isinstance(t, Tensor) and t.device != input.device:
+                raise RuntimeError(
+                    "torch.gradient expected each tensor to be on the same device, but got devices "
+                    f"{input.device} and {t.device}!"
+                )
         if len(spacing) != len(dims):
             raise RuntimeError(
                 "torch.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to have "
@@ -331,7 +344,9 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     if out is None:
         return _return_types.named("histogram", ("hist", "bin_edges"), (hist, edge))
     return _return_types.named(
-        "histogram_out", ("hist", "bin_edges"), (deliver(out[0], hist), deliver(out[1], edge))
+        "histogram_out",
+        ("hist", "bin_edges"),
+        (deliver(out[0], hist, "histogram hist"), deliver(out[1], edge, "histogram bin_edges")),
     )
 
 

@@ -226,13 +226,13 @@ def tensordot(a, b, dims=2, out=None):
     for d in rest_b:
         cols *= b.shape[d]
     result = cygrad.mm(a.permute(rest_a + of_a).reshape(rows, inner), b.permute(of_b + rest_b).reshape(inner, cols))
-    return _deliver(out, result.reshape(shape))
+    return _deliver(out, result.reshape(shape), "tensordot")
 
 
 def inner(input, other, *, out=None):
     """The sums of products over the last dimensions of both; of a number, the product."""
     if input.dim() == 0 or other.dim() == 0:
-        return _deliver(out, input * other)
+        return _deliver(out, input * other, "inner")
     if input.shape[-1] != other.shape[-1]:
         raise RuntimeError("inner() the last dimension must match on both input tensors but got shapes "
                            f"{list(input.shape)} and {list(other.shape)}")
@@ -244,7 +244,7 @@ def outer(input, vec2, *, out=None):
     for t, name in ((input, "self"), (vec2, "vec2")):
         if t.dim() != 1:
             raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {t.dim()}-D")
-    return _deliver(out, input.view(-1, 1) * vec2)
+    return _deliver(out, input.view(-1, 1) * vec2, "outer")
 
 
 
@@ -254,7 +254,7 @@ def kron(input, other, *, out=None):
     a = (1,) * (n - input.dim()) + tuple(input.shape)
     b = (1,) * (n - other.dim()) + tuple(other.shape)
     product = (input.reshape([s for x in a for s in (x, 1)]) * other.reshape([s for y in b for s in (1, y)]))
-    return _deliver(out, product.reshape([x * y for x, y in zip(a, b, strict=True)]))
+    return _deliver(out, product.reshape([x * y for x, y in zip(a, b, strict=True)]), "kron")
 
 
 def _best_order(sizes):
@@ -307,7 +307,7 @@ def multi_dot(tensors, *, out=None):
         result = result.squeeze(0)
     if last:
         result = result.squeeze(-1)
-    return _deliver(out, result)
+    return _deliver(out, result, "linalg_multi_dot")
 
 
 def chain_matmul(*matrices, out=None):
@@ -438,9 +438,9 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
         alpha, beta = bool(alpha), bool(beta)
     product = product if alpha == 1 else product * alpha
     if beta == 0:
-        return _deliver(out, product)
+        return _deliver(out, product, "addr")
     input = input.expand(shape)
-    return _deliver(out, (input if beta == 1 else input * beta) + product)
+    return _deliver(out, (input if beta == 1 else input * beta) + product, "addr")
 
 
 _BOTH = (mm, bmm, mv, dot, vdot, matmul, addmm, addmv, addbmm, baddbmm, addr, outer, inner, kron)

@@ -8,7 +8,7 @@ import math
 import warnings
 
 import cygrad
-from cygrad import _core, _ops, _reduce, return_types as _return_types
+from cygrad import _core, _ops, _reduce, _walk, return_types as _return_types
 from cygrad._reduce import mask_of, reduce_raw, share_evenly, spread_like, store_result
 
 _LONG = 5  # dtype code
@@ -619,4 +619,5 @@ FUNCTIONS = {
     "equal": equal, "isclose": isclose, "allclose": allclose, "trace": trace, "cov": cov, "corrcoef": corrcoef,
 }  # fmt: skip
 METHODS = {name: f for name, f in FUNCTIONS.items() if name not in ("var_mean", "std_mean")}
+METHODS["renorm_"] = _walk.in_place(renorm, "renorm_", True)
 LINALG = {"vector_norm": vector_norm}

@@ -7,7 +7,7 @@ from cygrad._core cimport (
     BFLOAT16, CFLOAT, FLOAT, DOUBLE, HALF, MAX_DIMS, Tensor, attach, is_complex_code, retyped_view,
     shallow)
 from cygrad._operators.family cimport one_device
-from cygrad._ops cimport broadcast_shapes_of, contiguous, copy_into, sum_to
+from cygrad._ops cimport SAME_DTYPE, broadcast_shapes_of, contiguous, copy_into, store, sum_to
 from cygrad._walk cimport select_of
 from cygrad import _core, _ops
 from cygrad._operators import shape as _shape
@@ -87,12 +87,16 @@ def imag(input):
     return select_of(view_as_real(t), t.nd, 1)
 
 
+cdef object put(Tensor part, object value):
+    return part.copy_(value) if isinstance(value, Tensor) else part.fill_(value)
+
+
 def set_real(Tensor self not None, value):
-    real(self).copy_(value)
+    put(real(self), value)
 
 
 def set_imag(Tensor self not None, value):
-    imag(self).copy_(value)
+    put(imag(self), value)
 
 
 def conj(input):
@@ -101,12 +105,30 @@ def conj(input):
     return _ops.call(_ops.OPS["_conj"], (t,)) if is_complex_code(t.dt) else t
 
 
+def parts_gradient(g, base_shape, base_stride, shape, stride, offset, complex_base):
+    """as_strided_gradient where base and view are a complex tensor and a real one; the region counts real numbers."""
+    if not complex_base:
+        return _shape.as_strided_gradient(view_as_real(g), base_shape, base_stride, shape, stride, offset)
+    parts = _shape.as_strided_gradient(g, (*base_shape, 2), (*[2 * s for s in base_stride], 1), shape, stride, offset)
+    return view_as_complex(parts)
+
+
+def parts_region(Tensor base not None, shape, stride, offset):
+    """view_region likewise."""
+    if is_complex_code(base.dt):
+        return _shape.view_region(view_as_real(base), shape, stride, offset)
+    return view_as_complex(_shape.view_region(base, shape, stride, offset))
+
+
+_core.set_parts_functions(parts_gradient, parts_region)
+
+
 def conj_physical(input, *, out=None):
     """The complex conjugate; a real tensor itself."""
     cdef Tensor t = checked("conj_physical", input)
     if is_complex_code(t.dt):
         return _ops.call(_ops.OPS["_conj_physical"], (t,), None, out)
-    return t if out is None else out.resize_(t.shape).copy_(t)
+    return t if out is None else store("conj_physical", out, t, SAME_DTYPE)
 
 
 def conj_physical_(input):
@@ -163,6 +185,7 @@ cdef int check_parts(Tensor a, Tensor b) except -1:
 
 
 def _complex_backward(node, g):
+    node.saved()                # PyTorch's node keeps both parts, which are to be what they were
     shapes = node.args
     return tuple([sum_to(part(g), shape) if node.needs(i) else None
                   for i, (part, shape) in enumerate(zip((real, imag), shapes))])
@@ -178,7 +201,7 @@ def complex_(real, imag, *, out=None):
     parts = view_as_real(shallow(r))
     copy_into(select_of(parts, r.nd, 0), a.expand(shape))
     copy_into(select_of(parts, r.nd, 1), b.expand(shape))
-    r = attach(r, "ComplexBackward0", (a, b), _complex_backward, None, (a.shape, b.shape))
+    r = attach(r, "ComplexBackward0", (a, b), _complex_backward, (a, b), (a.shape, b.shape))
     return r if out is None else deliver("complex", out, r)
 
 

@@ -11,7 +11,7 @@ from cygrad._core cimport (
     grad_enabled, make_size, node_type, raw_view, rebase, refuse_complex, shallow)
 from cygrad._core cimport new_tensor as make
 from libc.math cimport sqrt
-from cygrad._ops cimport contiguous, copy_into, expand_to, refuse_self_overlap, to_dtype
+from cygrad._ops cimport CHECKED, contiguous, copy_into, expand_to, refuse_self_overlap, store, to_dtype
 from cygrad._creation.factories cimport check_layout, device_option, dtype_option, finish, parse_sizes
 from cygrad._creation.bridge cimport PRESERVE, copy_as, empty_in_format, format_code
 from cygrad._kernels.random cimport Generator as Stream, fill_normal, fill_uniform
@@ -75,6 +75,7 @@ cdef Tensor fitted(str function, object out, object shape, object dtype):
                            f"out parameter ({_core.SCALAR_TYPE_NAMES[(<Tensor> out).dt]})")
     if out.shape != shape:
         out.resize_(shape)
+    refuse_self_overlap(<Tensor> out)
     return <Tensor> out
 
 
@@ -379,6 +380,8 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     """Indices drawn from each row of weights, (m,) or (n, m), as int64: (num_samples,) or (n, num_samples)."""
     cdef Tensor t = real_argument("multinomial", "input", input), r
     cdef Stream g = stream("multinomial", generator, t.dev)
+    if isinstance(out, Tensor) and (<Tensor> out).dt != INT64:
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {_core.SCALAR_TYPE_NAMES[(<Tensor> out).dt]}")
     if t.nd not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
     samples = whole("multinomial", "num_samples", 2, num_samples)
@@ -398,10 +401,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
 
 
 cdef Tensor deliver(str function, object out, Tensor r):
-    cdef Tensor o = fitted(function, out, r.shape, None)
-    copy_into(o, r)
-    bump(o)
-    return o
+    return <Tensor> store(function, out, r, CHECKED)
 
 
 cdef Tensor ranked(Stream g, Tensor weights, Py_ssize_t samples):

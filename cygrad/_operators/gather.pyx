@@ -5,7 +5,7 @@ half type are done in a wider type and rounded once.
 """
 
 from cygrad._core cimport (
-    any_needs_grad,
+    any_needs_grad, is_complex_code,
     BOOL, INT32, INT64, HALF, BFLOAT16, FLOAT, MAX_DIMS, Tensor, new_tensor, raw_view, shallow, itemsize_of, wrap_dim)
 from cygrad._kernels.copies cimport plain
 from cygrad._kernels.index cimport ADD, MAX, MIN, MUL, PUT
@@ -85,7 +85,11 @@ def gather(Tensor input not None, dim, Tensor index not None, *, bint sparse_gra
         gather_into(as_one_dim(r), a, d, i, False, _RANGE, d)
     if any_needs_grad((input,)):
         _core.record(r, "GatherBackward0", (input,), _gather_backward, (index,), (tuple(input.shape), d))
-    return r if out is None else finish_out("gather", out, r)
+    if out is None:
+        return r
+    if isinstance(out, Tensor):
+        _ops.refuse_overlap(out, r, input, index)
+    return finish_out("gather", out, r)
 
 
 cdef int check_scatter(str name, Tensor self, int d, Tensor index, object src) except -1:
@@ -154,7 +158,7 @@ def _scatter_number_backward(node, Tensor g):
 
 
 def _no_scatter_backward(node, *grads):
-    raise RuntimeError("derivative for aten::scatter with reduce is not implemented")
+    raise RuntimeError("derivative for aten::scatter is not implemented")
 
 
 cdef Tensor scatter_write(Tensor self, dim, Tensor index, object src, object value, object reduce, bint inplace):
@@ -323,7 +327,7 @@ def scatter_reduce(Tensor input not None, dim, Tensor index not None, Tensor src
     return finish_out("scatter_reduce", out, r)
 
 
-scatter_reduce_ = _walk.in_place(scatter_reduce, "scatter_reduce_")
+scatter_reduce_ = _walk.in_place(scatter_reduce, "scatter_reduce_", True)
 
 
 # ------------------------------------------------------------------ slices chosen by a 1-dim index
@@ -343,7 +347,7 @@ cdef int check_source(str name, Tensor self, int d, Tensor index, Tensor source,
     if n != index.count:
         raise error
     for k in range(source.nd):
-        if k != d and (source.nd != self.nd or source.sizes[k] != self.sizes[k]):
+        if self.nd and (source.nd != self.nd or k != d and source.sizes[k] != self.sizes[k]):
             raise RuntimeError(f"source tensor shape must match self tensor shape, excluding the specified dimension. "
                                f"Got self.shape = {shape_text(self)} source.shape = {shape_text(source)}")
     return 0
@@ -375,6 +379,8 @@ cdef Tensor index_add_write(Tensor self, dim, Tensor index, Tensor source, alpha
     check_source("index_add_()", self, d, index, source, RuntimeError(
         f"index_add_(): Number of indices ({index.count}) should be equal to source.size(dim): "
         f"({source.sizes[d] if source.nd else 1}), for dim: {d}"))
+    if self.dt < HALF:          # the scale is cast to the dtype before it scales
+        alpha = bool(alpha) if self.dt == BOOL else int(alpha)
     out = start_write(self, inplace, (source,), &recorded)
     s = shallow(source)
     if alpha != 1:
@@ -465,7 +471,9 @@ cdef Tensor index_fill_write(Tensor self, dim, Tensor index, object value, bint 
     if index.dt != INT64:
         raise IndexError("index_fill_(): Expected dtype int64 for index.")
     if index.nd > 1:
-        raise IndexError("Index has to be a vector/scalar")
+        raise RuntimeError("Index has to be a vector/scalar")
+    if isinstance(value, complex) and not is_complex_code(self.dt):
+        raise RuntimeError("index_fill_(): Converting complex Scalar to non-complex type is not supported")
     if isinstance(value, Tensor):
         if (<Tensor> value).nd:
             raise RuntimeError("index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
@@ -475,6 +483,8 @@ cdef Tensor index_fill_write(Tensor self, dim, Tensor index, object value, bint 
             v = <Tensor> v.to(self.device)
     else:
         v = <Tensor> _ops.full((), value, self.dt, self.dev)
+    if inplace:
+        _ops.warn_of_expanded("index_fill_", self, "[mask] = scalar")
     out = start_indexed_write(self, inplace, (value,), &recorded)
     shape = list(out.shape) if out.nd else [1]
     shape[d] = index.count
@@ -533,7 +543,7 @@ def index_reduce(Tensor input not None, dim, Tensor index not None, Tensor sourc
     return finish_out("index_reduce", out, r)
 
 
-index_reduce_ = _walk.in_place(index_reduce, "index_reduce_")
+index_reduce_ = _walk.in_place(index_reduce, "index_reduce_", True)
 
 
 # ------------------------------------------------------------------ flat indices
@@ -562,6 +572,8 @@ def take(Tensor input not None, Tensor index not None, *, out=None):
     gather_into(flat(r), flat(input), 0, flat(index), True, _TAKE, 0)
     if any_needs_grad((input,)):
         _core.record(r, "TakeBackward0", (input,), _take_backward, (index,), (tuple(input.shape),))
+    if isinstance(out, Tensor):
+        _ops.refuse_overlap(out, r, input, index)
     return finish_out("take", out, r)
 
 

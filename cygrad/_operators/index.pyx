@@ -658,6 +658,8 @@ cdef Tensor write_indices(Tensor self, tuple indices, Tensor value, bint accumul
         raise RuntimeError("Index put requires the source and destination dtypes match, got "
                            f"{_core.SCALAR_TYPE_NAMES[self.dt]} for the destination and "
                            f"{_core.SCALAR_TYPE_NAMES[value.dt]} for the source.")
+    if inplace:
+        _ops.warn_of_expanded("index_put_", self, "[indices] = tensor")
     out = start_indexed_write(self, inplace, (value,), &recorded)
     v = value
     if v.storage is out.storage:
@@ -728,7 +730,11 @@ cpdef Tensor index_select(Tensor input, dim, Tensor index, out=None):
     gather_into(as_one_dim(r), as_one_dim(input), d, along(index, r, d), False, _SELF, 0)
     if any_needs_grad((input,)):
         attach(r, "IndexSelectBackward0", (input,), _index_select_backward, (index,), (input.shape, d))
-    return r if out is None else <Tensor> finish_out("index_select", out, r)
+    if out is None:
+        return r
+    if isinstance(out, Tensor):
+        _ops.refuse_overlap(out, r, input, index)
+    return <Tensor> finish_out("index_select", out, r)
 
 
 cdef Tensor as_one_dim(Tensor t):

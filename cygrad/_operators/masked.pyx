@@ -4,9 +4,10 @@ from cygrad._core cimport (
 from cygrad._kernels.copies cimport plain
 from cygrad._kernels.index cimport masked_put
 from cygrad._operators.family cimport one_device
-from cygrad._ops cimport copy_into, expand_to, fill, result_dtype, sum_to, to_dtype
+from cygrad._ops cimport copy_into, expand_to, fill, refuse_partial_overlap, result_dtype, sum_to, to_dtype
 from cygrad._operators.index cimport compress, coordinates_of, mask_positions, row_of, where_into
-from cygrad._walk cimport broadcast_of, end_write, expand_shape, finish_out, shape_text, start_write, zeros_of
+from cygrad._walk cimport (
+    broadcast_of, end_write, expand_shape, finish_out, shape_text, slice_of, start_write, zeros_of)
 from cygrad import _core, _ops
 from cygrad._operators import move as _move
 
@@ -73,6 +74,9 @@ def where(condition, input=None, other=None, *, out=None):
         tb = <Tensor> other
     attach(r, "WhereBackward0", (ta, tb), _where_backward, (c,), ((tuple(a.shape), tuple(b.shape)), (
         ta.dt if ta is not None else dt, tb.dt if tb is not None else dt)))
+    if isinstance(out, Tensor):
+        for x in (c, a, b):
+            refuse_partial_overlap(<Tensor> out, <Tensor> x)
     return finish_out("where", out, r)
 
 
@@ -97,6 +101,16 @@ def _masked_fill_backward(node, Tensor g):
     if node.needs(1):
         value = to_dtype(where(mask, g, zeros_of((), g.dt, g.dev)).sum(), node.args[0])
     return masked_fill(g, mask, 0) if node.needs(0) else None, value
+
+
+cdef object fill_expanded(Tensor out, Tensor mask, Tensor value):
+    """Where several elements are one place, it is filled if any of them is chosen."""
+    cdef int i
+    for i in range(out.nd):
+        if out.strides[i] == 0 and out.sizes[i] > 1:
+            mask = <Tensor> mask.any(i, True)
+            out = slice_of(out, i, 0, 1, 1)
+    where_into(out, mask, value, out)
 
 
 cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
@@ -126,8 +140,14 @@ cdef Tensor fill_masked(Tensor self, Tensor mask, object value, bint inplace):
     if inplace:
         if shape != tuple(self.shape):
             raise RuntimeError(f"output with shape {shape_text(self)} doesn't match the broadcast shape {list(shape)}")
-        out = start_write(self, True, (value,), &recorded)
-        where_into(out, mask, v, out)
+        if _ops.is_expanded(self):
+            _ops.warn_of_expanded("masked_fill_", self, "[mask] = scalar")
+            recorded = _core.prepare_inplace(self, value)
+            out = self
+            fill_expanded(out, expand_shape(mask, shape), v)
+        else:
+            out = start_write(self, True, (value,), &recorded)
+            where_into(out, mask, v, out)
     else:
         recorded = False
         for i in range(<int> len(shape)):
@@ -174,6 +194,8 @@ def masked_select(Tensor input not None, Tensor mask not None, *, out=None):
     shape = broadcast_of((input, mask))
     r = compress(expand_shape(input, shape), expand_shape(mask, shape))
     attach(r, "MaskedSelectBackward0", (input,), _masked_select_backward, (mask,), (shape, tuple(input.shape)))
+    if isinstance(out, Tensor):
+        _ops.refuse_overlap(out, r, input, mask)
     return finish_out("masked_select", out, r)
 
 

@@ -98,7 +98,11 @@ def cat(tensors, dim=0, *, axis=None, out=None):
             start += lengths[i]
     if any_needs_grad(given):
         attach(r, "CatBackward0", given, _cat_backward, None, (d, lengths, [(<Tensor> t).dt for t in given]))
-    return r if out is None else finish_out("cat", out, r)
+    if out is None:
+        return r
+    if isinstance(out, Tensor):
+        _ops.refuse_overlap(out, r, *given)
+    return finish_out("cat", out, r)
 
 
 def _stack_backward(node, Tensor g):
@@ -208,8 +212,10 @@ def roll(Tensor input not None, shifts, dims=()):
     r = new_tensor(input.nd, input.sizes, input.dt, input.dev)
     if dims:
         for k, s in zip(dims, shifts):
+            if not input.nd:
+                raise IndexError(f"Dimension specified as {k} but tensor has no dimensions")
             d = wrap_dim(k, input.nd)
-            if input.nd and input.sizes[d]:
+            if input.sizes[d]:
                 moves[d] = (moves.get(d, 0) + s) % input.sizes[d]
         if r.count:
             copy_rolled(r, input, list(moves.items()))
@@ -388,7 +394,10 @@ def _diagonal_copy_backward(node, Tensor g):
 def diagonal_copy(Tensor input not None, Py_ssize_t offset=0, dim1=0, dim2=1, *, out=None):
     """A copy of input.diagonal(offset, dim1, dim2)."""
     cdef int a = wrap_dim(dim1, input.nd), b = wrap_dim(dim2, input.nd)
-    cdef Tensor region = diagonal_region(input, offset, a, b), r
+    cdef Tensor region, r
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    region = diagonal_region(input, offset, a, b)
     r = new_tensor(region.nd, region.sizes, input.dt, input.dev)
     copy_into(r, region)
     _core.record(r, "DiagonalBackward0_copy", (input,), _diagonal_copy_backward, None,
@@ -468,8 +477,10 @@ def slice_scatter(Tensor input not None, Tensor src not None, dim=0, start=None,
 def _as_strided_scatter_backward(node, Tensor g):
     size, stride, offset = node.args
     g = <Tensor> _ops.clone_tensor(g, False)
-    return (as_strided_scatter(g, zeros_of(size, g.dt, g.dev), size, stride, offset) if node.needs(0) else None,
-            g.as_strided(size, stride, offset) if node.needs(1) else None)
+    part = g.as_strided(size, stride, offset)
+    # As in PyTorch the input gets the gradient of the region that is written, and none of the rest.
+    return (as_strided_scatter(zeros_of(g.shape, g.dt, g.dev), part, size, stride, offset) if node.needs(0) else None,
+            part if node.needs(1) else None)
 
 
 def as_strided_scatter(Tensor input not None, Tensor src not None, size, stride, storage_offset=None):

@@ -3,7 +3,7 @@
 The maximum keeps where it was found, so its gradient is a scatter and its second derivative a gather there.
 """
 from cygrad import _core
-from cygrad._core cimport BOOL, INT64, HALF, Tensor, attach, refuse_complex
+from cygrad._core cimport BOOL, INT64, HALF, FunctionNode, Tensor, attach, refuse_complex
 from cygrad._kernels.copies cimport shaped
 from cygrad._kernels.pool cimport Windows, pool_average, pool_average_gradient, pool_max, pool_max_gradient
 from cygrad._operators.family cimport wants
@@ -237,14 +237,15 @@ def adaptive_max_pool(Tensor x not None, out_size, int nd):
 
 # ------------------------------------------------------------------ average
 
-cdef Tensor average(Tensor x, Pool pool, str name):
+cdef Tensor average(Tensor x, Pool pool, str name, bint keeps=False):
+    """keeps: the node keeps x, as PyTorch's does, though the gradient has no use for its values."""
     cdef Tensor y = shaped(pool.y_shape, x.dt, x.dev)
     if y.count:
         if y.dev:
             _core.backend_of(y.dev).pool_average(y, x, pool)
         else:
             pool_average(y, x, pool)
-    return attach(y, name, (x,), _average_backward, None, (pool,))
+    return attach(y, name, (x,), _average_backward, (x,) if keeps else None, (pool,))
 
 
 cdef Tensor spread(Tensor g, Pool pool):
@@ -257,7 +258,9 @@ cdef Tensor spread(Tensor g, Pool pool):
     return attach(x, "AvgPoolBackwardBackward0", (g,), _spread_backward, None, (pool,))
 
 
-def _average_backward(node, Tensor g):
+def _average_backward(FunctionNode node, Tensor g):
+    if node.saved_tensors is not None:
+        node.saved()
     return spread(g, <Pool> node.args[0])
 
 
@@ -279,7 +282,7 @@ def avg_pool(Tensor x not None, kernel, stride, padding, bint ceil_mode, bint co
     pool.c.count_padding = count_include_pad
     if x.dt == BOOL:
         raise NotImplementedError(f'"{function}" not implemented for \'Bool\'')
-    return average(x, pool, "SqueezeBackward1" if nd == 1 else f"AvgPool{nd}DBackward0")
+    return average(x, pool, "SqueezeBackward1" if nd == 1 else f"AvgPool{nd}DBackward0", True)
 
 
 def adaptive_avg_pool(Tensor x not None, out_size, int nd):
@@ -291,4 +294,4 @@ def adaptive_avg_pool(Tensor x not None, out_size, int nd):
         raise NotImplementedError(f'"{function}" not implemented for \'{_core.SCALAR_TYPE_NAMES[x.dt]}\'')
     one = pool.outside == 1
     return average(x, pool, "SqueezeBackward1" if nd == 1 else "MeanBackward1" if one
-                   else f"AdaptiveAvgPool{nd}DBackward0")
+                   else f"AdaptiveAvgPool{nd}DBackward0", not one)

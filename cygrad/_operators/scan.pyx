@@ -105,11 +105,23 @@ def _logcumsumexp_backward(node, Tensor g):
     return call("sub", (grads[0], grads[1]))
 
 
+cdef Tensor complex_logcumsumexp(Tensor x, int d):
+    """Slice by slice, each added to the sum of those before."""
+    cdef list sums = []
+    if x.nd == 0 or x.sizes[d] == 0:
+        return <Tensor> _ops.clone_tensor(x)
+    for part in x.unbind(d):
+        sums.append(call("logaddexp", (sums[len(sums) - 1], part)) if sums else part)
+    return <Tensor> _move.stack(sums, d)
+
+
 def logcumsumexp(Tensor input not None, dim, *, out=None):
     """log of the running sums of exp along `dim`."""
     cdef int d = wrap_dim(dim, input.nd)
     cdef Tensor r
-    if not HALF <= input.dt < CFLOAT:
+    if input.dt >= CFLOAT:
+        return finish_out("logcumsumexp", out, complex_logcumsumexp(input, d))
+    if not HALF <= input.dt:
         raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{_core.SCALAR_TYPE_NAMES[input.dt]}'")
     r = scan("logcumsumexp", input, d, None)
     _core.record(r, "LogcumsumexpBackward0", (input,), _logcumsumexp_backward, (input, r), (d,))
@@ -172,6 +184,19 @@ def diff(Tensor input not None, Py_ssize_t n=1, dim=-1, prepend=None, append=Non
     return finish_out("diff", out, x)
 
 
+def _by_number_backward(node, Tensor g):
+    op, number = node.args
+    return by_number(op, g, number.conjugate())
+
+
+def by_number(str op, Tensor t not None, number):
+    """t * number or t / number ("mul", "div") where the number is no operand: the node keeps nothing, as that of
+    PyTorch's composites."""
+    r = _ops.call(_ops.OPS[op], (shallow(t), number))
+    return _core.record(r, "MulBackward1" if op == "mul" else "DivBackward1", (t,), _by_number_backward, None,
+                        (op, number))
+
+
 cdef tuple neighbour_sums(str name, Tensor y, x, int d):
     """y_i + y_{i+1}, and the widths x_{i+1} - x_i (None without x)."""
     cdef Py_ssize_t n = y.sizes[d]
@@ -198,8 +223,8 @@ def trapezoid(Tensor y not None, x=None, *, dx=None, dim=-1):
     d = wrap_dim(dim, y.nd)
     both, widths = neighbour_sums("trapezoid", y, x, d)
     if widths is not None:
-        return call("div", (call("mul", (both, widths)).sum(d), 2.0))
-    return call("mul", (both.sum(d), (1.0 if dx is None else dx) / 2))
+        return by_number("div", call("mul", (both, widths)).sum(d), 2.0)
+    return by_number("mul", both.sum(d), (1.0 if dx is None else dx) / 2)
 
 
 def cumulative_trapezoid(Tensor y not None, x=None, *, dx=None, dim=-1):
@@ -210,8 +235,8 @@ def cumulative_trapezoid(Tensor y not None, x=None, *, dx=None, dim=-1):
     d = wrap_dim(dim, y.nd)
     both, widths = neighbour_sums("cumulative_trapezoid", y, x, d)
     if widths is not None:
-        return call("div", (cumsum(call("mul", (both, widths)), d), 2.0))
-    return cumsum(call("mul", (both, (1.0 if dx is None else dx) / 2)), d)
+        return by_number("div", cumsum(call("mul", (both, widths)), d), 2.0)
+    return cumsum(by_number("mul", both, (1.0 if dx is None else dx) / 2), d)
 
 
 FUNCTIONS = {
@@ -220,5 +245,6 @@ FUNCTIONS = {
 }
 METHODS = {
     "cumsum": cumsum, "cumprod": cumprod, "logcumsumexp": logcumsumexp, "cummax": cummax, "cummin": cummin,
-    "diff": diff, "cumsum_": _walk.in_place(cumsum, "cumsum_"), "cumprod_": _walk.in_place(cumprod, "cumprod_"),
+    "diff": diff, "cumsum_": _walk.in_place(cumsum, "cumsum_", True),
+    "cumprod_": _walk.in_place(cumprod, "cumprod_", True),
 }

@@ -1,7 +1,7 @@
 """Operators that move no element: views, and what is composed of them.  (Over 800 lines: many, and small.)"""
 
 from cygrad._core cimport (
-    MAX_DIMS, Tensor, new_view, raw_view, make_size, wrap_dim, attach, itemsize_of,
+    BOOL, HALF, MAX_DIMS, Tensor, new_view, raw_view, make_size, wrap_dim, attach, itemsize_of,
     shallow)
 from cygrad._ops cimport contiguous
 from cygrad._walk cimport select_of, slice_of
@@ -521,6 +521,8 @@ def narrow(input, dim, start, length):
     if t.nd == 0:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     if isinstance(start, Tensor):
+        if (<Tensor> start).nd or not BOOL < (<Tensor> start).dt < HALF:
+            raise RuntimeError("start must be an 0-dim integral Tensor.")
         start = start.item()
     at, n = start, length
     if n < 0:
@@ -537,7 +539,17 @@ def narrow(input, dim, start, length):
 
 
 def narrow_copy(input, dim, start, length):
-    return narrow(input, dim, start, length).clone()
+    """`length` slices from `start` on along `dim`, in new memory."""
+    cdef Tensor t = checked("narrow_copy", input)
+    cdef Py_ssize_t size
+    if t.nd and dim >= t.nd:
+        raise RuntimeError("Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could "
+                           "this error message be improved?  If so, please report an enhancement request to PyTorch.)")
+    if t.nd and length < 0:
+        size = t.sizes[wrap_dim(dim, t.nd)]
+        raise RuntimeError(f"start ({start + size if start < 0 else start}) + length ({length}) exceeds dimension "
+                           f"size ({size}).")
+    return narrow(t, dim, start, length).clone()
 
 
 def flatten(input, start_dim=0, end_dim=-1):
@@ -739,8 +751,14 @@ def _split_by(name, dim, least):
         cdef Tensor t = checked(name, input)
         indices_or_sections = one_form(name, indices_or_sections, sections, indices)
         if t.nd < least:
-            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension"
-                               f"{'s' if least > 1 else ''}, but got a tensor with {t.nd} dimensions!")
+            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor "
+                               f"with {t.nd} dimensions!")
+        if not isinstance(indices_or_sections, (int, tuple, list)):
+            kind = type(indices_or_sections).__name__
+            wrong = f"      didn't match because some of the arguments have invalid types: (Tensor, !{kind}!)\n"
+            raise TypeError(f"{name}() received an invalid combination of arguments - got (Tensor, {kind}), but "
+                            f"expected one of:\n * (Tensor input, int sections)\n{wrong} * (Tensor input, tuple of "
+                            f"ints indices)\n{wrong}")
         d = 0 if name == "hsplit" and t.nd == 1 else dim
         if isinstance(indices_or_sections, int) and (indices_or_sections == 0 or t.sizes[d] % indices_or_sections):
             raise RuntimeError(f"torch.{name} attempted to split along dimension {d}, but the size of the dimension "
@@ -764,6 +782,8 @@ def unfold(Tensor self not None, dimension, size, step):
     cdef Py_ssize_t[MAX_DIMS + 1] strides
     cdef int d = wrap_dim(dimension, self.nd), i, nd = self.nd + 1
     cdef Py_ssize_t n = self.sizes[d] if self.nd else 1, width = size, by = step
+    if width < 0:
+        raise RuntimeError(f"size is {width} but must be >= 0")
     if width > n:
         raise RuntimeError(f"maximum size for tensor at dimension {d} is {n} but size is {width}")
     if by <= 0:
@@ -829,12 +849,13 @@ def movedim(input, source, destination):
     if len(src) != len(dst):
         raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(src)} dims) should contain the "
                            f"same number of dims as destination ({list(dst)} dims)")
+    given_src, given_dst = src, dst
     src = [wrap_dim(d, t.nd) for d in src]
     dst = [wrap_dim(d, t.nd) for d in dst]
     if len(set(src)) != len(src):
-        raise RuntimeError(f"movedim: repeated dim in `source` ({src})")
+        raise RuntimeError(f"movedim: repeated dim in `source` ({list(given_src)})")
     if len(set(dst)) != len(dst):
-        raise RuntimeError(f"movedim: repeated dim in `destination` ({dst})")
+        raise RuntimeError(f"movedim: repeated dim in `destination` ({list(given_dst)})")
     order = dict(zip(dst, src))
     rest = iter([d for d in range(t.nd) if d not in src])
     return permute(t, tuple([order[d] if d in order else next(rest) for d in range(t.nd)]))

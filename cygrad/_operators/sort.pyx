@@ -5,14 +5,14 @@ All sorts are stable; among equal elements topk, kthvalue and median choose the 
 from cygrad._core cimport (
     BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, META, Tensor, any_needs_grad, default_dtype_code,
     new_tensor, raw_view, refuse_complex, shallow, wrap_dim)
-from cygrad._ops cimport fill, to_dtype
+from cygrad._ops cimport clone, fill, to_dtype
 from cygrad._kernels cimport sort as _kernel
 from cygrad._kernels.copies cimport plain
 from cygrad._operators.family cimport one_device
 from cygrad._operators.index cimport index_select
 from cygrad._walk cimport finish_out, select_of, shape_text, slice_of, unsqueeze_one, zeros_of
 from cygrad import _core, _ops
-from cygrad._operators import gather as _gather, masked as _masked
+from cygrad._operators import gather as _gather, masked as _masked, move as _move
 from cygrad.return_types import named
 
 
@@ -98,7 +98,8 @@ cdef object finish_pair(str op, object out, object result):
         return result
     if not isinstance(out, (tuple, list)) or len(out) != 2:
         raise TypeError(f"{op}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
-    pair = finish_out(op, out[0], <Tensor> result[0]), finish_out(op, out[1], <Tensor> result[1])
+    pair = (finish_out(op + " values", out[0], <Tensor> result[0]),
+            finish_out(op + " indices", out[1], <Tensor> result[1]))
     return named(op + "_out", ("values", "indices"), pair)
 
 
@@ -115,7 +116,7 @@ def sort(Tensor input not None, dim=-1, bint descending=False, stable=None, *, o
     cdef int d = wrap_dim(dim, input.nd)
     cdef Tensor values = new_tensor(input.nd, input.sizes, input.dt, input.dev)
     cdef Tensor index = new_tensor(input.nd, input.sizes, INT64, input.dev)
-    put_in_order(values, index, input, d, descending)
+    put_in_order(values, index, clone(shallow(input)) if input.dt == BOOL else input, d, descending)
     return finish_pair("sort", out, chosen(
         "sort", "SortBackward0" if stable is None else "SortBackward1", input, values, index, d, False))
 
@@ -124,7 +125,7 @@ def argsort(Tensor input not None, dim=-1, bint descending=False, bint stable=Fa
     """The indices that sort `input` along `dim`."""
     cdef int d = wrap_dim(dim, input.nd)
     cdef Tensor index = new_tensor(input.nd, input.sizes, INT64, input.dev)
-    put_in_order(None, index, input, d, descending)
+    put_in_order(None, index, clone(shallow(input)) if input.dt == BOOL else input, d, descending)
     return index
 
 
@@ -154,6 +155,8 @@ cdef object choose_one(str op, str node, Tensor input, dim, Py_ssize_t nth, bint
     cdef Tensor values, index
     check_nonempty(op, input, d)
     values, index = like_with(input, d, 1, input.dt), like_with(input, d, 1, INT64)
+    if out is not None:
+        _ops.refuse_overlap(out[0], None, input)
     choose(op, values, index, input, d, nth, False)
     if not keepdim:
         values, index = without_dim(values, d), without_dim(index, d)
@@ -349,12 +352,24 @@ cdef object unique_flat(str node, str name, Tensor input, bint sorts, bint inver
     cdef Py_ssize_t[2] column
     cdef Tensor ordered = reshaped(plain(input), 1, &n), order = None
     refuse_complex("unique", input)
+    if input.dt == BOOL:
+        ordered = clone(ordered)        # to bytes 0 and 1
     if sorts:
         ordered, order = sort(shallow(ordered), 0)
     column[0], column[1] = n, 1
     # Sorted, the elements are their own rows; `order` says where they were.
     return unique_result(node, name, input, reshaped(ordered, 2, column), order, ordered, 0, False, tuple(input.shape),
                          inverse, counts)
+
+
+cdef Tensor told_apart(Tensor rows):
+    """Rows with NaN equal no other: they get a number of their own as one more column."""
+    cdef Py_ssize_t n = rows.sizes[0]
+    nan = _ops.call(_ops.OPS["isnan"], (rows,)).any(1)
+    if not bool(nan.any()):
+        return rows
+    number = _ops.call(_ops.OPS["mul"], (nan, _core.Tensor.cumsum(nan, 0)))
+    return <Tensor> _move.cat((to_dtype(rows, DOUBLE), to_dtype(<Tensor> number.reshape((n, 1)), DOUBLE)), 1)
 
 
 cdef object unique_rows(str node, str name, Tensor input, dim, bint sorts, bint inverse, bint counts):
@@ -368,6 +383,8 @@ cdef object unique_rows(str node, str name, Tensor input, dim, bint sorts, bint 
             raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
     both[0], both[1] = n, input.count // n if n else 0
     rows = reshaped(plain(<Tensor> shallow(input).transpose(0, d)), 2, both)
+    if n and HALF <= input.dt and input.dev != META:
+        rows = told_apart(rows)
     if sorts:
         order = new_tensor(1, &n, INT64, input.dev)
         if n and input.dev:

@@ -31,6 +31,7 @@ class Row:
           bool unless `bools` is given).  False = PyTorch has no kernel and raises
           `"{label}" not implemented for 'Int'`, or the text in `error`.
     da, db, dc: gradient formulas, ZERO, MISSING (error text in `missing`), or None: no gradient.
+    saves: what PyTorch's node keeps for each operand's gradient though no formula reads it: ("b", "ab").
     params: (name, default) pairs, in the order in which kernels receive them.
     grad_name: PyTorch's node; grad_name_a, grad_name_b: its node where a or b is a Python scalar;
           grad_name_: that of the in-place form where it has another.
@@ -38,6 +39,9 @@ class Row:
     forms: f torch.x, m Tensor.x, i Tensor.x_, I torch.x_, o out=, s torch.special.x (with out=),
           F nn.functional.x, P there with inplace=, Q nn.functional.x_; empty for a row that only
           other code calls (its name begins with "_").
+    numbers: which of two operands may be Python numbers: "one", "other" (the second), "none"; "both" at once too.
+    out: what PyTorch asks of out= besides that the result can be cast to it: "same", its very dtype; "bool".
+    one_dtype: the error's text where the operands must have one dtype.
     signature: the arguments of the public functions where they are not the operands (input, other)
           and then the parameters with their defaults.  None: a front writes the functions by hand.
     refuses: (condition on the arguments, error, its text) of what the public functions refuse.
@@ -65,6 +69,7 @@ class Row:
     dc: str | None = None
     ints: str | bool | None = None
     bools: str | bool | None = None
+    saves: tuple = ()
     params: tuple = ()
     grad_name: str = ""
     grad_name_a: str = ""
@@ -72,6 +77,9 @@ class Row:
     grad_name_: str = ""
     aliases: str = ""
     forms: str = ""
+    numbers: str = "one"
+    out: str = ""
+    one_dtype: str = ""
     signature: str | None = ""
     refuses: tuple = ()
     domain: tuple = (-3.0, 3.0)
@@ -196,30 +204,31 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et 
 # fmt: off
 ROWS = (
     # Arithmetic.  `add` and `sub` have a twin for alpha != 1, so that the common case stays bare.
-    binary("add", "a+b", "g", "g", bools="a|b", complexes=True),
+    binary("add", "a+b", "g", "g", bools="a|b", complexes=True, numbers="both"),
     binary("_add_alpha", "a+alpha*b", "g", "g*conj(alpha)", bools="where(alpha!=0,a|b,a)",
            params=(("alpha", 1),), grad_name="AddBackward0", complexes=True),
     binary("sub", "a-b", "g", "-g", bools=False, error=_NO_SUB, bool_error=_NO_SUB_MIXED, aliases="subtract",
-           complexes=True),
+           complexes=True, numbers="both"),
     binary("_sub_alpha", "a-alpha*b", "g", "-g*conj(alpha)", params=(("alpha", 1),),
            bools=False, error=_NO_SUB, bool_error=_NO_SUB_MIXED, grad_name="SubBackward0", complexes=True),
     binary("rsub", "b-a", "-g", "g", bools=False, error=_NO_SUB, bool_error=_NO_SUB_MIXED, forms="f",
-           grad_name_b="RsubBackward1", complexes=True),
+           grad_name_b="RsubBackward1", complexes=True, numbers="other"),
     binary("mul", "a*b", "g*conj(b)", "g*conj(a)", bools="a&b", aliases="multiply",
-           complexes=True),
+           complexes=True, numbers="both"),
     binary("div", "a/b", "g/conj(b)", "-g*conj((a/b)/b)", kind="float",
-           aliases="divide true_divide", complexes=True),
+           aliases="divide true_divide", complexes=True, numbers="both"),
     binary("floor_divide", "_div_floor(a,b)", MISSING, MISSING, bools=False, label="div_floor_cpu",
            zero_division=True, grad_name="NotImplemented",
-           missing="derivative for aten::floor_divide is not implemented", domain=(1.0, 5.0)),
+           missing="derivative for aten::floor_divide is not implemented", domain=(1.0, 5.0),
+           numbers="both"),
     binary("_div_floor", "_div_floor(a,b)", ZERO, ZERO, bools=False, label="div_floor_cpu",
-           zero_division=True, grad_name="DivBackward2"),
+           zero_division=True, grad_name="DivBackward2", saves=("b", "ab")),
     binary("_div_trunc", "trunc(a/b)", ZERO, ZERO, ints="truncdiv(a,b)", bools=False,
-           label="div_trunc_cpu", zero_division=True, grad_name="DivBackward2"),
+           label="div_trunc_cpu", zero_division=True, grad_name="DivBackward2", saves=("b", "ab")),
     binary("remainder", "remainder(a,b)", "g", "-g*_div_floor(a,b)", bools=False,
            zero_division=True, grad_name="RemainderBackward1", grad_name_b="RemainderBackward0"),
     binary("fmod", "fmod(a,b)", "g", "-g*trunc(a/b)", bools=False, zero_division=True,
-           grad_name="FmodBackward1", grad_name_b="FmodBackward0"),
+           grad_name="FmodBackward1", grad_name_b="FmodBackward0", numbers="other"),
     ternary("addcmul", "a+value*b*c", "g", "g*conj(c*value)", "g*conj(b*value)",
             params=(("value", 1),), bools=False, label="addcmul_cpu_out", complexes=True,
             signature="input, tensor1, tensor2, *, value=1", doc="x + value * y * z."),
@@ -233,14 +242,14 @@ ROWS = (
            ints=False, params=(("weight", 0.5),), grad_name="LerpBackward0",
            label="lerp_kernel_scalar", complexes=True),
     unary("neg", "-a", "-g", "number", bools=False, error=_NO_NEG, aliases="negative",
-          complexes=True),
+          complexes=True, out="same"),
     unary("abs", "abs(a)", "g*sign(a)", "number", ints="where(a<0,-a,a)", bools=False,
-          aliases="absolute/fmio", complexes=True, real_result=True),
+          aliases="absolute/fmio", complexes=True, real_result=True, out="same"),
     unary("sign", "sign(a)", ZERO, "number", ints="where(a>0,1,where(a<0,-1,0))", bools="a",
           forms="fmio", no_complex="Unlike NumPy, torch.sign is not intended to support complex "
-          "numbers. Please use torch.sgn instead."),
+          "numbers. Please use torch.sgn instead.", out="same"),
     unary("sgn", "sign(a)", ZERO, "number", ints="where(a>0,1,where(a<0,-1,0))", bools="a",
-          forms="fmio"),
+          forms="fmio", out="same", saves=("ay",)),
     unary("_sgn_complex", "", "where(a==0,0,(g-y*real(g*conj(y)))/abs(a))", label="sgn_cpu",
           grad_name="SgnBackward0", complexes="sign(a)"),
     unary("square", "a*a", "g*conj(2*a)", "number", bools=False, grad_name="PowBackward0",
@@ -253,16 +262,16 @@ ROWS = (
 
     # Rounding.
     unary("floor", "floor(a)", ZERO, "number", ints="a", bools=False, label="floor_vml_cpu",
-          no_complex="floor is not supported for complex inputs"),
+          no_complex="floor is not supported for complex inputs", out="same"),
     unary("ceil", "ceil(a)", ZERO, "number", ints="a", bools=False, label="ceil_vml_cpu",
-          no_complex="ceil is not supported for complex inputs"),
+          no_complex="ceil is not supported for complex inputs", out="same"),
     unary("trunc", "trunc(a)", ZERO, "number", ints="a", bools=False, label="trunc_vml_cpu",
-          aliases="fix", no_complex="trunc is not supported for complex inputs"),
+          aliases="fix", no_complex="trunc is not supported for complex inputs", out="same"),
     unary("round", "round(a)", ZERO, "number", ints="a", bools=False, label="round_vml_cpu",
-          aliases="special.round", signature=None),
+          aliases="special.round", signature=None, out="same"),
     unary("_round_decimals", "round_decimals(a,decimals)", ZERO, "number", ints="a", bools=False,
-          params=(("decimals", 0),), grad_name="RoundBackward1", label="round_vml_cpu"),
-    unary("frac", "a-trunc(a)", "g", "number", ints=False),
+          params=(("decimals", 0),), grad_name="RoundBackward1", label="round_vml_cpu", out="same"),
+    unary("frac", "a-trunc(a)", "g", "number", ints=False, out="same"),
 
     # Powers, exponentials, logarithms.
     binary("pow", "pow(a,b)", "where(b==0,0,g*conj(b*pow(a,b-1)))",
@@ -282,12 +291,13 @@ ROWS = (
     unary("log10", "log10(a)", "g/conj(a*ln10)", domain=_POSITIVE, complexes="log(a)*(1/ln10)"),
     unary("log1p", "log1p(a)", "g/conj(a+1)", domain=_POSITIVE, aliases="special.log1p",
           complexes=True),
-    binary("hypot", "hypot(a,b)", "g*(a/y)", "g*(b/y)", ints=False),
+    binary("hypot", "hypot(a,b)", "g*(a/y)", "g*(b/y)", ints=False, numbers="none"),
     binary("ldexp", "a*exp2(b)", "g*conj(exp2(b))", "g*conj(y*ln2)", kind="float", forms="fmiIo",
-           complexes=True),
+           complexes=True, numbers="none"),
     binary("logaddexp", "logaddexp(a,b)", "g/conj(1+exp(b-a))", "g/conj(1+exp(a-b))", ints=False,
-           complexes=True),
-    binary("logaddexp2", "logaddexp2(a,b)", "g/(1+exp2(b-a))", "g/(1+exp2(a-b))", ints=False),
+           complexes=True, numbers="none"),
+    binary("logaddexp2", "logaddexp2(a,b)", "g/(1+exp2(b-a))", "g/(1+exp2(a-b))", ints=False,
+           numbers="none"),
     binary("xlogy", "xlogy(a,b)", "where((a==0)&(b<=0),0,g*log(b))", "g*(a/b)", kind="float",
            forms="fmiIo", aliases="special.xlogy", grad_name_a="XlogyBackward1",
            grad_name_b="XlogyBackward2", domain=_POSITIVE),
@@ -321,11 +331,11 @@ ROWS = (
           no_complex="deg2rad is not supported for complex tensors."),
     unary("rad2deg", "a*(180/pi)", "g*(180/pi)",
           no_complex="rad2deg is not supported for complex tensors."),
-    unary("angle", "where(isnan(a),a,where(a<0,pi,0))", ZERO, forms="fmo"),
+    unary("angle", "where(isnan(a),a,where(a<0,pi,0))", ZERO, forms="fmo", saves=("a",)),
     unary("_angle_complex", "", "where(a==0,0,g*times_i(a)/square(abs(a)))", label="angle_cpu",
           grad_name="AngleBackward0", complexes="angle(a)", real_result=True),
     binary("atan2", "atan2(a,b)", "where(a*a+b*b==0,0,g*b/(a*a+b*b))",
-           "where(a*a+b*b==0,0,-g*a/(a*a+b*b))", kind="float", aliases="arctan2"),
+           "where(a*a+b*b==0,0,-g*a/(a*a+b*b))", kind="float", aliases="arctan2", numbers="none"),
 
     # Activations.
     unary("sigmoid", "sigmoid(a)", "g*conj((1-y)*y)", forms="fmiIoF", aliases="special.expit",
@@ -408,15 +418,15 @@ ROWS = (
     binary("_soft_margin_loss", "log1p(exp(-a*b))", "-g*(b*sigmoid(-a*b))", ints=False),
 
     # Comparison and logic.
-    binary("eq", "a==b", kind="test", complexes=True),
-    binary("ne", "a!=b", kind="test", aliases="not_equal", complexes=True),
-    binary("lt", "a<b", kind="test", aliases="less"),
-    binary("le", "a<=b", kind="test", aliases="less_equal"),
-    binary("gt", "a>b", kind="test", aliases="greater"),
-    binary("ge", "a>=b", kind="test", aliases="greater_equal"),
-    binary("logical_and", "(a!=0)&(b!=0)", kind="test", complexes=True),
-    binary("logical_or", "(a!=0)|(b!=0)", kind="test", complexes=True),
-    binary("logical_xor", "(a!=0)!=(b!=0)", kind="test", complexes=True),
+    binary("eq", "a==b", kind="test", complexes=True, numbers="other"),
+    binary("ne", "a!=b", kind="test", aliases="not_equal", complexes=True, numbers="other"),
+    binary("lt", "a<b", kind="test", aliases="less", numbers="other"),
+    binary("le", "a<=b", kind="test", aliases="less_equal", numbers="other"),
+    binary("gt", "a>b", kind="test", aliases="greater", numbers="other"),
+    binary("ge", "a>=b", kind="test", aliases="greater_equal", numbers="other"),
+    binary("logical_and", "(a!=0)&(b!=0)", kind="test", complexes=True, numbers="none"),
+    binary("logical_or", "(a!=0)|(b!=0)", kind="test", complexes=True, numbers="none"),
+    binary("logical_xor", "(a!=0)!=(b!=0)", kind="test", complexes=True, numbers="none"),
     unary("logical_not", "a==0", kind="test", forms="fmio", complexes=True),
     unary("isnan", "isnan(a)", kind="test", ints="0", forms="fm", complexes=True),
     unary("isinf", "abs(a)==inf", kind="test", ints="0", forms="fm",
@@ -425,11 +435,11 @@ ROWS = (
           complexes="isfinite(a)"),
     unary("isreal", "1", kind="test", forms="fm", complexes="imag(a)==0"),
     unary("isposinf", "a==inf", kind="test", ints="0", forms="fmo",
-          no_complex="isposinf does not support complex inputs."),
+          no_complex="isposinf does not support complex inputs.", out="bool"),
     unary("isneginf", "a==-inf", kind="test", ints="0", forms="fmo",
-          no_complex="isneginf does not support complex inputs."),
+          no_complex="isneginf does not support complex inputs.", out="bool"),
     unary("signbit", "signbit(a)", kind="test", ints="a<0", forms="fmo",
-          no_complex="signbit is not implemented for complex tensors."),
+          no_complex="signbit is not implemented for complex tensors.", out="bool"),
     binary("_isclose", "(a==b)|((abs(a-b)<=atol+abs(rtol*b))&(abs(a-b)<inf))"
            "|((equal_nan!=0)&(isnan(a)&isnan(b)))", kind="test", ints=False,
            complexes="(a==b)|((abs(a-b)<=real(atol)+abs(rtol*b))&(abs(a-b)<inf))"
@@ -439,16 +449,16 @@ ROWS = (
     # Choice.  NaN wins in maximum, minimum and clamp and loses in fmax and fmin.
     binary("maximum", "maximum(a,b)", "where(a==b,g/2,where(a<b,0,g))",
            "where(a==b,g/2,where(a>b,0,g))", ints="where(a>b,a,b)", forms="fmo",
-           no_complex="maximum not implemented for complex tensors."),
+           no_complex="maximum not implemented for complex tensors.", numbers="none"),
     binary("minimum", "minimum(a,b)", "where(a==b,g/2,where(a>b,0,g))",
            "where(a==b,g/2,where(a<b,0,g))", ints="where(a<b,a,b)", forms="fmo",
-           no_complex="minimum not implemented for complex tensors."),
+           no_complex="minimum not implemented for complex tensors.", numbers="none"),
     binary("fmax", "where((a>=b)|isnan(b),a,b)", "where((a>=b)|isnan(b),g,0)",
            "where((a>=b)|isnan(b),0,g)", ints="where(a>b,a,b)", forms="fmo",
-           no_complex="fmax not implemented for complex tensors."),
+           no_complex="fmax not implemented for complex tensors.", numbers="none"),
     binary("fmin", "where((a<=b)|isnan(b),a,b)", "where((a<=b)|isnan(b),g,0)",
            "where((a<=b)|isnan(b),0,g)", ints="where(a<b,a,b)", forms="fmo",
-           no_complex="fmin not implemented for complex tensors."),
+           no_complex="fmin not implemented for complex tensors.", numbers="none"),
     unary("_clamp", "clamp(a,min,max)", "where((a>=min)&(a<=max),g,0)", "number",
           ints="clamp(a,min,max)", bools=False, params=(("min", 0), ("max", 0)),
           grad_name="ClampBackward1", no_complex=_NO_CLAMP),
@@ -465,39 +475,44 @@ ROWS = (
            ints="where(a<b,a,b)", grad_name="ClampMaxBackward1", label="clamp_max_cpu"),
     unary("nan_to_num", "where(isnan(a),value,where(a==inf,posinf,where(a==-inf,neginf,a)))",
           "where(abs(a)<inf,g,0)", "number", ints="a",
-          params=(("value", 0.0), ("posinf", 0.0), ("neginf", 0.0)), signature=None),
+          params=(("value", 0.0), ("posinf", 0.0), ("neginf", 0.0)), signature=None, out="same"),
     binary("copysign", "copysign(a,b)", "where(a==0,0,g*(y/a))", ZERO, kind="float",
-           grad_name_b="CopysignBackward1"),
+           grad_name_b="CopysignBackward1", numbers="other"),
     binary("heaviside", "where(a==0,b,where(a>0,1,0))", MISSING, MISSING,
            grad_name="NotImplemented", missing="derivative for aten::heaviside is not implemented",
-           no_complex="heaviside is not yet implemented for complex tensors."),
-    binary("nextafter", "nextafter(a,b)", "where(a==b,0,g)", ZERO, ints=False, rare=True),
+           no_complex="heaviside is not yet implemented for complex tensors.", numbers="none",
+           one_dtype="heaviside is not yet implemented for tensors with different dtypes.",
+           signature="input, values"),
+    binary("nextafter", "nextafter(a,b)", "where(a==b,0,g)", ZERO, ints=False, rare=True,
+           numbers="none"),
     unary("_frexp_mantissa", "frexp_mantissa(a)", "g*where((a==0)|(abs(a)==inf)|isnan(a),1,y/a)",
-          "number", ints=False, grad_name="FrexpBackward0", label="frexp"),
+          "number", ints=False, grad_name="FrexpBackward0", label="frexp", out="same"),
     unary("_frexp_exponent", "frexp_exponent(a)", None, "number", ints=False, label="frexp"),
 
     # Bits and integers.
-    unary("bitwise_not", "~a", kind="bits", bools="a^1", forms="fmio"),
+    unary("bitwise_not", "~a", kind="bits", bools="a^1", forms="fmio", out="same"),
     binary("bitwise_and", "a&b", kind="bits"),
     binary("bitwise_or", "a|b", kind="bits"),
     binary("bitwise_xor", "a^b", kind="bits"),
     binary("bitwise_left_shift", "lshift(a,b)", kind="bits", bools=False, label="lshift_cpu"),
     binary("bitwise_right_shift", "rshift(a,b)", kind="bits", bools=False, label="rshift_cpu"),
-    binary("gcd", "gcd(a,b)", kind="bits", bools=False, forms="fmiIo", rare=True),
-    binary("lcm", "lcm(a,b)", kind="bits", bools=False, forms="fmiIo", rare=True),
+    binary("gcd", "gcd(a,b)", kind="bits", bools=False, forms="fmiIo", rare=True, numbers="none"),
+    binary("lcm", "lcm(a,b)", kind="bits", bools=False, forms="fmiIo", rare=True, numbers="none"),
 
     # Special functions.
-    unary("erf", "erf(a)", "g*(1.1283791670955126*exp(-a*a))", aliases="special.erf"),
-    unary("erfc", "erfc(a)", "-g*(1.1283791670955126*exp(-a*a))", aliases="special.erfc"),
+    unary("erf", "erf(a)", "g*(1.1283791670955126*exp(-a*a))", aliases="special.erf",
+          label="erf_vml_cpu"),
+    unary("erfc", "erfc(a)", "-g*(1.1283791670955126*exp(-a*a))", aliases="special.erfc",
+          label="erfc_vml_cpu"),
     unary("erfinv", "erfinv(a)", "g*(0.886226925452758*exp(square(erfinv(a))))", domain=_UNIT,
-          forms="fmio", aliases="special.erfinv", rare=True),
+          forms="fmio", aliases="special.erfinv", rare=True, label="erfinv_vml_cpu"),
     unary("lgamma", "lgamma(a)", "g*digamma(a)", domain=_POSITIVE, forms="fmio",
-          aliases="special.gammaln", rare=True),
+          aliases="special.gammaln", rare=True, label="lgamma_vml_cpu"),
     unary("digamma", "digamma(a)", "g*polygamma(1,a)", domain=_POSITIVE, forms="fmio", rare=True,
-          aliases="special.digamma special.psi"),
+          aliases="special.digamma special.psi", label="digamma"),
     unary("polygamma", "polygamma(n,a)", "g*polygamma(n+1,a)", domain=_POSITIVE, params=(("n", 0),),
           forms="fmio", aliases="special.polygamma", signature=None, rare=True),
-    unary("i0", "i0(a)", "g*i1(a)", aliases="special.i0", rare=True),
+    unary("i0", "i0(a)", "g*i1(a)", aliases="special.i0", rare=True, label="i0_vml_cpu"),
     special("i0e", "i0e(a)", "g*(i1e(a)-sign(a)*y)"),
     special("i1", "i1(a)", "g*where(abs(a)>1e-7,i0(a)-y/a,0.5)"),
     special("i1e", "i1e(a)", "g*where(abs(a)>1e-7,i0e(a)-y*(sign(a)+1/a),0.5)"),
@@ -528,10 +543,10 @@ ROWS = (
             missing="the derivative for 'zeta' is not implemented."),
     binary("igamma", "igamma(a,b)", MISSING, "g*exp((a-1)*log(b)-b-lgamma(a))", ints=False,
            domain=_POSITIVE, rare=True, aliases="special.gammainc",
-           missing="the derivative for 'igamma: input' is not implemented."),
+           missing="the derivative for 'igamma: input' is not implemented.", numbers="none"),
     binary("igammac", "igammac(a,b)", MISSING, "-g*exp((a-1)*log(b)-b-lgamma(a))", ints=False,
            domain=_POSITIVE, rare=True, aliases="special.gammaincc",
-           missing="the derivative for 'igammac: input' is not implemented."),
+           missing="the derivative for 'igammac: input' is not implemented.", numbers="none"),
     special("chebyshev_polynomial_t", "chebyshev_t(a,b)", arity=2, domain=((-1.5, 1.5), (0, 8)),
             half=False),
     special("chebyshev_polynomial_u", "chebyshev_u(a,b)", arity=2, domain=((-1.5, 1.5), (0, 8)),

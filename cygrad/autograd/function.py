@@ -10,7 +10,7 @@ import inspect
 import warnings
 
 from .. import _core
-from .._core import FunctionNode, Tensor, is_grad_enabled
+from .._core import CustomNode, FunctionNode, Tensor, is_grad_enabled
 from .grad_mode import no_grad
 
 __all__ = [
@@ -40,7 +40,7 @@ class FunctionCtx:
         self.to_save = tensors
 
     def save_for_forward(self, *tensors):
-        """Keeps tensors for `jvp`; cygrad has no forward mode, so nothing reads them."""
+        """Keeps tensors for `jvp`, which nothing calls: tangents come of the backward passes here."""
         self.saved_for_forward = tensors
 
     def mark_dirty(self, *args):
@@ -75,7 +75,7 @@ class FunctionCtx:
         self.materialize_grads = value
 
 
-class BackwardCFunction(FunctionNode, FunctionCtx):
+class BackwardCFunction(CustomNode, FunctionCtx):
     """The node that an application of a Function adds to the graph, its `ctx`."""
 
     @property
@@ -162,7 +162,7 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
     def apply(cls, *args, **kwargs):
         """Calls `forward` and records the result."""
         separate = cls.setup_context is not Function.setup_context
-        if kwargs:
+        if kwargs or separate and getattr(cls.forward, "__defaults__", None):
             placeholder = () if separate else (None,)
             bound = inspect.signature(cls.forward).bind(*placeholder, *args, **kwargs)
             bound.apply_defaults()

@@ -241,6 +241,36 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, chec
         _check_undefined(func, inputs, wanted)
 
 
+def _check_forward(func, inputs, eps, atol, rtol):
+    """Tangents by the derivative of v -> J^T v, which is linear: what forward differentiation is here."""
+    wanted = _differentiable(inputs)
+    everything = _tuple(func(*inputs))
+    which = [i for i, o in enumerate(everything) if o.requires_grad]
+    if not which:
+        return
+    outputs = [everything[i] for i in which]
+    vectors = [o.new_zeros(o.shape).requires_grad_() for o in outputs]
+    products = grad(outputs, wanted, vectors, create_graph=True, allow_unused=True)
+    with no_grad():
+        numerical = [_numerical(func, inputs, x, eps) for x in wanted]
+    for j, (x, product, rows) in enumerate(zip(wanted, products, numerical, strict=True)):
+        for index, row in zip(_indices(x.shape), rows, strict=True):
+            tangent = x.new_zeros(x.shape)
+            tangent[index] = 1
+            if product is None or not product.requires_grad:
+                tangents = [None] * len(vectors)
+            else:
+                tangents = grad(product, vectors, tangent, retain_graph=True, allow_unused=True)
+            for i, (v, t) in enumerate(zip(vectors, tangents, strict=True)):
+                got = v.new_zeros(v.numel()) if t is None else t.detach().reshape(-1)
+                expected = row[which[i]].to(got.dtype)
+                if not _close(got, expected, rtol, atol):
+                    raise GradcheckError(
+                        f"Jacobian computed with forward mode mismatch for output {i} with respect to "
+                        f"input {j},\nnumerical:{expected}\nanalytical:{got}\n"
+                    )
+
+
 def _check_shapes(outputs, wanted, check_grad_dtypes):
     """Zero vectors must give zero gradients of the inputs' shapes."""
     grads = grad(
@@ -334,18 +364,21 @@ def gradcheck(
         raise AssertionError(
             "Expected at least one of check_forward_ad or check_backward_ad to be True"
         )
-    if check_forward_ad or check_batched_forward_grad:
-        raise NotImplementedError(
-            "gradcheck: cygrad has no forward-mode differentiation (check_forward_ad)"
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError(
+            "Setting check_batched_forward_grad=True requires check_forward_ad to be True"
         )
     inputs = _tuple(inputs)
     _check_inputs(inputs)
     func, inputs = _in_parts(func, inputs)
     try:
         with enable_grad():
-            _check(
-                func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes
-            )
+            if check_backward_ad:
+                _check(
+                    func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes
+                )
+            if check_forward_ad:
+                _check_forward(func, inputs, eps, atol, rtol)
             if check_batched_grad:
                 _check_batched(func, inputs)
     except GradcheckError:
@@ -411,10 +444,8 @@ def gradgradcheck(
         raise AssertionError(
             "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True"
         )
-    if check_fwd_over_rev:
-        raise NotImplementedError(
-            "gradgradcheck: cygrad has no forward-mode differentiation (check_fwd_over_rev)"
-        )
+    if check_undefined_grad and not check_rev_over_rev:
+        raise AssertionError("Setting check_undefined_grad=True requires check_rev_over_rev to be True")
     from .. import randn
 
     inputs = _tuple(inputs)
@@ -457,6 +488,8 @@ def gradgradcheck(
         check_undefined_grad=check_undefined_grad,
         check_grad_dtypes=check_grad_dtypes,
         check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
         fast_mode=fast_mode,
         masked=masked,
     )

@@ -35,6 +35,11 @@ def _cofactors(A):
     return det(U @ Vh)[..., None, None] * (scaled_columns(U, others) @ Vh)
 
 
+def _by_columns(A):
+    """`A` or its transpose, which has the same determinant: the one that lies in memory as LAPACK reads it."""
+    return A.mT if A.is_contiguous() and not A.is_complex() else A
+
+
 def _det_backward(node, g):
     A, y = node.saved()
     g = g[..., None, None]
@@ -49,7 +54,7 @@ def det(A, *, out=None):
     need_square("linalg.det", A)
     need_floating("linalg.det", A)
     need_kernel("lu_cpu", A)
-    LU, pivots, _ = lapack("getrf", A)
+    LU, pivots, _ = lapack("getrf", _by_columns(A))
     sign = 1 - 2 * (swap_count(pivots) % 2).to(A.dtype)
     y = diagonal(LU).prod(-1) * sign
     (y,) = record((y,), "LinalgDetBackward0", (A,), _det_backward, (A, y))
@@ -70,7 +75,7 @@ def _slogdet_backward(node, gsign, glog):
 
 def sign_and_log(A):
     """(sign, log |det|), recorded."""
-    LU, pivots, _ = lapack("getrf", A)
+    LU, pivots, _ = lapack("getrf", _by_columns(A))
     d = diagonal(LU)
     swaps = (1 - 2 * (swap_count(pivots) % 2)).to(A.dtype)
     sign = d.sgn().prod(-1) * swaps

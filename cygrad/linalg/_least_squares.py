@@ -119,7 +119,7 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
     if hermitian:
         need_square("linalg.eigh", A)
     if not A.numel():
-        return deliver(out, A.detach().new_empty(*A.shape[:-2], n, m) + 0 * A.mT)
+        return deliver(out, A.detach().new_empty(*A.shape[:-2], n, m) + 0 * A.mT, "linalg_pinv")
     with cygrad.no_grad():
         if hermitian:
             s, V = factor_eigh(A.detach(), "L")
@@ -131,7 +131,7 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
             bound = _threshold("pinv", A, s, atol, rtol, s.narrow(-1, 0, 1))
             Y = scaled_columns(Vh.mH, cygrad.where(s > bound, s.reciprocal(), 0.0)) @ U.mH
     (Y,) = record((Y,), "LinalgPinvBackward0", (A,), _pinv_backward, (A, Y))
-    return deliver(out, Y)
+    return deliver(out, Y, "linalg_pinv")
 
 
 # ---------------------------------------------------------------- least squares

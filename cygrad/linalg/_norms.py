@@ -45,11 +45,7 @@ def _number(x):
 
 
 def _wrapped(d, n):
-    if not -n <= d < n:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {d})"
-        )
-    return d % n
+    return _core.wrapped_dim(d, n)
 
 
 def _extreme(values, least, dim, keepdim):
@@ -89,14 +85,14 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=No
         if keepdim:
             for d in sorted((rows, columns)):
                 r = r.unsqueeze(d)
-        return deliver(out, r)
+        return deliver(out, r, "linalg_matrix_norm")
     summed, kept = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = vector_norm(A, 1, summed, keepdim)
     if not keepdim and summed < kept:
         kept -= 1
     if ord > 0 and not sums.shape[kept]:
-        return deliver(out, sums.sum(kept, keepdim))
-    return deliver(out, _extreme(sums, ord < 0, kept, keepdim))
+        return deliver(out, sums.sum(kept, keepdim), "linalg_matrix_norm")
+    return deliver(out, _extreme(sums, ord < 0, kept, keepdim), "linalg_matrix_norm")
 
 
 def norm(input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
@@ -136,20 +132,20 @@ def cond(A, p=None, *, out=None):
 
         s = svdvals(A)
         if not s.shape[-1]:
-            return deliver(out, s.sum(-1))
+            return deliver(out, s.sum(-1), "linalg_cond")
         largest, least = s.narrow(-1, 0, 1), s.narrow(-1, s.shape[-1] - 1, 1)
-        return deliver(out, (least / largest if p == -2 else largest / least).squeeze(-1))
+        return deliver(out, (least / largest if p == -2 else largest / least).squeeze(-1), "linalg_cond")
     if p not in ("fro", "nuc", 1, -1, _INF, -_INF):
         raise RuntimeError(f"linalg.cond got an invalid norm type: {_number(p)}")
     need_square(f"linalg.cond(ord={_number(p)})", A)
     if not A.shape[-1]:
-        return deliver(out, A.real.sum((-2, -1)) if A.is_complex() else A.sum((-2, -1)))
+        return deliver(out, A.real.sum((-2, -1)) if A.is_complex() else A.sum((-2, -1)), "linalg_cond")
     if p == "nuc":
         s = singular_values(A)
-        return deliver(out, s.sum(-1) * s.reciprocal().sum(-1))
+        return deliver(out, s.sum(-1) * s.reciprocal().sum(-1), "linalg_cond")
     inv, info = inverse(A)
     inv = cygrad.where((info == 0)[..., None, None], inv, _INF)
-    return deliver(out, (matrix_norm(A, p) * matrix_norm(inv, p)).nan_to_num(_INF, _INF, -_INF))
+    return deliver(out, (matrix_norm(A, p) * matrix_norm(inv, p)).nan_to_num(_INF, _INF, -_INF), "linalg_cond")
 
 
 # ---------------------------------------------------------------- products
@@ -181,7 +177,7 @@ def vecdot(x, y, *, dim=-1, out=None):
         )
     if x.dim() == 1 and y.dim() == 1:
         return _products.vdot(x, y, out=out)
-    return deliver(out, (x.conj() * y).sum(dim))
+    return deliver(out, (x.conj() * y).sum(dim), "linalg_vecdot")
 
 
 def matrix_power(A, n, *, out=None):
@@ -190,7 +186,7 @@ def matrix_power(A, n, *, out=None):
     need_square("linalg.matrix_power", A)
     if n == 0:
         one = cygrad.eye(A.shape[-1], dtype=A.dtype, device=A.device).expand_as(A).clone()
-        return deliver(out, cygrad.zeros_like(A) * A + one if A.requires_grad else one)
+        return deliver(out, A.clone().copy_(one) if A.requires_grad else one)
     if n < 0:
         need_floating("linalg.inv", A, False)
         A, info = inverse(A)
@@ -226,9 +222,9 @@ def cross(input, other, *, dim=-1, out=None):
     need_tensor("linalg_cross", other, "other", 2)
     if input.dim() != other.dim():
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
-    if input.shape[dim] != 3 or other.shape[dim] != 3:
+    if input.size(dim) != 3 or other.size(dim) != 3:
         raise RuntimeError(
-            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}"
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.size(dim)} and {other.size(dim)}"
         )
     a, b = cygrad.broadcast_tensors(input, other)
     if a.dtype != b.dtype:
@@ -274,7 +270,7 @@ def tensorinv(A, ind=2, *, out=None):
     need_floating("linalg.inv", A, False)
     Y, info = inverse(A)
     check_info("inv", "inv", info)
-    return deliver(out, Y.reshape(*last, *first))
+    return deliver(out, Y.reshape(*last, *first), "linalg_tensorinv")
 
 
 def tensorsolve(A, B, dims=None, *, out=None):
@@ -286,4 +282,4 @@ def tensorsolve(A, B, dims=None, *, out=None):
         A = A.movedim(moved, list(range(A.dim() - len(moved), A.dim())))
     shape = A.shape[B.dim() :]
     n = B.numel()
-    return deliver(out, solve(A.reshape(n, n), B.reshape(-1)).reshape(shape))
+    return deliver(out, solve(A.reshape(n, n), B.reshape(-1)).reshape(shape), "linalg_tensorsolve")

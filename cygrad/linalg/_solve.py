@@ -511,4 +511,4 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
         dtype = cygrad.promote_types(A.dtype, B.dtype)
         A, B = A.to(dtype), B.to(dtype)
     need_kernel("triangular_solve_cpu", A)
-    return deliver(out, triangular(A, B, upper, left, unitriangular))
+    return deliver(out, triangular(A, B, upper, left, unitriangular), "linalg_solve_triangular")

@@ -485,7 +485,7 @@ def eig(A, *, out=None):
 def eigvals(A, *, out=None):
     """The complex eigenvalues of (..., n, n)."""
     _need_eig("eigvals", A)
-    return deliver(out, _factor_eig(A, bool(A.requires_grad and cygrad.is_grad_enabled()))[0])
+    return deliver(out, _factor_eig(A, bool(A.requires_grad and cygrad.is_grad_enabled()))[0], "linalg_eigvals")
 
 
 # ---------------------------------------------------------------- the exponential

@@ -80,7 +80,7 @@ def cholesky(input, upper=False, *, out=None):
     need_kernel("cholesky_cpu", input)
     L, info = _solve.factor_cholesky(input, upper, "CholeskyBackward0")
     check_info("cholesky", "cholesky", info)
-    return deliver(out, L)
+    return deliver(out, L, "cholesky")
 
 
 def _factor_gradient(L, gM, upper):
@@ -107,7 +107,7 @@ def cholesky_inverse(L, upper=False, *, out=None):
     (Y,) = record(
         (Y,), "CholeskyInverseBackward0", (L,), _cholesky_inverse_backward, (L, Y), (upper,)
     )
-    return deliver(out, Y)
+    return deliver(out, Y, "cholesky_inverse")
 
 
 def _cholesky_solve_backward(node, g, *_):
@@ -147,7 +147,7 @@ def cholesky_solve(B, L, upper=False, *, out=None):
     (X,) = record(
         (X,), "CholeskySolveBackward0", (Y, F), _cholesky_solve_backward, (F, X), (upper,)
     )
-    return deliver(out, X)
+    return deliver(out, X, "cholesky_solve")
 
 
 # ---------------------------------------------------------------- older factorisations

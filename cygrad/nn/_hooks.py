@@ -218,7 +218,10 @@ class BackwardHook:
             )
             return result
         outputs, _ = self._wrap((result,) if single else result, self._on_grad_outputs, False)
-        return outputs[0] if single else type(result)(outputs)
+        if single:
+            return outputs[0]
+        made = getattr(type(result), "_make", type(result))  # a named tuple is made of its fields
+        return made(outputs)
 
     def _on_grad_outputs(self, grads):
         for hook in self.pre_hooks:

@@ -42,6 +42,33 @@ def one_step(name, inputs=2):
     return decorate
 
 
+def not_differentiable(function, **arguments):
+    """Raise RuntimeError for an argument to which ``function`` has no gradient, as PyTorch does, and that wants one."""
+    for name, x in arguments.items():
+        if isinstance(x, Tensor) and x.requires_grad and cygrad.is_grad_enabled():
+            raise RuntimeError(
+                f"The function '{function}' is not differentiable with respect to argument '{name}'. "
+                "This input cannot have requires_grad True."
+            )
+
+
+def _through_steps(node, g):
+    x, y = node.args
+    return cygrad.autograd.grad(y, x, g, retain_graph=True, create_graph=cygrad.is_grad_enabled())[0]
+
+
+def linear_step(name, function, input):
+    """``function(input)``, which is linear and composed here, as one node ``name`` that saves nothing.
+
+    Its steps stay with the node, and the gradient may run through them any number of times.
+    """
+    with cygrad.enable_grad():
+        x = input.detach().requires_grad_()
+        y = function(x)
+        y = x.clone() if y is x else y
+    return _core.record(y.detach(), name, (input,), _through_steps, None, (x, y))
+
+
 def ints(value, count):
     """``value`` as a tuple of ``count`` ints; one int (or a tuple of one) is repeated."""
     if isinstance(value, int):

@@ -50,7 +50,12 @@ def _check_shapes(x, w, b, stride, padding, dilation, transposed, groups):
         raise RuntimeError(f"dilation should be greater than zero, but got {list(dilation)}")
     given = f"Given transposed={int(transposed)}" if transposed else f"Given groups={groups}"
     channels = w[0] if transposed else w[1] * groups
-    if w[0] % groups or w[0] < groups:
+    if w[0] < groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, "
+            f"but got weight of size {list(w)} instead"
+        )
+    if w[0] % groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
             f"but got weight of size [{list(w)}] instead"
@@ -121,6 +126,13 @@ def _plan(name, nd, x, w, b, stride, padding, dilation, groups):
     """(stride, padding, dilation, what to pad before) of a convolution. Raises RuntimeError."""
     x = _batched(x, name, nd)
     n = len(w) - 2
+    if n < 1:
+        raise RuntimeError("weight should have at least three dimensions")
+    if padding == "same" and len(x) != len(w):
+        raise RuntimeError(
+            f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight{list(w)}, "
+            f"but got {len(x)}-dimensional input of size {list(x)} instead"
+        )
     stride = _per_dimension(stride, n, nd, "stride")
     dilation = _per_dimension(dilation, n, nd, "dilation")
     extra = None

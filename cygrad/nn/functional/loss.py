@@ -11,8 +11,10 @@ import cygrad
 from cygrad._fronts import nn as _nn
 
 from ._common import (
+    REDUCTIONS,
     has_values,
     is_tensor,
+    not_differentiable,
     one_step,
     pick_reduction,
     reduced,
@@ -138,6 +140,8 @@ def _check_class_shapes(input, target, weight):
 
 
 def _check_classes(input, target, weight):
+    if weight is not None:
+        not_differentiable("nll_loss_forward", weight=weight)
     _check_class_shapes(input.shape, target.shape, None if weight is None else weight.shape)
     if target.dtype not in (cygrad.int64, cygrad.uint8):
         raise RuntimeError(
@@ -205,6 +209,8 @@ def _require_probabilities(values, name):
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None,
                          reduction="mean"):
     """-(y log x + (1 - y) log(1 - x)), logarithms not below -100."""
+    if weight is not None:
+        not_differentiable("binary_cross_entropy", weight=weight)
     reduction = pick_reduction(size_average, reduce, reduction)
     reduction_code(reduction)
     if target.size() != input.size():
@@ -229,6 +235,8 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
 def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None,
                                      reduction="mean", pos_weight=None):
     """`binary_cross_entropy` of sigmoid(x), computed without overflow."""
+    if weight is not None or pos_weight is not None:
+        not_differentiable("binary_cross_entropy_with_logits", weight=weight, pos_weight=pos_weight)
     reduction = pick_reduction(size_average, reduce, reduction)
     if target.size() != input.size():
         raise ValueError(
@@ -301,7 +309,8 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
             var = var.unsqueeze(-1)
         elif not (input.size()[:-1] == var.size()[:-1] and var.size(-1) == 1):
             raise ValueError("var is of incorrect size")
-    reduction_code(reduction)
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{reduction} is not valid")
     # The floor on the variance takes no part in the gradient.
     var = var + (var.detach().clamp(min=eps) - var.detach())
     loss = 0.5 * (var.log() + (input - target) ** 2 / var)
@@ -337,9 +346,18 @@ def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=No
 @one_step("SoftMarginLossBackward0", 1)
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-y x))."""
+    not_differentiable("soft_margin_loss", target=target)
     reduction = pick_reduction(size_average, reduce, reduction)
     reduction_code(reduction)
     return reduced((input * -target).exp().log1p(), reduction)
+
+
+def _check_margin_input(input):
+    if input.dim() > 2 or input.dim() and not input.size(-1):
+        raise RuntimeError(
+            "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+            f"{shape_text(input)}"
+        )
 
 
 @one_step("MultilabelMarginLossBackward0", 1)
@@ -350,6 +368,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     """
     reduction = pick_reduction(size_average, reduce, reduction)
     reduction_code(reduction)
+    _check_margin_input(input)
     if target.shape != input.shape:
         raise RuntimeError(
             f"inconsistent target size: {shape_text(target)} for input of size: "
@@ -390,6 +409,8 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
+    _check_margin_input(input)
+    not_differentiable("multi_margin_loss", weight=weight)
     x = input.reshape(-1, input.size(-1)) if input.dim() else input.reshape(1, 1)
     if target.numel() != x.size(0) or target.dim() > 1:
         raise RuntimeError(
@@ -397,6 +418,10 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
             f"samples (batch size). Expected target size [{x.size(0)}], but got "
             f"{shape_text(target)}. Input has shape {shape_text(input)}."
         )
+    if weight is not None and weight.numel() != x.size(1):
+        raise RuntimeError(f"inconsistent weight size, expected {x.size(1)} but got {shape_text(weight)}")
+    if target.dtype != cygrad.int64:
+        raise RuntimeError(f"expected scalar type Long but found {scalar_name(target.dtype)}")
     y = target.reshape(-1, 1)
     if has_values(y):
         low, high = cygrad.aminmax(y)
@@ -463,11 +488,36 @@ def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_fu
     return reduced((near - far + margin).clamp_min(0), reduction)
 
 
+def _check_linear_cross_entropy(input, weight, target, bias, ignore_index):
+    if input.dim() not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.dim()}")
+    if weight.dim() < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {weight.dim()}")
+    features = input.shape[-1]
+    if weight.shape[-1] != features:
+        raise RuntimeError(
+            "expected equal input and linear_weight last dimensions (in_features), got "
+            f"{features} and {weight.shape[-1]}, respectively"
+        )
+    if ignore_index is not None and target.is_floating_point():
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    if weight.dim() > 2 and input.dim() == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(weight.shape)} requires batched input, "
+            f"(N, {features}), got unbatched input with shape {tuple(input.shape)}"
+        )
+    if bias is not None and bias.shape != weight.shape[:-1]:
+        raise RuntimeError(
+            f"expected linear_bias shape {tuple(weight.shape[:-1])}, got {tuple(bias.shape)}"
+        )
+
+
 def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weight=None,
                          reduction="mean", ignore_index=None, label_smoothing=0.0, options=None):
     """`cross_entropy` of ``linear(input, linear_weight, linear_bias)``."""
     from .conv import linear
 
+    _check_linear_cross_entropy(input, linear_weight, target, linear_bias, ignore_index)
     if linear_weight.dim() > 2:  # (C, d_1, ..., features): the logits of many losses
         bias = None if linear_bias is None else linear_bias.flatten()
         logits = linear(input, linear_weight.flatten(0, -2), bias)
@@ -484,6 +534,8 @@ def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weig
 
 def _lengths(value, batch, device, name):
     value = value if is_tensor(value) else cygrad.tensor(value, dtype=cygrad.int64)
+    if value.is_floating_point() or value.is_complex():
+        raise RuntimeError(f"{name} must be integral")
     if value.numel() != batch:
         raise RuntimeError(f"{name} must be of size batch_size")
     return value.to(device).long().reshape(-1)

@@ -5,7 +5,7 @@ import math
 import cygrad
 from cygrad._fronts import nn as _nn
 
-from ._common import shape_text
+from ._common import not_differentiable, shape_text
 from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
 
@@ -27,6 +27,8 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     """
     if training:
         _verify_batch_size(input.size())
+    if running_mean is not None and (running_mean.requires_grad or running_var.requires_grad):
+        not_differentiable("native_batch_norm", running_mean=running_mean, running_var=running_var)
     channels = input.size(1) if input.dim() > 1 else 0
     if not training:
         for name, value in (("running_mean", running_mean), ("running_var", running_var)):

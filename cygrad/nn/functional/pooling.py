@@ -47,6 +47,19 @@ def _axes(n):
     return ("T", "H", "W")[3 - n:]
 
 
+def _check_padding(kernel, stride, padding, dilation):
+    if min(stride) == 0:
+        raise RuntimeError("stride should not be zero")
+    for k, p, d in zip(kernel, padding, dilation, strict=False):
+        if p < 0:
+            raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
+        if p > (d * (k - 1) + 1) // 2:
+            raise RuntimeError(
+                "pad should be at most half of effective kernel size, but got "
+                f"pad={p}, kernel_size={k} and dilation={d}"
+            )
+
+
 def _check_window(shape, n, kernel, stride, padding, dilation, ceil_mode):
     if min(stride) == 0:
         raise RuntimeError("stride should not be zero")
@@ -56,14 +69,7 @@ def _check_window(shape, n, kernel, stride, padding, dilation, ceil_mode):
     if min(dilation) <= 0:
         axes = " ".join(f"dilation{a}: {d}" for a, d in zip(_axes(n), dilation, strict=False))
         raise RuntimeError(f"dilation should be greater than zero, but got {axes}")
-    for k, p, d in zip(kernel, padding, dilation, strict=False):
-        if p < 0:
-            raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
-        if p > (d * (k - 1) + 1) // 2:
-            raise RuntimeError(
-                "pad should be at most half of effective kernel size, but got "
-                f"pad={p}, kernel_size={k} and dilation={d}"
-            )
+    _check_padding(kernel, stride, padding, dilation)
     if any(p > k // 2 for k, p in zip(kernel, padding, strict=True)):
         if n == 2:
             got = "padW = {1}, padH = {0}, kW = {3}, kH = {2}".format(*padding, *kernel)
@@ -108,28 +114,41 @@ def _check_max_pool1d(shape, kernel, stride, padding, dilation, ceil_mode):
 
 # Shapes and sizes repeat from call to call: they are checked once.
 @functools.lru_cache(maxsize=4096)
-def _max_plan(n, shape, kernel_size, stride, padding, dilation, ceil_mode):
+def _max_plan(n, shape, kernel_size, stride, padding, dilation, ceil_mode, with_indices=False):
     """kernel, stride, padding, dilation as tuples. Raises RuntimeError."""
     window = _window(f"max_pool{n}d", n, kernel_size, stride, padding, dilation)
     if n == 1:
+        if with_indices and min(window[0] + window[1] + window[3]) > 0:
+            _check_padding(*window)  # PyTorch then pools one dimension as two, which shows in its messages
         _check_max_pool1d(shape, *(w[0] for w in window), ceil_mode)
         return window
     if len(shape) not in (n + 1, n + 2):
         raise RuntimeError(
             f"non-empty {n + 1}D or {n + 2}D (batch mode) tensor expected for input"
         )
+    if min(window[0]) > 0 and min(window[3]) > 0:
+        _check_padding(*window)
     if 0 in shape[-n - 1:]:
-        raise RuntimeError(
-            f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch "
-            f"size for input, but got:{list(shape)}"
-        )
+        raise _empty_error(n, shape, "max_pool3d_with_indices_out_cpu_template")
     _check_window(shape, n, *window, ceil_mode)
     return window
 
 
+def _empty_error(n, shape, name):
+    if n == 3:
+        return RuntimeError(
+            f"{name}(): Expected input's non-batch dimensions to have positive length, but input has a shape of "
+            f"{list(shape)} and non-batch dimension 0 has length zero!"
+        )
+    return RuntimeError(
+        f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, "
+        f"but got:{list(shape)}"
+    )
+
+
 def _max_pool(n, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
     window = _max_plan(n, input.shape, hashable(kernel_size), hashable(stride), hashable(padding),
-                       hashable(dilation), ceil_mode)
+                       hashable(dilation), ceil_mode, n == 1 and return_indices)
     if input.dim() == n + 1:
         values, indices = _nn.max_pool(input.unsqueeze(0), *window, ceil_mode)
         values = values.squeeze(0)
@@ -190,15 +209,19 @@ def _avg_plan(n, shape, kernel_size, stride, padding, ceil_mode):
         tall = [(one, *w) for one, w in zip((1, 1, 0, 1), window, strict=False)]
         _check_window(flat, 2, *tall, ceil_mode)
         return window[:3]
-    if dims < n + 1:
+    if dims < n + 1 and n == 2:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-dims}, {dims - 1}], "
             f"but got {-n - 1})"
         )
-    if dims > n + 2:
+    if dims not in (n + 1, n + 2):
         raise RuntimeError(
             f"non-empty {n + 1}D or {n + 2}D (batch mode) tensor expected for input"
         )
+    if min(window[0]) > 0:
+        _check_padding(*window)
+    if 0 in shape[-n - 1:]:
+        raise _empty_error(n, shape, "avg_pool3d")
     _check_window(shape, n, *window, ceil_mode)
     return window[:3]
 
@@ -235,26 +258,38 @@ def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False,
 
 
 def _adaptive(function, name, n, input, output_size):
+    average = "avg" in name
+    if n == 1 and not isinstance(output_size, int) and len(output_size) != 1:
+        raise RuntimeError(f"{name}() argument 'output_size' should contain one int (got {len(output_size)})")
+    if n > 1 and not isinstance(output_size, int) and input.dim() <= len(output_size):
+        raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     if input.dim() not in (n + 1, n + 2):
         if n == 1:
             raise RuntimeError(
                 f"Expected 2 to 3 dimensions, but got {input.dim()}-dimensional tensor for "
                 f"argument #1 'self' (while checking arguments for {name})"
             )
-        colon = ":" if "max" in name else ""
+        colon = "" if average else ":"
         raise RuntimeError(
             f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got{colon} {shape_text(input)}"
         )
     sizes = input.shape[-n:]
     wanted = ints(output_size, n) if output_size is not None else (None,) * n
     if len(wanted) != n:
-        raise RuntimeError(f"{name}: output_size must be {n}")
-    wanted = tuple(size if w is None else w for w, size in zip(wanted, sizes, strict=False))
-    if min(wanted) < 0:
         raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 "
-            f"but received {{{', '.join(map(str, wanted))}}}"
+            f"{name}: output_size must be {n}" if average
+            else f"{name}(): internal error: output_size.size() must be {n}"
         )
+    wanted = tuple(size if w is None else w for w, size in zip(wanted, sizes, strict=False))
+    if min(wanted) < 0 and average:
+        flat = n == 1  # PyTorch pools one dimension as two, and its messages show it
+        raise RuntimeError(
+            f"{'adaptive_avg_pool2d' if flat else name}: elements of output_size must be greater than or equal to 0 "
+            f"but received {{{', '.join(map(str, (1, *wanted) if flat else wanted))}}}"
+        )
+    if min(wanted) < 0:
+        shape = [*input.shape[:-n], *((1,) if n == 1 else ()), *wanted]
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(wanted)}: {shape}")
     for axis in range(-n, 0):
         if input.shape[axis] == 0:
             raise RuntimeError(
@@ -391,6 +426,14 @@ def _max_unpool(n, input, indices, kernel_size, stride, padding, output_size):
             "Expected shape of indices to be same as that of the input tensor "
             f"({shape_text(input)}) but got indices tensor with shape: {shape_text(indices)}"
         )
+    batched = input.dim() == n + 2
+    shown = [*input.shape, 1] if n == 1 else list(input.shape)
+    for axis in range(1 if batched else n + 9, input.dim()):
+        if input.shape[axis] == 0:
+            raise RuntimeError(
+                f"max_unpooling{max(n, 2)}d_forward_out_cpu(): Expected input to have non-zero size for "
+                f"non-batch dimensions, but got {shown} with dimension {axis} being empty."
+            )
     count = math.prod(size)
     if has_values(indices):
         low, high = int(indices.min()), int(indices.max())
@@ -401,7 +444,7 @@ def _max_unpool(n, input, indices, kernel_size, stride, padding, output_size):
             )
     lead = input.shape[:-n]
     flat = input.new_zeros((*lead, count))
-    flat = flat.scatter(-1, indices.reshape(*lead, -1), input.reshape(*lead, -1))
+    flat = flat.scatter(-1, indices.flatten(-n), input.flatten(-n))
     return flat.reshape(*lead, *size)
 
 
@@ -434,6 +477,12 @@ def _fractional(n, input, kernel_size, output_size, output_ratio, return_indices
         out = tuple(int(s * r) for s, r in zip(sizes, ratio, strict=False))
     else:
         out = ints(output_size, n)
+    for axis in range(input.dim() - n - (input.dim() == n + 2), input.dim()):
+        if input.shape[axis] == 0 and axis:
+            raise RuntimeError(
+                f"{name}{'_out' if n == 3 else ''}(): Expected input to have non-zero size for non-batch "
+                f"dimensions, but got{shape_text(input)} with dimension {axis} being empty."
+            )
     for axis, (size, k, o) in enumerate(zip(sizes, kernel, out, strict=False)):
         if o + k - 1 > size:
             raise RuntimeError(
@@ -456,8 +505,8 @@ def _fractional(n, input, kernel_size, output_size, output_ratio, return_indices
         shape[2 + axis], shape[2 + n + axis] = out[axis], kernel[axis]
         along = along.reshape(shape)
         index = along if index is None else index * sizes[axis] + along
-    index = index.expand(batch, channels, *out, *kernel).reshape(batch, channels, -1)
-    windows = x.reshape(batch, channels, -1).gather(2, index)
+    index = index.expand(batch, channels, *out, *kernel).flatten(2)
+    windows = x.flatten(2).gather(2, index)
     shape = (batch, channels, *out, math.prod(kernel))
     values, where = windows.reshape(shape).max(-1)
     indices = index.reshape(shape).gather(-1, where.unsqueeze(-1)).squeeze(-1)

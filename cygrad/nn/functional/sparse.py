@@ -29,12 +29,12 @@ def _renorm_(weight, input, max_norm, norm_type):
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
               scale_grad_by_freq=False, sparse=False):
     """Rows of ``weight`` at the indices ``input``; the row ``padding_idx`` gets no gradient."""
+    if weight.dim() != 2:
+        raise RuntimeError("'weight' must be 2-D")
     padding_idx = _wrapped_padding_idx(padding_idx, weight)
     if max_norm is not None:
         input = input.contiguous()
         _renorm_(weight, input, max_norm, norm_type)
-    if weight.dim() != 2:
-        raise RuntimeError("'weight' must be 2-D")
     if input.dtype not in (cygrad.int64, cygrad.int32):
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar "
@@ -100,7 +100,14 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type=2,
 
     bags = counts.numel()
     bag = cygrad.repeat_interleave(cygrad.arange(bags, device=input.device), counts)
-    rows = _nn.embedding(weight, input, -1, scale_grad_by_freq, sparse)
+    try:
+        rows = _nn.embedding(weight, input, -1, scale_grad_by_freq, sparse)
+    except IndexError:
+        place = int(((input < 0) | (input >= weight.size(0))).nonzero()[0])
+        raise RuntimeError(
+            f"Index {place} of input takes value {int(input[place])} which is not in the valid "
+            f"range [0, {weight.size(0)})"
+        ) from None
     if weighted:
         rows = rows * per_sample_weights.reshape(-1, 1)
     if padding_idx is not None:

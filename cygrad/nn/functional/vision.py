@@ -5,7 +5,7 @@ import warnings
 
 import cygrad
 
-from ._common import ints, require_floating, shape_text
+from ._common import ints, linear_step, require_floating, shape_text
 from .padding import pad
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
@@ -215,6 +215,17 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         )
     if input.dtype != cygrad.uint8:
         require_floating(input, f"upsample_{mode}{input.dim() - 2}d_channels_last")
+    if not cygrad.is_grad_enabled() or not input.requires_grad:
+        out = _resampled(input, sizes, scales, mode, align_corners, antialias)
+        return input.clone() if out is input else out
+    kind = "".join(part.capitalize() for part in mode.split("-"))
+    return linear_step(
+        f"Upsample{kind}{input.dim() - 2}D{'Aa' if antialias else ''}Backward0",
+        lambda x: _resampled(x, sizes, scales, mode, align_corners, antialias), input,
+    )
+
+
+def _resampled(input, sizes, scales, mode, align_corners, antialias):
     # Bytes are rounded (halves up) after each direction, the last direction first.
     whole = input.dtype == cygrad.uint8 and mode in _LINEAR
     passes = list(enumerate(zip(sizes, scales, strict=True), 2))
@@ -401,6 +412,8 @@ def affine_grid(theta, size, align_corners=None):
         align_corners = False
     if not theta.is_floating_point():
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
+    if min(size, default=1) <= 0:
+        raise ValueError(f"Expected non-zero, positive output size. Got {tuple(size)}")
     n = len(size) - 2
     if n not in (2, 3):
         raise NotImplementedError(
@@ -418,6 +431,12 @@ def affine_grid(theta, size, align_corners=None):
             f"[{size[0]}, {n + 1}] but got: [{theta.shape[0]}, {n + 1}]."
         )
     spatial = list(size[2:])
+    if align_corners and min(spatial) == 1:
+        warnings.warn(
+            "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when "
+            "align_corners=True. This is not an intended use case of affine_grid. See the "
+            "documentation of affine_grid for details.", stacklevel=2,
+        )
     columns = []
     for i, count in enumerate(spatial):
         steps = cygrad.linspace(-1, 1, count, dtype=theta.dtype, device=theta.device)
