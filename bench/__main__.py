@@ -51,7 +51,8 @@ class Side:
         self.timer = timeit.Timer(case.statement, globals=names)
         self.best = float("inf")
         self.calls = 1
-        while (seconds := self.seconds(self.calls)) < BLOCK:  # also the warm-up
+        self.seconds(1)  # compiles, on a device
+        while (seconds := self.seconds(self.calls)) < BLOCK:  # also warms up
             self.calls = max(2 * self.calls, int(1.2 * BLOCK / (seconds / self.calls)))
 
     def seconds(self, calls):

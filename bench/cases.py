@@ -109,6 +109,38 @@ def lstm(torch):
     return {"step": step}
 
 
+def perceptron(torch):
+    """A training step of 784-256-10 on a batch of 64, by Adam."""
+    nn = torch.nn
+    net = nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
+    optimizer = torch.optim.Adam(net.parameters())
+    x, labels = torch.rand(64, 784), torch.randint(0, 10, (64,))
+
+    def step():
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x), labels).backward()
+        optimizer.step()
+
+    return {"step": step}
+
+
+def transformer(nn):
+    return nn.TransformerEncoderLayer(128, 4, 512, dropout=0.0, batch_first=True)
+
+
+def places(count):
+    """A million values, the place of each among `count`, and what is there before."""
+
+    def setup(torch):
+        return {"a": torch.zeros(count), "i": torch.randint(0, count, (10**6,)), "b": torch.rand(10**6)}
+
+    return setup
+
+
+def classes(torch):
+    return {"x": torch.randn(64, 10), "y": torch.randint(0, 10, (64,))}
+
+
 def loader(torch):
     data = torch.utils.data
     dataset = data.TensorDataset(torch.rand(2000, 3, 8, 8), torch.randint(0, 10, (2000,)))
@@ -152,10 +184,25 @@ CASES = (
     Case("softmax of rows, 1M", "a.softmax(1)", rand(MILLION)),
     Case("sort rows, 1M", "a.sort(1)", rand(MILLION)),
     Case("rand, 1M", "torch.rand(1000, 1000)"),
+    Case("randperm, 1M", "torch.randperm(10**6)"),
+    Case("float16 a + b, 1M", "a + b", lambda torch: {x: torch.rand(MILLION).half() for x in "ab"}),
+    Case("contiguous of a transpose, 1M", "a.t().contiguous()", rand(MILLION)),
+    Case("cumsum of rows, 1M", "a.cumsum(1)", rand(MILLION)),
+    Case("cummax of rows, 1M", "a.cummax(1)", rand(MILLION)),
+    Case("logcumsumexp of rows, 1M", "a.logcumsumexp(1)", rand(MILLION)),
+    Case("gather, 1M", "b.gather(0, i)", places(10**6)),
+    Case("scatter_add of 1M to 1M", "a.scatter_add(0, i, b)", places(10**6)),
+    Case("scatter_add of 1M to 10", "a.scatter_add(0, i, b)", places(10)),
+    Case("cross_entropy, 64x10", "F.cross_entropy(x, y)", classes),
     *(
         Case(f"matmul, {n}x{n}", "a @ b", rand((n, n), (n, n)))
-        for n in (64, 256, 512)
+        for n in (64, 256, 512, 768, 1024, 1536)
     ),
+    Case("matmul, 768x768, a.t() @ b", "a.t() @ b", rand((768, 768), (768, 768))),
+    Case("matmul, 768x768, a @ b.t()", "a @ b.t()", rand((768, 768), (768, 768))),
+    Case("matmul, 32 of 128x128", "a @ b", rand((32, 128, 128), (32, 128, 128))),
+    Case("MLP 784-256-10 step with Adam, batch 64", "step()", perceptron),
+    Case("Transformer layer 128, 8x64, with backward", "step()", layer(transformer, 8, 64, 128)),
     Case("Linear 256-256, batch 64", "module(x)", layer(linear, 64, 256)),
     Case("Linear 256-256, batch 64, with backward", "step()", layer(linear, 64, 256)),
     Case("Conv2d 16-32 3x3, 8x16x32x32", "module(x)", layer(conv, 8, 16, 32, 32)),
