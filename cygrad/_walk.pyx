@@ -13,6 +13,7 @@ from cygrad import _core, _ops
 
 # How an operator says it, a number that a device can hold until it is read.
 INDEX, RANGE, SELF, INDEX_COPY, TAKE, REPEATS = _INDEX, _RANGE, _SELF, _INDEX_COPY, _TAKE, _REPEATS
+TARGET = 7      # of the losses of classes
 
 
 def out_of_range(int error, index, dim, size):
@@ -22,6 +23,8 @@ def out_of_range(int error, index, dim, size):
     if error == _TAKE:
         return IndexError(f"out of range: tried to access index {index} on a tensor of {size} elements." if size else
                           "take(): tried to take from an empty tensor")
+    if error == TARGET:
+        return IndexError(f"Target {index} is out of bounds.")
     if error == _REPEATS:
         return RuntimeError("repeats can not be negative")
     if error == _INDEX and size == 0:

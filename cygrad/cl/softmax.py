@@ -1,10 +1,8 @@
 """Softmax and the losses of classes on OpenCL devices: rows by one work-item or one group, columns side by side."""
 
-from cygrad import _ops
+from cygrad import _walk
 from cygrad.cl import _elements, _launch, _rows
 from cygrad.cl._elements import as_code, dense, over_items, over_rows, working
-
-INT64 = 5
 
 ROWS = """
 #define SHIFTED(K, i) (X(K, x, i) - m)
@@ -132,15 +130,24 @@ kernel void softmax_columns_gradient(global E *dx, long od, global const E *y, l
 """
 
 LOSSES = """
-#define TARGET(k) (t[k] == ignore ? -1 : t[k] >= 0 && t[k] < n ? t[k] : (bad[0] = t[k], -1))
+#define TARGET(k) (t[k] == ignore ? -1 : t[k] >= 0 && t[k] < n ? t[k] : refuse(word, t[k], n))
+/* Notes a target that is no class in the device's error word. */
+static inline long refuse(global int *word, long target, long n)
+{
+    if (atomic_cmpxchg(word, 0, 1) == 0) {
+        global long *say = (global long *)word;
+        say[1] = NO_CLASS; say[2] = target; say[3] = 0; say[4] = n;
+    }
+    return -1;
+}
 #define TIMES_P(K, i) (Y(K, p, i)*q)
-/* The losses of rows and the weights of their targets; `bad` gets a target that is no class. */
+/* The losses of rows and the weights of their targets. */
 SINGLE void cross_entropy(global T *loss, global T *weights, global T *p, long op, global const E *x, long ox,
-                          global const long *t, long ot, global const T *w, long ow, global long *bad, long ob,
+                          global const long *t, long ot, global const T *w, long ow, global int *word,
                           long ignore, long rows, long n, long block)
 {
     LOCALS
-    x += ox, t += ot, bad += ob;
+    x += ox, t += ot;
     if (op >= 0) p += op;
     if (ow >= 0) w += ow;
     FOR_ROWS(r) {
@@ -180,7 +187,7 @@ SINGLE void cross_entropy_gradient(global E *dx, long od, global const T *p, lon
         global const T *ps = p;
         global E *ds = dx;
         p += r*n, dx += r*n;
-        const long k = t[r] == ignore ? -1 : t[r];
+        const long k = t[r] == ignore || (ulong)t[r] >= (ulong)n ? -1 : t[r];
         const T c = k < 0 ? 0 : g[each ? r : 0]*(ow < 0 ? 1 : w[k])/(odi < 0 ? 1 : divisor[0]);
         if (k < 0)
             MAP(SX, dx, NOTHING, n)
@@ -193,12 +200,11 @@ SINGLE void cross_entropy_gradient(global E *dx, long od, global const T *p, lon
 }
 /* Of the middle of (outer, n, inner). */
 kernel void nll(global T *loss, global T *weights, global const E *x, long ox, global const long *t, long ot,
-                global const T *w, long ow, global long *bad, long ob, long ignore, long count,
+                global const T *w, long ow, global int *word, long ignore, long count,
                 long n, long inner, long block)
 {
     x += ox, t += ot;
     if (ow >= 0) w += ow;
-    bad += ob;
     for (long r = (long)get_global_id(0)*block, end = LEAST(r + block, count); r < end; r++) {
         const long k = TARGET(r);
         const T c = k < 0 ? 0 : ow < 0 ? 1 : w[k];
@@ -214,7 +220,7 @@ kernel void nll_gradient(global E *dx, long od, global const long *t, long ot, g
     if (ow >= 0) w += ow;
     if (odi >= 0) divisor += odi;
     for (long r = (long)get_global_id(0)*block, end = LEAST(r + block, count); r < end; r++) {
-        const long k = t[r] == ignore ? -1 : t[r];
+        const long k = t[r] == ignore || (ulong)t[r] >= (ulong)n ? -1 : t[r];
         if (k < 0) continue;
         const T c = g[each ? r : 0]*(ow < 0 ? 1 : w[k])/(odi < 0 ? 1 : divisor[0]);
         SX(T, dx, r/inner*n*inner + r%inner + k*inner, -c);
@@ -247,6 +253,7 @@ def _kernel(device, code, name):
     def make():
         # Oclgrind and GPUs have no use for strips.
         vectors = "#define VECTORS\n" if device.schedule == "cpu" else ""
+        vectors += f"#define NO_CLASS {_walk.TARGET}\n"
         return vectors + _elements.prelude(code, device) + ROWS + COLUMNS + LOSSES
 
     return _launch.kernel(device, ("softmax", code), name, make)
@@ -301,18 +308,11 @@ class _Classes:
         self.weight = as_code(weight, working(self.code))
 
     def start(self):
-        """Where losses and weights go, and the place of a bad target: what is ignored, at first."""
+        """Where losses and weights go, and the word that gets a bad target."""
         size = 8 if working(self.code) == 9 else 4
         count = self.target.numel()
         self.loss, self.weights = (_launch.allocate(self.dev, count * size) for _ in range(2))
-        self.bad = _ops.empty((), INT64, self.dev)
-        _rows.fill(self.bad, self.ignore)
-        return self.bad
-
-    def check(self):
-        worst = int(self.bad)
-        if worst != self.ignore:
-            raise IndexError(f"Target {worst} is out of bounds.")
+        return self.device.error_word()
 
     def end(self, out, divisor, reduction):
         if reduction:
@@ -324,17 +324,15 @@ class _Classes:
             kernel = _kernel(self.device, self.code, "keep")
             sizes, local, block = over_items(self.device, self.target.numel())
             _launch.run(self.device, kernel, sizes, local, out, self.loss, self.target.numel(), block)
-        if self.target.numel():
-            self.check()
 
 
 def cross_entropy(out, p, divisor, x, target, weight, ignore_index, reduction):
     of = _Classes(x, target, weight, ignore_index)
     rows, n = target.numel(), x.shape[-1]
-    bad = of.start()
+    word = of.start()
     sizes, local, block = over_rows(of.device, rows, n)
     _launch.run(of.device, _kernel(of.device, of.code, "cross_entropy"), sizes, local, of.loss, of.weights,
-                *_given(p), dense(x), target, *_given(of.weight), bad, ignore_index, rows, n, block)
+                *_given(p), dense(x), target, *_given(of.weight), word, ignore_index, rows, n, block)
     of.end(out, divisor, reduction)
 
 
@@ -354,10 +352,10 @@ def _classes_of(x):
 def nll(out, divisor, x, target, weight, ignore_index, reduction):
     of = _Classes(x, target, weight, ignore_index)
     count, (n, inner) = target.numel(), _classes_of(x)
-    bad = of.start()
+    word = of.start()
     sizes, local, block = over_items(of.device, count)
     _launch.run(of.device, _kernel(of.device, of.code, "nll"), sizes, local, of.loss, of.weights, dense(x), target,
-                *_given(of.weight), bad, ignore_index, count, n, inner, block)
+                *_given(of.weight), word, ignore_index, count, n, inner, block)
     of.end(out, divisor, reduction)
 
 
