@@ -19,12 +19,16 @@ from cygrad.cl._source import (
     BOOL,
     CFLOAT,
     FLOAT,
+    HALF,
     RANK,
     SCALAR,
     ctype,
     load,
+    load_vector,
+    reads_vectors,
     storage,
     store,
+    store_vector,
     vectorisable,
     width,
 )
@@ -153,25 +157,41 @@ def elementwise_kernel(name, sig, schedule):
 {declare}{lines}    {store(sig.out, "o_", "po_", value, result)}
 }}
 """
-    direct = ""
     names = ["o", *(x for x, _ in tensors)]
-    if light(name, sig.compute, DIRECT) and not vectorisable(text):
+    halves = sig.compute == FLOAT and HALF in (sig.out, *sig.operands)  # vectors of the compiler's own instructions
+    eights = ""
+    if halves and not vectorisable(text) and reads_vectors(text) and result == FLOAT:
+        lines = [f"const float8 {x} = {load_vector(d, f'{x}_ + s_.at[{k + 1}] + i_', FLOAT)};"
+                 for k, (x, d) in enumerate(tensors)]  # fmt: skip
+        vector = f"(float8)({_formula.to_c(text, 'cl', 'float32')})"
+        put = store_vector(sig.out, "o_ + s_.at[0] + i_", vector, FLOAT)
+        eights = f"for (; i_ + 8 <= to_; i_ += 8) {{ {' '.join(lines)} {put} }}"
+    direct = ""
+    if light(name, sig.compute, DIRECT) and not vectorisable(text) and (eights or not halves):
         lines = " ".join(f"const {t} {x} = {read(x, d, f's_.at[{k + 1}] + i_')};" for k, (x, d) in enumerate(tensors))
         direct = f"""    if (s_.flat) {{
+        long i_ = from_;
+        {eights}
         LOOP
-        for (long i_ = from_; i_ < to_; i_++) {{
+        for (; i_ < to_; i_++) {{
             {lines} {store(sig.out, "o_", "s_.at[0] + i_", value, result, schedule)}
         }}
         return;
     }}
 """
+
+    def by_eight(dtype, step, kind=FLOAT):
+        return f"for (; j_ + 8 <= m_; j_ += 8) {{ {step} }}" if dtype == HALF and halves and kind == FLOAT else ""
+
     gather = ""
     for k, (x, d) in enumerate(tensors):
         gather += f"""            {{
                 const long t_ = s_.stride[{k + 1}][0], base_ = p{x}_ + i_*t_;
                 if (t_ == 1) {{
+                    int j_ = 0;
+                    {by_eight(d, f"*(float8u *)(x{x}_ + j_) = {load_vector(d, f'{x}_ + base_ + j_', FLOAT)};")}
                     LOOP
-                    for (int j_ = 0; j_ < m_; j_++) x{x}_[j_] = {read(x, d, "base_ + j_")};
+                    for (; j_ < m_; j_++) x{x}_[j_] = {read(x, d, "base_ + j_")};
                 }} else if (t_ == 0) {{
                     const {t} v_ = {read(x, d, "base_")};
                     for (int j_ = 0; j_ < {STRIP}; j_++) x{x}_[j_] = v_;
@@ -207,8 +227,10 @@ def elementwise_kernel(name, sig, schedule):
             const int m_ = LEAST((long){STRIP}, to_ - i_);
 {gather}{compute}            const long t_ = s_.stride[0][0], base_ = po_ + i_*t_;
             if (t_ == 1) {{
+                int j_ = 0;
+                {by_eight(sig.out, store_vector(sig.out, "o_ + base_ + j_", "*(float8u *)(xo_ + j_)", FLOAT), result)}
                 LOOP
-                for (int j_ = 0; j_ < m_; j_++) {store(sig.out, "o_", "base_ + j_", "xo_[j_]", result, schedule)}
+                for (; j_ < m_; j_++) {store(sig.out, "o_", "base_ + j_", "xo_[j_]", result, schedule)}
             }} else
                 for (int j_ = 0; j_ < m_; j_++) {store(sig.out, "o_", "base_ + j_*t_", "xo_[j_]", result, schedule)}
         }}

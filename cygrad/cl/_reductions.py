@@ -31,7 +31,7 @@ from cygrad.cl._source import (
     width,
 )
 
-COLUMNS = 32  # outputs that one work-item of the cpu schedule keeps side by side
+COLUMNS = 128  # outputs that one work-item of the cpu schedule keeps side by side
 
 # WALK(u, n, size, step): the dimensions of index u, which each step sees as x_ (its place in dimension k_).
 SPACE = f"""\

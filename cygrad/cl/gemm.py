@@ -53,25 +53,6 @@ def plain(code):
     return code >= FLOAT or code in (INT32, INT64)
 
 
-# float16 and float32 by integer arithmetic, which the compiler vectorises: PoCL calls its library for vload_half.
-HALVES = """\
-static inline float cg_of_half(ushort h)
-{
-    const uint a = (h & 0x7fffu) << 13;
-    const uint u = as_uint(as_float(a)*0x1p112f) | (a >= 0x0f800000u ? 0x7f800000u : 0u);
-    return as_float(u | (h & 0x8000u) << 16);
-}
-static inline ushort cg_to_half(float f)
-{
-    const uint u = as_uint(f), a = u & 0x7fffffffu;
-    const uint small = as_uint(as_float(a) + 0.5f) - 0x3f000000u;
-    const uint normal = (a + 0xfffu + (a >> 13 & 1) - 0x38000000u) >> 13;
-    const uint finite = a < 0x38800000u ? small : a < 0x47800000u ? normal : 0x7c00u;
-    return (ushort)((a > 0x7f800000u ? 0x7e00u : finite) | (u >> 16 & 0x8000u));
-}
-"""
-
-
 def prelude(code, schedule, fp64):
     """Types and element access for products of dtype `code`."""
     compute, t = computed(code)
@@ -79,8 +60,8 @@ def prelude(code, schedule, fp64):
     stored = _source.store(code, "p_", "i_", "(x_)", compute)
     halves = ""
     if code == HALF and schedule == "cpu":
-        element = "cg_of_half(((global const ushort *)(p_))[i_])"
-        stored, halves = "((global ushort *)(p_))[i_] = cg_to_half(x_);", HALVES
+        element = "cg_load_half(((global const ushort *)(p_))[i_])"
+        stored, halves = "((global ushort *)(p_))[i_] = cg_store_half(x_);", _source.CPU_HALF
     lines = ["#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n" if fp64 else "",
              _source.PRELUDE.replace("inline", "static inline").replace("FP_CONTRACT OFF", "FP_CONTRACT ON"),
              f"#define E {_source.storage(code)}\n#define T {t}\n",
