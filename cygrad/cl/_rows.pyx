@@ -16,7 +16,7 @@ from cygrad._table import rows as _table
 cdef enum:
     RANK = 8                        # dimensions that a kernel walks: _source.RANK
     SCALAR = 15                     # dtype code of an operand that is a Python number
-    COLUMNS = 128                   # outputs side by side in a column reduction: _reductions.COLUMNS
+    COLUMNS = 64                    # outputs side by side in a column reduction: _reductions.COLUMNS
     STRIP = 64                      # elements that a kernel gathers at a time: _elementwise.STRIP
 
 
