@@ -5,7 +5,7 @@ begins and its strides, innermost dimension first.
   cpu  a work-item takes a block of rows and of columns.  Where all is one gapless run, light formulas read and write
        memory directly; else a strip of 64 elements at a time is gathered, computed and scattered, so that the loop over
        the strip is the same, vectors, whatever the strides are.
-  gpu  a work-item per element, whose place is worked out from its number.
+  gpu  a work-item per element, whose place is worked out from its number; where all is one gapless run, four elements.
 """
 
 import functools
@@ -120,6 +120,36 @@ def space(tensors):
             f"stride[{tensors}][{RANK}]; }} Space{tensors};\n")  # fmt: skip
 
 
+def fours(tensors, sig, t, declare, value, result):
+    """The text of a gpu kernel for one gapless run: four elements by each work-item."""
+    at = "ulong" if sig.wide else "uint"
+    held = [("o", sig.out), *tensors]
+    arrays = " ".join(f"{'float' if d == HALF else storage(d)} v{x}_[4];" for x, d in held)
+    reads = " ".join(f"vstore4({'vload_half4' if d == HALF else 'vload4'}(0, {x}_ + s_.at[{k + 1}] + i_), 0, v{x}_);"
+                     for k, (x, d) in enumerate(tensors))  # fmt: skip
+    inner = "".join(
+        f"const {t} {x} = "
+        + (_source.cast(f"v{x}_[k_]", FLOAT, sig.compute) if d == HALF else load(d, f"v{x}_", "k_", sig.compute))
+        + "; " for x, d in tensors)  # fmt: skip
+    rest = "".join(f"const {t} {x} = {load(d, x + '_', f's_.at[{k + 1}] + i_', sig.compute)}; "
+                   for k, (x, d) in enumerate(tensors))  # fmt: skip
+    half = sig.out == HALF
+    put = f"vo_[k_] = (float)({value});" if half else store(sig.out, "vo_", "k_", value, result)
+    return f"""    if (s_.flat) {{
+        {at} i_ = get_global_id(0)*4;
+{declare}        if (i_ + 4 <= ({at})s_.count) {{
+            {arrays}
+            {reads}
+            for (int k_ = 0; k_ < 4; k_++) {{ {inner}{put} }}
+            {"vstore_half4_rte" if half else "vstore4"}(vload4(0, vo_), 0, o_ + s_.at[0] + i_);
+            return;
+        }}
+        for (; i_ < ({at})s_.count; i_++) {{ {rest}{store(sig.out, "o_", "s_.at[0] + i_", value, result)} }}
+        return;
+    }}
+"""
+
+
 def elementwise_kernel(name, sig, schedule):
     """One kernel.  Arguments: the output; each operand (a number: its value); the parameters; the index space."""
     args, text, params, result = find(name, sig.compute)
@@ -143,7 +173,9 @@ def elementwise_kernel(name, sig, schedule):
         names = ["po_", *(f"p{x}_" for x, _ in tensors)]
         step = " ".join(f"{p} += x_*({place})s_.stride[{k}][k_];" for k, p in enumerate(names))
         lines = "".join(f"    const {t} {x} = {read(x, d, f'p{x}_')};\n" for x, d in tensors)
-        return f"""{head}    {at} u_ = get_global_id(0);
+        four = "" if max(sig.out, sig.compute, *(d for _, d in tensors)) >= CFLOAT else fours(
+            tensors, sig, t, declare, value, result)  # fmt: skip
+        return f"""{head}{four}    {at} u_ = get_global_id(0);
     if (u_ >= ({at})s_.count) return;
     {place} {", ".join(f"{p} = s_.at[{k}]" for k, p in enumerate(names))};
     const int last_ = s_.rank - 1;

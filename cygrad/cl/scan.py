@@ -2,7 +2,8 @@
 
 A line is cut into pieces.  Each piece is joined to one state, the states before each piece are joined in order, and
 each piece is walked again from the state before it.  Where the lines are many or short they are not cut, and the last
-step is the only one.  An array is seen as (outer, n, inner).
+step is the only one.  An array is seen as (outer, n, inner).  In the gpu schedule a group goes along a line whose
+elements are neighbours.
 
 A work-item of the cpu schedule walks COLUMNS neighbouring columns, or PIECES pieces of one line (inner = 1), side by
 side: each alone would wait for its additions.  States are float64 where the device has it (integers: int64).
@@ -13,6 +14,7 @@ from cygrad.cl._source import cast, ctype, load, prelude, storage, store, vector
 
 BOOL, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT = 0, 5, 6, 7, 8, 9, 10
 COLUMNS, PIECES = 32, 8
+ALONG = 64  # elements of a line from which on a group goes along it
 NAMES = ("cumsum", "cumprod", "logcumsumexp", "cummax", "cummin")
 
 LOG_ADD = """
@@ -194,6 +196,40 @@ kernel void NAME_join(global S *part, long pieces)
 """
 
 
+# Lines whose elements are neighbours: a group goes along its piece, GROUP elements at a time.
+GROUPS = """
+kernel __attribute__((reqd_work_group_size(GROUP, 1, 1)))
+void NAME_group(global Y *y, long oy, global long *index, long oi, global S *part, global const X *x, long ox, long n,
+                long pieces, long piece, int total, int cut)
+{
+    local S l[GROUP];
+    const long id = get_group_id(0), from = id % pieces*piece, at = id/pieces*n + from;
+    const long length = min(piece, n - from);
+    const uint me = get_local_id(0);
+    S carry = START;
+    if (cut) carry = part[id];
+    x += ox + at;
+    for (long i = 0; i < length; i += GROUP) {
+        S s = START;
+        if (i + me < length) { STEP(s, i + me, from + i + me) }
+        l[me] = s;
+        for (uint step = 1; step < GROUP; step *= 2) {
+            barrier(CLK_LOCAL_MEM_FENCE);
+            const S p = l[me], q = me >= step ? l[me - step] : START;
+            barrier(CLK_LOCAL_MEM_FENCE);
+            l[me] = JOIN(q, p);
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+        s = JOIN(carry, l[me]);
+        if (!total && i + me < length) { SAVE(s, at + i + me) }
+        carry = JOIN(carry, l[GROUP - 1]);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    if (total && me == 0) part[id] = carry;
+}
+"""
+
+
 def state_dtype(name, dt, fp64):
     """The dtype code of a state's number: sums and products widen, extremes do not."""
     if dt in (HALF, BFLOAT16):
@@ -218,7 +254,7 @@ def source(dt, schedule, fp64, group):
         macros = {"COLUMNS": COLUMNS if cpu else 1, "PIECES": PIECES if cpu else 1, "GROUP": group}
         macros |= {"X": storage(real), "Y": storage(real), "A": ctype(acc), "E": ctype(acc)}
         macros["S"] = f"state_{name}" if extreme else ctype(acc)
-        kernels = KERNELS + (CPU_JOIN if cpu else GPU_JOIN)
+        kernels = KERNELS + (CPU_JOIN if cpu else GPU_JOIN + GROUPS)
         helpers, start = "", {"cumsum": "0", "cumprod": "1", "logcumsumexp": "-INFINITY"}.get(name)
         join = {"cumsum": "((a) + (b))", "cumprod": "((a)*(b))", "logcumsumexp": "log_add(a, b)"}.get(name)
         step = f"s = JOIN(s, {element});"
@@ -264,12 +300,15 @@ def scan(name, out, indices, x, dim):
                         "Please use float32 instead.")  # fmt: skip
     lines = count // n
     cpu = device.schedule == "cpu"
+    grouped = not cpu and inner == 1 and n >= ALONG
     columns, beside = (COLUMNS, PIECES) if cpu and name != "logcumsumexp" else (1, 1)
     tasks = lines // inner * -(-inner // columns) if inner > 1 else lines
     if cpu:
         units = device.handle.max_compute_units
         pieces = 1 if tasks >= units else min(-(-4 * units // tasks), max(n // 4096, 1))
         pieces *= beside if inner == 1 and pieces > 1 else 1
+    elif grouped:
+        pieces = max(min(1024 // lines, n // (4 * group)), 1)
     else:
         pieces = max(min(32768 // lines, n // 16), 1)
     piece = -(-n // pieces)
@@ -284,9 +323,18 @@ def scan(name, out, indices, x, dim):
     items = tasks * (pieces if inner > 1 else -(-pieces // beside))
     local = 1 if cpu else group
     part = None
+    given = out, out if indices is None else indices
     if pieces > 1:
         part = _launch.allocate(_launch.code_of(x), lines * pieces * 16)
-        _launch.run(device, kernel("total"), (items,), (local,), part, x, *sizes)
+        if grouped:
+            _launch.run(device, kernel("group"), (lines * pieces * group,), (group,), *given, part, x, n, pieces, piece,
+                        (4, 1), (4, 0))  # fmt: skip
+        else:
+            _launch.run(device, kernel("total"), (items,), (local,), part, x, *sizes)
         _launch.run(device, kernel("join"), (lines * local,), (local,), part, pieces)
-    _launch.run(device, kernel("walk"), (items,), (local,), out, out if indices is None else indices, part, x, *sizes,
-                (4, part is not None))  # fmt: skip
+    cut = (4, part is not None)
+    if grouped:
+        _launch.run(device, kernel("group"), (lines * pieces * group,), (group,), *given, part, x, n, pieces, piece,
+                    (4, 0), cut)  # fmt: skip
+    else:
+        _launch.run(device, kernel("walk"), (items,), (local,), *given, part, x, *sizes, cut)
