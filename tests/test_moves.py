@@ -105,6 +105,20 @@ def test_reductions_by_index(device, reduce):
             assert both(device) == both("cpu")
 
 
+def test_many_sums_of_few_targets(device):
+    for dtype in (torch.float32, torch.float64, torch.int64, torch.uint8):
+        for size in (1, 10, 512, 513):
+            i, v = torch.arange(9001) * 7919 % size, (torch.arange(18002) % 13).to(dtype)[::2]
+            x = torch.arange(2 * size).to(dtype)[::2]
+            both = [x.to(d).scatter_add(0, i.to(d), v.to(d)).cpu() for d in (device, "cpu")]
+            assert torch.equal(*both), (dtype, size)
+    at = torch.zeros(5000, dtype=torch.int64, device=device)
+    zeros = torch.full((2,), -0.0, device=device).scatter_add(0, at, torch.full((5000,), -0.0, device=device))
+    assert zeros.signbit().all()
+    with pytest.raises(RuntimeError, match="index 2 is out of bounds for dimension 0 with size 2"):
+        torch.zeros(2, device=device).scatter_add(0, at + 2, at.float()).tolist()
+
+
 def test_gradients_of_moves(device):
     """First and second derivatives of all moves of floating tensors."""
 

@@ -543,6 +543,35 @@ def test_unknown_device():
         cl.device_code("opencl", 99)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "complex128"])
+def test_copies_turn_layouts(dtype):
+    """Whole tiles, parts of tiles, dimensions around them, outputs with gaps, and an expanded operand."""
+    for shape, order in (((70, 33), (1, 0)), ((3, 40, 50), (2, 0, 1)), ((4, 20, 30, 9), (0, 3, 1, 2)),
+                         ((2, 3, 16, 5, 17), (4, 1, 3, 2, 0))):  # fmt: skip
+        count = int(np.prod(shape))
+        x = (torch.arange(count + 3) % 251).to(getattr(torch, dtype))[3:].reshape(shape)
+        want = x.permute(order)
+        assert torch.equal(x.to("opencl").permute(order).contiguous().cpu(), want)
+        wide = torch.zeros([2 * n for n in shape], dtype=x.dtype, device="opencl")
+        part = wide[tuple(slice(1, 1 + n) for n in shape)].permute(order)
+        part.copy_(want.contiguous().to("opencl"))
+        assert torch.equal(part.cpu(), want) and torch.equal(wide.sum().cpu(), x.sum())
+    x = torch.arange(2000.0).reshape(40, 50).to("opencl").t()[:, None].expand(50, 3, 40)
+    assert torch.equal(x.contiguous().cpu(), x.cpu())
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float16", "float32", "complex64"])
+def test_runs_of_any_length_and_place(dtype):
+    for n in (1, 3, 4, 9, 1026):
+        for first in (0, 1):
+            x = (torch.arange(n + 1) % 7).to(getattr(torch, dtype))[first : first + n]
+            y = (torch.arange(n + 1) % 5).to(getattr(torch, dtype))[1 - first : 1 - first + n]
+            for f in (torch.add, torch.eq, lambda a, b: a * 2, lambda a, b: torch.where(a == b, a, b),
+                      lambda a, b: b.to(torch.complex64 if b.is_complex() else torch.float16)):  # fmt: skip
+                got, want = f(x.to("opencl"), y.to("opencl")).cpu(), f(x, y)
+                assert got.dtype == want.dtype and torch.equal(got, want), (n, first)
+
+
 @pytest.mark.parametrize("schedule", ["cpu", "gpu"])
 def test_no_double_where_the_device_has_none(schedule):
     sig = _elementwise.Signature(FLOAT, (FLOAT, FLOAT), FLOAT)

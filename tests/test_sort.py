@@ -95,6 +95,18 @@ def test_running_operators(shape, device):
         equal(cygrad.cummin(x, dim)[0], np.minimum.accumulate(a, dim))
         np.testing.assert_allclose(cygrad.logcumsumexp(x, dim).cpu().numpy(), np.logaddexp.accumulate(a, dim))
 
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_running_log_sums_of_values_far_apart(dtype, device):
+    for k, far in enumerate((-1e4, -np.inf, np.inf, np.nan)):
+        a = sample(dtype, (130, 3), k)
+        a[70:90, 0], a[0, 1], a[5:, 2] = far, far, a[5:, 2] * 50
+        for dim in range(2):
+            with np.errstate(invalid="ignore"):
+                want = np.logaddexp.accumulate(a.astype("float64"), dim)
+            got = cygrad.logcumsumexp(of_numpy(a, device), dim).cpu().numpy()
+            np.testing.assert_allclose(got, want, rtol=1e-3 if dtype == "float16" else 1e-6)
+
 ALL = ("bool", *INTS, "float16", "bfloat16", "float32", "float64")
 SHAPES = [((), 0), ((0, 3), 1), ((2, 0), 1), ((7, 5), 0), ((3, 40, 5), 1), ((2, 2100), 1), ((2100, 2), 0)]
 

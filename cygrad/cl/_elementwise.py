@@ -5,7 +5,7 @@ begins and its strides, innermost dimension first.
   cpu  a work-item takes a block of rows and of columns.  Where all is one gapless run, light formulas read and write
        memory directly; else a strip of 64 elements at a time is gathered, computed and scattered, so that the loop over
        the strip is the same, vectors, whatever the strides are.
-  gpu  a work-item per element, whose place is worked out from its number.
+  gpu  a work-item per element, whose place is worked out from its number; where all is one gapless run, four elements.
 """
 
 import functools
@@ -19,12 +19,16 @@ from cygrad.cl._source import (
     BOOL,
     CFLOAT,
     FLOAT,
+    HALF,
     RANK,
     SCALAR,
     ctype,
     load,
+    load_vector,
+    reads_vectors,
     storage,
     store,
+    store_vector,
     vectorisable,
     width,
 )
@@ -116,6 +120,36 @@ def space(tensors):
             f"stride[{tensors}][{RANK}]; }} Space{tensors};\n")  # fmt: skip
 
 
+def fours(tensors, sig, t, declare, value, result):
+    """The text of a gpu kernel for one gapless run: four elements by each work-item."""
+    at = "ulong" if sig.wide else "uint"
+    held = [("o", sig.out), *tensors]
+    arrays = " ".join(f"{'float' if d == HALF else storage(d)} v{x}_[4];" for x, d in held)
+    reads = " ".join(f"vstore4({'vload_half4' if d == HALF else 'vload4'}(0, {x}_ + s_.at[{k + 1}] + i_), 0, v{x}_);"
+                     for k, (x, d) in enumerate(tensors))  # fmt: skip
+    inner = "".join(
+        f"const {t} {x} = "
+        + (_source.cast(f"v{x}_[k_]", FLOAT, sig.compute) if d == HALF else load(d, f"v{x}_", "k_", sig.compute))
+        + "; " for x, d in tensors)  # fmt: skip
+    rest = "".join(f"const {t} {x} = {load(d, x + '_', f's_.at[{k + 1}] + i_', sig.compute)}; "
+                   for k, (x, d) in enumerate(tensors))  # fmt: skip
+    half = sig.out == HALF
+    put = f"vo_[k_] = (float)({value});" if half else store(sig.out, "vo_", "k_", value, result)
+    return f"""    if (s_.flat) {{
+        {at} i_ = get_global_id(0)*4;
+{declare}        if (i_ + 4 <= ({at})s_.count) {{
+            {arrays}
+            {reads}
+            for (int k_ = 0; k_ < 4; k_++) {{ {inner}{put} }}
+            {"vstore_half4_rte" if half else "vstore4"}(vload4(0, vo_), 0, o_ + s_.at[0] + i_);
+            return;
+        }}
+        for (; i_ < ({at})s_.count; i_++) {{ {rest}{store(sig.out, "o_", "s_.at[0] + i_", value, result)} }}
+        return;
+    }}
+"""
+
+
 def elementwise_kernel(name, sig, schedule):
     """One kernel.  Arguments: the output; each operand (a number: its value); the parameters; the index space."""
     args, text, params, result = find(name, sig.compute)
@@ -139,7 +173,9 @@ def elementwise_kernel(name, sig, schedule):
         names = ["po_", *(f"p{x}_" for x, _ in tensors)]
         step = " ".join(f"{p} += x_*({place})s_.stride[{k}][k_];" for k, p in enumerate(names))
         lines = "".join(f"    const {t} {x} = {read(x, d, f'p{x}_')};\n" for x, d in tensors)
-        return f"""{head}    {at} u_ = get_global_id(0);
+        four = "" if max(sig.out, sig.compute, *(d for _, d in tensors)) >= CFLOAT else fours(
+            tensors, sig, t, declare, value, result)  # fmt: skip
+        return f"""{head}{four}    {at} u_ = get_global_id(0);
     if (u_ >= ({at})s_.count) return;
     {place} {", ".join(f"{p} = s_.at[{k}]" for k, p in enumerate(names))};
     const int last_ = s_.rank - 1;
@@ -153,25 +189,41 @@ def elementwise_kernel(name, sig, schedule):
 {declare}{lines}    {store(sig.out, "o_", "po_", value, result)}
 }}
 """
-    direct = ""
     names = ["o", *(x for x, _ in tensors)]
-    if light(name, sig.compute, DIRECT) and not vectorisable(text):
+    halves = sig.compute == FLOAT and HALF in (sig.out, *sig.operands)  # vectors of the compiler's own instructions
+    eights = ""
+    if halves and not vectorisable(text) and reads_vectors(text) and result == FLOAT:
+        lines = [f"const float8 {x} = {load_vector(d, f'{x}_ + s_.at[{k + 1}] + i_', FLOAT)};"
+                 for k, (x, d) in enumerate(tensors)]  # fmt: skip
+        vector = f"(float8)({_formula.to_c(text, 'cl', 'float32')})"
+        put = store_vector(sig.out, "o_ + s_.at[0] + i_", vector, FLOAT)
+        eights = f"for (; i_ + 8 <= to_; i_ += 8) {{ {' '.join(lines)} {put} }}"
+    direct = ""
+    if light(name, sig.compute, DIRECT) and not vectorisable(text) and (eights or not halves):
         lines = " ".join(f"const {t} {x} = {read(x, d, f's_.at[{k + 1}] + i_')};" for k, (x, d) in enumerate(tensors))
         direct = f"""    if (s_.flat) {{
+        long i_ = from_;
+        {eights}
         LOOP
-        for (long i_ = from_; i_ < to_; i_++) {{
+        for (; i_ < to_; i_++) {{
             {lines} {store(sig.out, "o_", "s_.at[0] + i_", value, result, schedule)}
         }}
         return;
     }}
 """
+
+    def by_eight(dtype, step, kind=FLOAT):
+        return f"for (; j_ + 8 <= m_; j_ += 8) {{ {step} }}" if dtype == HALF and halves and kind == FLOAT else ""
+
     gather = ""
     for k, (x, d) in enumerate(tensors):
         gather += f"""            {{
                 const long t_ = s_.stride[{k + 1}][0], base_ = p{x}_ + i_*t_;
                 if (t_ == 1) {{
+                    int j_ = 0;
+                    {by_eight(d, f"*(float8u *)(x{x}_ + j_) = {load_vector(d, f'{x}_ + base_ + j_', FLOAT)};")}
                     LOOP
-                    for (int j_ = 0; j_ < m_; j_++) x{x}_[j_] = {read(x, d, "base_ + j_")};
+                    for (; j_ < m_; j_++) x{x}_[j_] = {read(x, d, "base_ + j_")};
                 }} else if (t_ == 0) {{
                     const {t} v_ = {read(x, d, "base_")};
                     for (int j_ = 0; j_ < {STRIP}; j_++) x{x}_[j_] = v_;
@@ -207,8 +259,10 @@ def elementwise_kernel(name, sig, schedule):
             const int m_ = LEAST((long){STRIP}, to_ - i_);
 {gather}{compute}            const long t_ = s_.stride[0][0], base_ = po_ + i_*t_;
             if (t_ == 1) {{
+                int j_ = 0;
+                {by_eight(sig.out, store_vector(sig.out, "o_ + base_ + j_", "*(float8u *)(xo_ + j_)", FLOAT), result)}
                 LOOP
-                for (int j_ = 0; j_ < m_; j_++) {store(sig.out, "o_", "base_ + j_", "xo_[j_]", result, schedule)}
+                for (; j_ < m_; j_++) {store(sig.out, "o_", "base_ + j_", "xo_[j_]", result, schedule)}
             }} else
                 for (int j_ = 0; j_ < m_; j_++) {store(sig.out, "o_", "base_ + j_*t_", "xo_[j_]", result, schedule)}
         }}

@@ -31,7 +31,7 @@ from cygrad.cl._source import (
     width,
 )
 
-COLUMNS = 32  # outputs that one work-item of the cpu schedule keeps side by side
+COLUMNS = 64  # outputs that one work-item of the cpu schedule keeps side by side
 
 # WALK(u, n, size, step): the dimensions of index u, which each step sees as x_ (its place in dimension k_).
 SPACE = f"""\
@@ -125,20 +125,30 @@ def reduction_kernel(row, sig, schedule, fp64):
         return load(sig.x, "x_", index, to, schedule)
 
     if sig.mode == "columns":
-        step_row = "for (int c_ = 0; c_ < {}; c_++) " + take("p_[c_]", get("at_ + c_")).replace("{", "{{").replace(
-            "}", "}}"
-        )
         rows = ("for (long r_ = from_; r_ < to_; r_++) { long at_ = ox_; ulong u_ = r_; "
                 "WALK(ulong, u_, 0, s_.reduced, s_.rd, at_ += x_*s_.rx[k_];) ")  # fmt: skip
-        full = rows + step_row.format(COLUMNS) + " }"
-        if narrow:
+
+        def strip(m):
+            """The reduction of m columns."""
+            each = f"for (int c_ = 0; c_ < {m}; c_++) "
+            if not narrow:
+                return rows + each + take("p_[c_]", get("at_ + c_")) + " }"
             # Sixteen float32 elements of each column add up before they widen.
             zero, step32 = (_formula.to_c(x, "cl", "float32") for x in (row.start, row.step))
-            each = f"for (int c_ = 0; c_ < {COLUMNS}; c_++) "
             one = take("n_[c_]", get("at_ + c_", FLOAT), step32, "float", "float")
-            full = (f"for (long b_ = from_; b_ < to_; b_ += 16) {{ float n_[{COLUMNS}]; {each}n_[c_] = {zero}; "
+            if m == COLUMNS:
+                eights = range(0, m, 8)
+                start8 = "".join(f"float8 f{k}_ = (float8)({zero}); " for k in eights)
+                step8 = "".join(f"{{ const float8 p = f{k}_, a = {load_vector(sig.x, f'x_ + at_ + {k}', FLOAT)}; "
+                                f"f{k}_ = {step32}; }}" for k in eights)  # fmt: skip
+                spill = "".join(f"*(float8u *)(n_ + {k}) = f{k}_; " for k in eights)
+                return (f"for (long b_ = from_; b_ < to_; b_ += 16) {{ {start8}"
+                        + rows.replace("from_", "b_").replace("r_ < to_", "r_ < LEAST(b_ + 16, to_)")
+                        + f"{step8} }} float n_[{m}]; {spill}{each}{merge('p_[c_]', f'({t})n_[c_]')} }}")  # fmt: skip
+            return (f"for (long b_ = from_; b_ < to_; b_ += 16) {{ float n_[{COLUMNS}]; {each}n_[c_] = {zero}; "
                     + rows.replace("from_", "b_").replace("r_ < to_", "r_ < LEAST(b_ + 16, to_)")
                     + f"{each}{one} }} {each}{merge('p_[c_]', f'({t})n_[c_]')} }}")  # fmt: skip
+
         body = f"""\
     const long wide_ = (s_.kd[0] + {COLUMNS - 1})/{COLUMNS};
     const long cell_ = get_global_id(0), c0_ = cell_ % wide_*{COLUMNS}, out_ = cell_/wide_*s_.kd[0] + c0_;
@@ -148,9 +158,9 @@ def reduction_kernel(row, sig, schedule, fp64):
     const int m_ = LEAST((long){COLUMNS}, s_.kd[0] - c0_);
     for (int c_ = 0; c_ < {COLUMNS}; c_++) p_[c_] = {start};
     if (m_ == {COLUMNS})
-        {full}
+        {strip(COLUMNS)}
     else
-        {rows}{step_row.format("m_")} }}
+        {strip("m_")}
     for (int c_ = 0; c_ < m_; c_++) {{ {save("split_*s_.outs + oo_ + c_*s_.ko[0]", "p_[c_]")} }}
 }}
 """

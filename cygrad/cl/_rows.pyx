@@ -5,8 +5,8 @@ contiguous work needs no division in the kernel.  A space goes to the kernel as 
 cost what one argument costs; what a kernel is compiled for is dtypes alone.
 """
 from cygrad._core cimport (
-    BOOL, HALF, BFLOAT16, CDOUBLE, FLOAT, DOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of, dtype_object,
-    device_object, same_shape)
+    BOOL, HALF, BFLOAT16, CFLOAT, CDOUBLE, FLOAT, DOUBLE, INT64, Tensor, new_tensor, data_of, itemsize_of,
+    dtype_object, device_object, same_shape)
 from cygrad._ops cimport MAX_OPERANDS, Plan, coalesce, copy_into
 from cygrad.cl._launch cimport (
     Args, Buffer, Device, Kernel, add_buffer, add_long, add_number, buffer_of, check_fp64, device_of, launch,
@@ -16,7 +16,7 @@ from cygrad._table import rows as _table
 cdef enum:
     RANK = 8                        # dimensions that a kernel walks: _source.RANK
     SCALAR = 15                     # dtype code of an operand that is a Python number
-    COLUMNS = 32                    # outputs side by side in a column reduction: _reductions.COLUMNS
+    COLUMNS = 64                    # outputs side by side in a column reduction: _reductions.COLUMNS
     STRIP = 64                      # elements that a kernel gathers at a time: _elementwise.STRIP
 
 
@@ -117,6 +117,10 @@ def elementwise(str name, Tensor out not None, list operands, list params, int c
     n = w.size[0]
     w.count = n * w.rows
     w.chunk = w.block = 1
+    if not device.cpu:              # of complex numbers, each by itself
+        w.flat &= compute < CFLOAT and out.dt < CFLOAT
+        for x in operands:
+            w.flat &= not isinstance(x, Tensor) or (<Tensor> x).dt < CFLOAT
     if device.cpu:
         w.chunk = min(max(ceil_div(w.count, 4 * device.units), 4096), 65536) // 64 * 64
         if rank > 1:
@@ -140,7 +144,8 @@ cdef int launch_walk(Device device, Kernel kernel, Args* a, Walk* w, int n) exce
     cdef size_t size = (6 + RANK + n + n * RANK) * sizeof(long long)
     if device.cpu:
         return launch(device, kernel, a, w, size, ceil_div(w.size[0], w.chunk), ceil_div(w.rows, w.block), 1)
-    return launch(device, kernel, a, w, size, ceil_div(w.count, device.group) * device.group, 1, device.group)
+    cdef Py_ssize_t items = ceil_div(w.count, 4) if w.flat else w.count
+    return launch(device, kernel, a, w, size, ceil_div(items, device.group) * device.group, 1, device.group)
 
 
 cdef int launch_parts(Device device, Kernel kernel, Args* a, Walk* w, Plan* p, int outer) except -1:
@@ -261,6 +266,12 @@ cdef Tensor host_copy(Tensor t, int dt):
     return r
 
 
+cdef bint transposed(Tensor dst, Tensor src) except -1:
+    """Whether the copy was done by tiles."""
+    from cygrad.cl import transpose
+    return transpose.transpose(dst, src)
+
+
 def copy(Tensor dst not None, Tensor src not None):
     """The elements of `src`, which has dst's shape, cast to dst's dtype; one at least is on an OpenCL device."""
     cdef Device device
@@ -276,7 +287,7 @@ def copy(Tensor dst not None, Tensor src not None):
         if dst.dt == src.dt and buffer_of(dst) is not buffer_of(src) and same_layout(dst, src):
             size = itemsize_of(dst.dt)
             device.copy(buffer_of(dst), dst.offset * size, buffer_of(src), src.offset * size, dst.count * size)
-        else:
+        elif device.cpu or dst.dt != src.dt or dst.nd < 2 or dst.count < 1024 or not transposed(dst, src):
             elementwise("_copy", dst, [src], [], compute_dtype(src.dt))
     elif src.dev == 0:
         if _watcher is not None:
@@ -395,6 +406,7 @@ def reduce(str name, Tensor out not None, Tensor x not None, tuple dims, list pa
     cdef Py_ssize_t outs, total, splits, chunk, block = 1, cells, per_item
     cdef int i, acc
     cdef bint columns, tree = False
+    cdef Py_ssize_t group = 0       # work-items of a tree
     cdef str mode
     row = _table.by_name[name]
     check_fp64(device, x.dev, x.dt)
@@ -433,7 +445,8 @@ def reduce(str name, Tensor out not None, Tensor x not None, tuple dims, list pa
         if not columns and total:
             block = max(32768 // total, 1)
     else:
-        tree = not columns and total >= 256
+        tree = not columns and total >= 32
+        group = device.group if total >= 256 else min(32, device.group)
         mode = "tree" if tree else "items"
         cells, i = outs, 1
         splits = min(ceil_div(total, 4096 if tree else 64), max((1024 if tree else 65536) // outs, 1))
@@ -443,10 +456,10 @@ def reduce(str name, Tensor out not None, Tensor x not None, tuple dims, list pa
     # --- launch
     if splits > 1:
         partial = device.allocate(outs * splits * itemsize_of(acc))
-    key = (name, x.dt, out.dt if splits == 1 else None, mode, total >= 1 << 32)
+    key = (name, x.dt, out.dt if splits == 1 else None, mode, total >= 1 << 32, group if tree else 0)
     kernel = device.reduction_kernels.get(key)
     if kernel is None:
-        sig = _reductions.Reduction(*key[1:], device.group if tree else 0)
+        sig = _reductions.Reduction(*key[1:])
         kernel = make_kernel(device, ("reduction", sig), _reductions.kernel_name(name),
                              lambda: _reductions.reduction_program(name, sig, device.schedule, device.fp64))
         device.reduction_kernels[key] = kernel
@@ -461,7 +474,7 @@ def reduce(str name, Tensor out not None, Tensor x not None, tuple dims, list pa
     if device.cpu:
         launch(device, <Kernel> kernel, &a, &c, sizeof(Cut), cells if columns else ceil_div(outs, block), splits, 1)
     elif tree:
-        launch(device, <Kernel> kernel, &a, &c, sizeof(Cut), outs * splits * device.group, 1, device.group)
+        launch(device, <Kernel> kernel, &a, &c, sizeof(Cut), outs * splits * group, 1, group)
     else:
         launch_items(device, <Kernel> kernel, &a, &c, outs * splits)
     if splits == 1:

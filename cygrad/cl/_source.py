@@ -134,6 +134,13 @@ static inline ushort##n cg_store_bf16_##n(float##n f) \\
     return convert_ushort##n(m > 0x7f800000u ? (uint##n)0x7fc0u : (u + 0x7fffu + (u >> 16 & 1)) >> 16); \\
 }
 STORE_BF16(4) STORE_BF16(8)
+#if defined(__F16C__) && !defined(CG_PLAIN) && __has_builtin(__builtin_ia32_vcvtph2ps256)
+#define cg_load_half_8(p) __builtin_ia32_vcvtph2ps256(as_short8(*(global const ushort8u *)(p)))
+#define cg_store_half_8(v, p) *(global ushort8u *)(p) = as_ushort8(__builtin_ia32_vcvtps2ph256(v, 4))
+#else
+#define cg_load_half_8(p) vload_half8(0, p)
+#define cg_store_half_8(v, p) vstore_half8_rte(v, 0, p)
+#endif
 """
 
 
@@ -256,7 +263,7 @@ def load_vector(code, pointer, to):
     """width(to) elements in a row as the vector type of dtype `to` (float32 or float64)."""
     n = width(to)
     if code == HALF:
-        value, of = f"vload_half{n}(0, {pointer})", FLOAT
+        value, of = f"cg_load_half_8({pointer})" if n == 8 else f"vload_half{n}(0, {pointer})", FLOAT
     elif code == BFLOAT16:
         value, of = f"as_float{n}(convert_uint{n}(*(global const ushort{n}u *)({pointer})) << 16)", FLOAT
     else:
@@ -269,7 +276,7 @@ def store_vector(code, pointer, value, of):
     if code in (HALF, BFLOAT16) and of == DOUBLE:
         value, of = f"convert_float{n}({value})", FLOAT
     if code == HALF:
-        return f"vstore_half{n}_rte({value}, 0, {pointer});"
+        return f"cg_store_half_8(({value}), {pointer});" if n == 8 else f"vstore_half{n}_rte({value}, 0, {pointer});"
     if code == BFLOAT16:
         return f"*(global ushort{n}u *)({pointer}) = cg_store_bf16_{n}({value});"
     value = value if code == of else f"convert_{ctype(code)}{n}({value})"
@@ -288,17 +295,24 @@ def vector_functions(kernels, fp64):
     return text + ("" if "pow" not in called else CPU_POW if fp64 else "#define cg_vpow pow\n")
 
 
+def _calls(text):
+    return [n for n in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(n, ast.Call)]
+
+
 @functools.cache
-def vectorisable(text):
-    """Whether the formula, read with vectors for its operands, is OpenCL C and worth it: it calls the library for
-    more than an instruction, none of the scalar helpers, and no function of two arguments gets a bare number."""
-    calls = [n for n in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(n, ast.Call)]
+def reads_vectors(text):
+    """Whether the formula, read with vectors for its operands, is OpenCL C: it calls none of the scalar helpers, and
+    no function of two arguments gets a bare number."""
+    calls = _calls(text)
     library = [c for c in calls if c.func.id in _formula.LIBM]
-    if all(_formula.LIBM[c.func.id] in INLINE for c in library):
-        return False
     return all(c.func.id in (*_formula.LIBM, "where", "isnan") for c in calls) and all(
         any(isinstance(n, ast.Name) and n.id not in _formula.CONSTANTS for n in ast.walk(a))
         for c in library if len(c.args) > 1 for a in c.args
     )  # fmt: skip
 
 
+@functools.cache
+def vectorisable(text):
+    """Whether vectors are worth it: the formula calls the library for more than an instruction."""
+    called = [c.func.id for c in _calls(text) if c.func.id in _formula.LIBM]
+    return any(_formula.LIBM[f] not in INLINE for f in called) and reads_vectors(text)

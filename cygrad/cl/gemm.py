@@ -48,23 +48,9 @@ def computed(code):
     return (INT64, "ulong") if code == INT64 else (INT32, "uint")
 
 
-# float16 and float32 by integer arithmetic, which the compiler vectorises: PoCL calls its library for vload_half.
-HALVES = """\
-static inline float cg_of_half(ushort h)
-{
-    const uint a = (h & 0x7fffu) << 13;
-    const uint u = as_uint(as_float(a)*0x1p112f) | (a >= 0x0f800000u ? 0x7f800000u : 0u);
-    return as_float(u | (h & 0x8000u) << 16);
-}
-static inline ushort cg_to_half(float f)
-{
-    const uint u = as_uint(f), a = u & 0x7fffffffu;
-    const uint small = as_uint(as_float(a) + 0.5f) - 0x3f000000u;
-    const uint normal = (a + 0xfffu + (a >> 13 & 1) - 0x38000000u) >> 13;
-    const uint finite = a < 0x38800000u ? small : a < 0x47800000u ? normal : 0x7c00u;
-    return (ushort)((a > 0x7f800000u ? 0x7e00u : finite) | (u >> 16 & 0x8000u));
-}
-"""
+def plain(code):
+    """Whether the elements are what is computed with."""
+    return code >= FLOAT or code in (INT32, INT64)
 
 
 def prelude(code, schedule, fp64):
@@ -74,8 +60,8 @@ def prelude(code, schedule, fp64):
     stored = _source.store(code, "p_", "i_", "(x_)", compute)
     halves = ""
     if code == HALF and schedule == "cpu":
-        element = "cg_of_half(((global const ushort *)(p_))[i_])"
-        stored, halves = "((global ushort *)(p_))[i_] = cg_to_half(x_);", HALVES
+        element = "cg_load_half(((global const ushort *)(p_))[i_])"
+        stored, halves = "((global ushort *)(p_))[i_] = cg_store_half(x_);", _source.CPU_HALF
     lines = ["#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n" if fp64 else "",
              _source.PRELUDE.replace("inline", "static inline").replace("FP_CONTRACT OFF", "FP_CONTRACT ON"),
              f"#define E {_source.storage(code)}\n#define T {t}\n",
@@ -84,6 +70,8 @@ def prelude(code, schedule, fp64):
              f"typedef struct {{ long {', '.join(FIELDS)}; }} G;\n"]  # fmt: skip
     if schedule == "cpu":
         wide, narrow = (8, 4) if compute in (DOUBLE, INT64) else (16, 8)
+        four = "*(global const V4 *)((p_) + (i_))" if plain(code) else \
+            f"(V4)({', '.join(f'LOAD(p_, (i_) + {x})' for x in range(4))})"  # fmt: skip
         lines.append(f"""\
 #ifdef __AVX512F__
 #define W {wide}
@@ -109,6 +97,7 @@ static inline T cg_sum(V v)
 }}
 typedef V VU __attribute__((aligned(sizeof(T))));
 typedef {t}4 V4 __attribute__((aligned(sizeof(T))));
+#define FOUR(p_, i_) {four}
 #define SINGLE kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 #define LOOP _Pragma("clang loop vectorize(assume_safety)")
 """)
@@ -291,12 +280,19 @@ SINGLE void pack_{name}(global T *dst, global const E *src, long at, long size, 
     if (si == 1 && n == {width})
         for (; q < k; q++) LOOP for (int i = 0; i < {width}; i++) dst[q*{width} + i] = LOAD(src, q*sk + i);
     else if (sk == 1)
-        for (; q + 16 <= k; q += 16)
-            for (int i = 0; i < n; i++) {{
-                T line[16];
-                LOOP for (int x = 0; x < 16; x++) line[x] = LOAD(src, i*si + q + x);
-                for (int x = 0; x < 16; x++) dst[(q + x)*{width} + i] = line[x];
-            }}
+        for (; q + 16 <= k; q += 16) {{
+            int i = 0;
+            for (; i + 4 <= n; i += 4)
+                for (long x = q; x < q + 16; x += 4) {{
+                    const V4 r0 = FOUR(src, i*si + x), r1 = FOUR(src, i*si + si + x);
+                    const V4 r2 = FOUR(src, i*si + 2*si + x), r3 = FOUR(src, i*si + 3*si + x);
+                    *(global V4 *)(dst + x*{width} + i) = (V4)(r0.x, r1.x, r2.x, r3.x);
+                    *(global V4 *)(dst + (x + 1)*{width} + i) = (V4)(r0.y, r1.y, r2.y, r3.y);
+                    *(global V4 *)(dst + (x + 2)*{width} + i) = (V4)(r0.z, r1.z, r2.z, r3.z);
+                    *(global V4 *)(dst + (x + 3)*{width} + i) = (V4)(r0.w, r1.w, r2.w, r3.w);
+                }}
+            for (; i < n; i++) for (long x = q; x < q + 16; x++) dst[x*{width} + i] = LOAD(src, i*si + x);
+        }}
     for (; q < k; q++) for (int i = 0; i < n; i++) dst[q*{width} + i] = LOAD(src, i*si + q*sk);
 }}
 """
@@ -304,7 +300,7 @@ SINGLE void pack_{name}(global T *dst, global const E *src, long at, long size, 
 
 def packed_kernel(rows, plain):
     body = tile(rows, 2, "W", lambda r: f"x[{r}]", lambda v: f"((global const V *)y)[{v}]",
-                f"for (int q = 0; q < steps; q++, x += {rows}, y += NR)")  # fmt: skip
+                f'_Pragma("unroll 4") for (int q = 0; q < steps; q++, x += {rows}, y += NR)')  # fmt: skip
     whole = "".join(f"*(global VU *)(out + (i + {r})*g.n + j + {v}*W) = alpha*s{r}_{v}; "
                     for r in range(rows) for v in range(2))  # fmt: skip
     whole = f"if (!c && i + {rows} <= g.m && j + NR <= g.n) {{ {whole} continue; }}" if plain else ""
@@ -343,11 +339,10 @@ SINGLE void packed(global E *out, long oo, global const T *a, global const T *b,
 
 
 def cpu_source(code, fp64):
-    plain = code >= FLOAT or code in (INT32, INT64)  # elements are what is computed with
     text = prelude(code, "cpu", fp64) + FINISH
     text += PACK.format(name="a", width="MR") + PACK.format(name="b", width="NR")
-    text += per_level(lambda rows: packed_kernel(rows, plain))
-    if plain:
+    text += per_level(lambda rows: packed_kernel(rows, plain(code)))
+    if plain(code):
         text += per_level(lambda rows: direct_kernel("direct", min(rows, 8), 4)) + direct_kernel("direct_row", 1, 1)
         text += dots_kernel(4, 4) + dots_kernel(4, 1) + dots_kernel(1, 1) + JOIN
     return text
@@ -538,7 +533,7 @@ class Product:
         if m == 1 and n > 1:
             return self.turned().on_cpu()
         (ar, ac, *_), (br, bc, *_) = self.a_steps, self.b_steps
-        if self.code >= FLOAT or self.code in (INT32, INT64):  # else the elements widen on their way into panels
+        if plain(self.code):  # else the elements widen on their way into panels
             if ac == 1 and br == 1 and (m <= FEW or n <= FEW or m * n * k <= SHORT):
                 rows, cols = (4, 4) if n > 1 else (4, 1) if m > 1 else (1, 1)
                 return self.dots(f"dots{rows}{cols}", -(-n // cols), -(-m // (8 * rows)), (1, 1, 1), 8 * rows, SPLIT)

@@ -365,6 +365,36 @@ kernel void NAME(global const K *key, global const uint *place, global T *b, lon
 }
 
 
+# Sums of few targets: every work-item of a cpu adds up its part of the index, in four sums for each target, so that one
+# need not wait for the other; `few_join` adds the parts in their order.
+FEW, PARTS = 512, 8  # targets, and parts of the index
+FEW_TARGETS = f"#define FEW {FEW}\n" + """
+kernel void few(global T *part, global const T *a, long oa, global const void *index, long oc, Space p, Check c,
+                global int *word, long n, long share)
+{
+    const long from = get_global_id(0)*share, to = LEAST(from + share, n), sa = p.a[0], sc = p.c[0];
+    const long back = c.wraps ? c.size : 0;
+    T sum[4][FEW];
+    for (int k = 0; k < 4; k++) for (long j = 0; j < c.size; j++) sum[k][j] = NOTHING;
+    for (long i = from; i < to; i++) {
+        const long j = counted(index, oc + i*sc, c.wide, back);
+        if ((ulong)j >= (ulong)c.size) index_at(index, oc + i*sc, c, word);
+        else sum[i & 3][j] = step_add(sum[i & 3][j], a[oa + i*sa]);
+    }
+    part += get_global_id(0)*c.size;
+    for (long j = 0; j < c.size; j++)
+        part[j] = step_add(step_add(sum[0][j], sum[1][j]), step_add(sum[2][j], sum[3][j]));
+}
+kernel void few_join(global T *b, long ob, global const T *part, Check c, long parts)
+{
+    const long j = get_global_id(0);
+    T sum = b[ob + j*c.step];
+    for (long k = 0; k < parts; k++) sum = step_add(sum, part[k*c.size + j]);
+    b[ob + j*c.step] = sum;
+}
+"""
+
+
 # ------------------------------------------------------------------ launching
 
 
@@ -396,6 +426,9 @@ def _segments(device, code, name):
             text += f"static inline T step_{op}(const T a, const T b) {{ return {step}; }}\n"
         text += SEGMENTS[device.schedule]
         if device.schedule == "cpu":
+            if code <= DOUBLE:
+                nothing = "-0.0f" if t in ("float", "double") else "0"  # -0 + -0 is -0
+                text += f"#define NOTHING {nothing}\n{FEW_TARGETS}"
             return text + "".join(f"SEGMENTS({op}, step_{op})\n" for op in steps)
         return text + "".join(f"SEGMENTS({op}{k}, {WORD[k]}, step_{op})\n" for op in steps for k in (4, 8))
 
@@ -480,20 +513,28 @@ def _add_by_parts(x, dim, index, src, op, wraps, error, place):
     for k, d in enumerate(_dims(index, src, x, dim)):
         (slices if k != dim and d[2] else positions).append(d)
     alone = not slices or slices[-1][3] != 0  # an inner slice has one place in the index
-    _, space = _space(positions)
+    walk, space = _space(positions)
     merged, spaces = _space(slices, alone)
     n = 1
     for d in positions:
         n *= d[0]
     width = merged[0][0]
+    check = _check(index, x, dim, wraps, error, place)
+    size = x.shape[dim]
+    if op == 0 and not slices and size <= FEW and len(walk) == 1 and n >= max(8 * size, 4096):
+        share = -(-n // PARTS)
+        part, parts = _launch.allocate(_launch.code_of(x), PARTS * size * x.itemsize), -(-n // share)
+        _launch.run(device, _segments(device, x.dtype.code, "few"), (parts,), (1,), part, src, index, space, check,
+                    device.error_word(), n, share)  # fmt: skip
+        _launch.run(device, _segments(device, x.dtype.code, "few_join"), (size,), (1,), x, part, check, parts)
+        return
     rows = index.numel() // n // width
     block = width if rows >= units else max(-(-width // units), 64)
     cells = rows * -(-width // block)
     parts = 1 if cells >= units or n < 4096 else units
     kernel = _segments(device, _arithmetic(x, op), OPERATIONS[op])
-    _launch.run(device, kernel, (parts, cells), (1, 1), x, src, index, space, spaces,
-                _check(index, x, dim, wraps, error, place), device.error_word(), n,
-                -(-x.shape[dim] // parts), block)  # fmt: skip
+    _launch.run(device, kernel, (parts, cells), (1, 1), x, src, index, space, spaces, check, device.error_word(), n,
+                -(-size // parts), block)  # fmt: skip
 
 
 def _add_sorted(x, dim, index, src, op, wraps, error, place):

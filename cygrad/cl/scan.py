@@ -2,17 +2,19 @@
 
 A line is cut into pieces.  Each piece is joined to one state, the states before each piece are joined in order, and
 each piece is walked again from the state before it.  Where the lines are many or short they are not cut, and the last
-step is the only one.  An array is seen as (outer, n, inner).
+step is the only one.  An array is seen as (outer, n, inner).  In the gpu schedule a group goes along a line whose
+elements are neighbours.
 
 A work-item of the cpu schedule walks COLUMNS neighbouring columns, or PIECES pieces of one line (inner = 1), side by
 side: each alone would wait for its additions.  States are float64 where the device has it (integers: int64).
 """
 
 from cygrad.cl import _launch
-from cygrad.cl._source import cast, ctype, load, prelude, storage, store
+from cygrad.cl._source import cast, ctype, load, prelude, storage, store, vector_type, width
 
 BOOL, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, CFLOAT = 0, 5, 6, 7, 8, 9, 10
 COLUMNS, PIECES = 32, 8
+ALONG = 64  # elements of a line from which on a group goes along it
 NAMES = ("cumsum", "cumprod", "logcumsumexp", "cummax", "cummin")
 
 LOG_ADD = """
@@ -31,6 +33,53 @@ typedef struct { E v; long i; } state_NAME;
 static inline state_NAME join_NAME(state_NAME a, state_NAME b)
 {
     return a.i < 0 || (b.i >= 0 && (b.v != b.v || (a.v == a.v && b.v OP a.v))) ? b : a;
+}
+"""
+
+# Running sums of exponentials, of 64 elements at a time by vectors: their exponentials, measured from the greatest, add
+# up.  Elements so far apart that one of them would vanish, infinities and NaN are joined one by one.
+LOG_RUN = """
+static inline A log_run(global Y *y, long oy, global const X *x, long length, long step, A state)
+{
+    for (long i = 0; i < length; i += 64) {
+        const int m = LEAST(64L, length - i);
+        A v[64];
+        bool odd = state != state || state == INFINITY;
+        A high = state, low = state == -INFINITY ? INFINITY : state;
+        for (int j = 0; j < m; j++) {
+            const A e = FIRST(x, (i + j)*step);
+            v[j] = e;
+            odd |= !(fabs(e) < INFINITY);
+            high = e > high ? e : high;
+            low = e < low ? e : low;
+        }
+        if (odd || high - low > RANGE) {
+            for (int j = 0; j < m; j++) v[j] = state = log_add(state, v[j]);
+        } else {
+            for (int j = m; j < 64; j++) v[j] = high;
+            for (int j = 0; j < 64; j += W) *(V *)(v + j) = exp(*(V *)(v + j) - high);
+            A s = exp(state - high);
+            for (int j = 0; j < 64; j++) v[j] = s += v[j];
+            for (int j = 0; j < 64; j += W) *(V *)(v + j) = high + log(*(V *)(v + j));
+            state = v[m - 1];
+        }
+        if (y) for (int j = 0; j < m; j++) { LAST(y, oy + (i + j)*step, v[j]) }
+    }
+    return state;
+}
+kernel void NAME_total(global S *part, global const X *x, long ox, long n, long inner, long lines, long pieces,
+                       long piece)
+{
+    const long id = get_global_id(0), line = id/pieces, from = id % pieces*piece;
+    x += ox + line/inner*n*inner + line % inner + from*inner;
+    part[id] = log_run(0, 0, x, LEAST(piece, n - from), inner, -INFINITY);
+}
+kernel void NAME_walk(global Y *y, long oy, global long *index, long oi, global S *part, global const X *x, long ox,
+                      long n, long inner, long lines, long pieces, long piece, int cut)
+{
+    const long id = get_global_id(0), line = id/pieces, from = id % pieces*piece;
+    const long at = line/inner*n*inner + line % inner + from*inner;
+    log_run(y, oy + at, x + ox + at, LEAST(piece, n - from), inner, cut ? part[id] : -INFINITY);
 }
 """
 
@@ -147,6 +196,40 @@ kernel void NAME_join(global S *part, long pieces)
 """
 
 
+# Lines whose elements are neighbours: a group goes along its piece, GROUP elements at a time.
+GROUPS = """
+kernel __attribute__((reqd_work_group_size(GROUP, 1, 1)))
+void NAME_group(global Y *y, long oy, global long *index, long oi, global S *part, global const X *x, long ox, long n,
+                long pieces, long piece, int total, int cut)
+{
+    local S l[GROUP];
+    const long id = get_group_id(0), from = id % pieces*piece, at = id/pieces*n + from;
+    const long length = min(piece, n - from);
+    const uint me = get_local_id(0);
+    S carry = START;
+    if (cut) carry = part[id];
+    x += ox + at;
+    for (long i = 0; i < length; i += GROUP) {
+        S s = START;
+        if (i + me < length) { STEP(s, i + me, from + i + me) }
+        l[me] = s;
+        for (uint step = 1; step < GROUP; step *= 2) {
+            barrier(CLK_LOCAL_MEM_FENCE);
+            const S p = l[me], q = me >= step ? l[me - step] : START;
+            barrier(CLK_LOCAL_MEM_FENCE);
+            l[me] = JOIN(q, p);
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+        s = JOIN(carry, l[me]);
+        if (!total && i + me < length) { SAVE(s, at + i + me) }
+        carry = JOIN(carry, l[GROUP - 1]);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    if (total && me == 0) part[id] = carry;
+}
+"""
+
+
 def state_dtype(name, dt, fp64):
     """The dtype code of a state's number: sums and products widen, extremes do not."""
     if dt in (HALF, BFLOAT16):
@@ -171,6 +254,7 @@ def source(dt, schedule, fp64, group):
         macros = {"COLUMNS": COLUMNS if cpu else 1, "PIECES": PIECES if cpu else 1, "GROUP": group}
         macros |= {"X": storage(real), "Y": storage(real), "A": ctype(acc), "E": ctype(acc)}
         macros["S"] = f"state_{name}" if extreme else ctype(acc)
+        kernels = KERNELS + (CPU_JOIN if cpu else GPU_JOIN + GROUPS)
         helpers, start = "", {"cumsum": "0", "cumprod": "1", "logcumsumexp": "-INFINITY"}.get(name)
         join = {"cumsum": "((a) + (b))", "cumprod": "((a)*(b))", "logcumsumexp": "log_add(a, b)"}.get(name)
         step = f"s = JOIN(s, {element});"
@@ -182,6 +266,10 @@ def source(dt, schedule, fp64, group):
             save = store(real, "y", "oy + (AT)", "s.v", acc) + " index[oi + (AT)] = s.i;"
         elif name == "logcumsumexp":
             helpers = LOG_ADD
+            if cpu:
+                macros |= {"W": width(acc), "V": vector_type(acc), "RANGE": 600 if acc == DOUBLE else 80}
+                macros |= {"FIRST(x, AT)": element, "LAST(y, AT, s)": store(real, "y", "(AT)", "(s)", acc)}
+                kernels = LOG_RUN + CPU_JOIN
         elif pair:
             r, t = ctype(real), ctype(acc)
             macros |= {"S": t + "2", "X": r + "2", "Y": r + "2"}
@@ -191,7 +279,7 @@ def source(dt, schedule, fp64, group):
             save = f"y[oy + (AT)] = (Y)({cast('s.x', acc, real)}, {cast('s.y', acc, real)});"
         macros |= {"START": start, "JOIN(a, b)": join, "STEP(s, AT, PLACE)": step, "SAVE(s, AT)": save}
         text += "".join(f"#define {k} {v}\n" for k, v in macros.items()) + helpers
-        text += (KERNELS + (CPU_JOIN if cpu else GPU_JOIN)).replace("NAME", name)
+        text += kernels.replace("NAME", name)
         text += "".join(f"#undef {k.partition('(')[0]}\n" for k in macros)
     return text
 
@@ -212,12 +300,15 @@ def scan(name, out, indices, x, dim):
                         "Please use float32 instead.")  # fmt: skip
     lines = count // n
     cpu = device.schedule == "cpu"
-    columns, beside = (COLUMNS, PIECES) if cpu else (1, 1)
+    grouped = not cpu and inner == 1 and n >= ALONG
+    columns, beside = (COLUMNS, PIECES) if cpu and name != "logcumsumexp" else (1, 1)
     tasks = lines // inner * -(-inner // columns) if inner > 1 else lines
     if cpu:
         units = device.handle.max_compute_units
         pieces = 1 if tasks >= units else min(-(-4 * units // tasks), max(n // 4096, 1))
         pieces *= beside if inner == 1 and pieces > 1 else 1
+    elif grouped:
+        pieces = max(min(1024 // lines, n // (4 * group)), 1)
     else:
         pieces = max(min(32768 // lines, n // 16), 1)
     piece = -(-n // pieces)
@@ -232,9 +323,18 @@ def scan(name, out, indices, x, dim):
     items = tasks * (pieces if inner > 1 else -(-pieces // beside))
     local = 1 if cpu else group
     part = None
+    given = out, out if indices is None else indices
     if pieces > 1:
         part = _launch.allocate(_launch.code_of(x), lines * pieces * 16)
-        _launch.run(device, kernel("total"), (items,), (local,), part, x, *sizes)
+        if grouped:
+            _launch.run(device, kernel("group"), (lines * pieces * group,), (group,), *given, part, x, n, pieces, piece,
+                        (4, 1), (4, 0))  # fmt: skip
+        else:
+            _launch.run(device, kernel("total"), (items,), (local,), part, x, *sizes)
         _launch.run(device, kernel("join"), (lines * local,), (local,), part, pieces)
-    _launch.run(device, kernel("walk"), (items,), (local,), out, out if indices is None else indices, part, x, *sizes,
-                (4, part is not None))  # fmt: skip
+    cut = (4, part is not None)
+    if grouped:
+        _launch.run(device, kernel("group"), (lines * pieces * group,), (group,), *given, part, x, n, pieces, piece,
+                    (4, 0), cut)  # fmt: skip
+    else:
+        _launch.run(device, kernel("walk"), (items,), (local,), *given, part, x, *sizes, cut)
