@@ -47,7 +47,7 @@ LIBM = {
 }  # fmt: skip
 
 # Of these C takes the helper all the same: libm's own is no vector code.
-OWN_IN_C = {"pow", "lgamma"}
+OWN_IN_C = {"pow", "hypot", "lgamma"}
 
 # The functions of complex.h; the rest of a complex formula's are cg_ helpers of _table/complex.h.
 CLIBM = {

@@ -23,8 +23,9 @@ FLOATS = ("float32", "float64")
 COMPLEX = tuple(_formula.COMPLEX)
 # Functions that are polynomials in the main: their strips may fuse products and sums.
 POLYNOMIALS = frozenset((
-    "exp exp2 ldexp expm1 log log2 log10 log1p sigmoid softplus logaddexp logaddexp2 xlogy xlog1py entr logit tan asin acos "
-    "atan atan2 sinh cosh tanh asinh acosh atanh erf erfc erfinv erfcx ndtr ndtri log_ndtr lgamma digamma i0 i0e i1 i1e"
+    "exp exp2 ldexp sinc expm1 log log2 log10 log1p sigmoid softplus logaddexp logaddexp2 xlogy xlog1py entr logit "
+    "tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh erf erfc erfinv erfcx ndtr ndtri log_ndtr lgamma "
+    "digamma i0 i0e i1 i1e"
 ).split())  # fmt: skip
 UNSIGNED = {
     "uint8": "uint8_t", "int8": "uint8_t", "int16": "uint16_t", "int32": "uint32_t",
@@ -269,27 +270,17 @@ CG_WRAPPER void {func}_outer(ptrdiff_t n, char **p, const ptrdiff_t *s, const cg
 CG_CLONES static void {func}_rows_strip(ptrdiff_t n_, char **p_, const ptrdiff_t *s_)
 {{
     {r} *acc_ = ({r} *)p_[0];
-    for (ptrdiff_t i_ = 0; i_ < n_; i_ += 64)
+    const ptrdiff_t row_ = s_[1];
     for (int from_ = 0; from_ < CG_ROWS; from_ += 8) {{
-        const int m_ = n_ - i_ < 64 ? (int)(n_ - i_) : 64;
-        float part_[64];
-        for (int l_ = 0; l_ < 64; l_++) part_[l_] = {zero};
-        for (int k_ = from_; k_ < from_ + 8; k_++) {{
-            const float *in_ = (const float *)(p_[1] + k_ * s_[1]) + i_;
-            if (m_ == 64)
-                for (int l_ = 0; l_ < 64; l_++) {{
-                    const float p = part_[l_], a = in_[l_];
-                    part_[l_] = {step32};
-                }}
-            else
-                for (int l_ = 0; l_ < m_; l_++) {{
-                    const float p = part_[l_], a = in_[l_];
-                    part_[l_] = {step32};
-                }}
-        }}
-        for (int l_ = 0; l_ < m_; l_++) {{
-            const {r} p = acc_[i_ + l_], q = (double)part_[l_];
-            acc_[i_ + l_] = {join};
+        const char *in_ = p_[1] + from_ * row_;
+        CG_IVDEP
+        for (ptrdiff_t i_ = 0; i_ < n_; i_++) {{
+            float part_ = {zero};
+            for (int k_ = 0; k_ < 8; k_++) {{
+                const float p = part_, a = *(const float *)(in_ + k_ * row_ + i_ * 4);
+                part_ = {step32};
+            }}
+            {{ const {r} p = acc_[i_], q = (double)part_; acc_[i_] = {join}; }}
         }}
     }}
 }}

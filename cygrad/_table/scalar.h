@@ -134,8 +134,8 @@ CG_INLINE T N(cg_exp_tail)(T r)
 #endif
 }
 
-/* 2^k (1 + r + r^2 tail) with t = k + MAGIC, for every k that a finite result or a subnormal one can have: k is added to
- * the exponent, and 2^BOOST more for very negative k, undone by a product. */
+/* 2^k (1 + r + r^2 tail) with t = k + MAGIC, for every k that a finite result or a subnormal one can have: k is added
+ * to the exponent, and 2^BOOST more for very negative k, undone by a product. */
 CG_INLINE T N(cg_exp_scale)(T t, T r, int low)
 {
     const T p = L(1.0) + r * (L(1.0) + r * N(cg_exp_tail)(r));
@@ -163,8 +163,8 @@ CG_INLINE T N(cg_exp2)(T a)
     return a < POLY(L(128.0), L(1024.0)) ? y : a + (T)INFINITY;
 }
 
-/* n / d for d in [1, 2].  Float: a quotient takes the time of ten products, so the reciprocal begins as a polynomial (error
- * 1 in 577), and a step of Newton and the remainder of the quotient make it exact to the last place. */
+/* n / d for d in [1, 2].  Float: a quotient takes the time of ten products, so the reciprocal begins as a polynomial
+ * (error 1 in 577), and a step of Newton and the remainder of the quotient make it exact to the last place. */
 CG_INLINE T N(cg_over)(T n, T d)
 {
 #if CG_KIND == 1
@@ -187,8 +187,8 @@ CG_INLINE T N(cg_expm1)(T a)
     return N(cg_copysign)(y, a);
 }
 
-/* log(1 + f) for 1 + f in [sqrt(1/2), sqrt(2)).  Float: f - f^2/2 + f^3 p(f), p by weighted least squares.  Double: with s =
- * f / (2 + f), z = s^2 it is 2 s (1 + z/3 + z^2/5 + ...), arranged so that f itself enters unrounded. */
+/* log(1 + f) for 1 + f in [sqrt(1/2), sqrt(2)).  Float: f - f^2/2 + f^3 p(f), p by weighted least squares.  Double: with
+ * s = f / (2 + f), z = s^2 it is 2 s (1 + z/3 + z^2/5 + ...), arranged so that f itself enters unrounded. */
 CG_INLINE T N(cg_log_near_1)(T f)
 {
     const T h = L(0.5) * f * f;
@@ -427,22 +427,96 @@ CG_INLINE T N(cg_tan)(T a) { return M(sin)(a) / M(cos)(N(cg_abs)(a)); }
 CG_INLINE T N(cg_at_most)(T a, T b) { return FLOAT(BITS(a) < BITS(b) ? BITS(a) : BITS(b)); }
 CG_INLINE T N(cg_at_least)(T a, T b) { return FLOAT(BITS(a) > BITS(b) ? BITS(a) : BITS(b)); }
 
-#if CG_KIND == 1
-/* erf(a) for |a| <= 1: a (2 / sqrt(pi) + a^2 p(a^2)). */
+/* erf(a) for |a| <= 1: a (2 / sqrt(pi) + a^2 p(a^2)).  Fits of this group: float by Lawson's weighted least squares, double
+ * by interpolation at Chebyshev's nodes. */
 CG_INLINE T N(cg_erf_small)(T a)
 {
     const T z = a * a;
+#if CG_KIND == 1
     T p = L(7.898686453700066e-05);
     p = p * z + L(-0.0008024816052056849);
     p = p * z + L(0.0051901619881391525);
     p = p * z + L(-0.02685491554439068);
     p = p * z + L(0.11283617466688156);
     p = p * z + L(-0.3761262893676758);
+#else
+    T p = L(-8.104604390891201e-10);
+    p = p * z + L(1.3885993761269141e-08);
+    p = p * z + L(-1.6246879043757455e-07);
+    p = p * z + L(1.6452426695576325e-06);
+    p = p * z + L(-1.492513967141986e-05);
+    p = p * z + L(0.0001205531561733556);
+    p = p * z + L(-0.0008548326654375318);
+    p = p * z + L(0.005223977620857795);
+    p = p * z + L(-0.026866170644838858);
+    p = p * z + L(0.11283791670954398);
+    p = p * z + L(-0.3761263890318375);
+#endif
     return a + a * (L(0.1283791670955126) + z * p);
 }
-#endif
 
-/* Float: above 1 it is 1 - exp(-p(|a|)), p a fit of -log(erfc); both fits by Lawson's weighted least squares. */
+/* erfc(x) for x in [0.48, 27]: exp(-x^2) / (1 + 2x) times a polynomial in (x - 3) / (x + 3); x^2 is split so that the
+ * exponent is exact to far below an ulp. */
+CG_INLINE T N(cg_erfc_large)(T x)
+{
+    const T d = L(1.0) + L(2.0) * x, z = d * (x + L(3.0));
+#if CG_KIND == 1
+    /* 1 / z from its negated exponent (error 1 in 18), by a cubic and a quadratic step */
+    const T v = FLOAT((IT)0x7ef311c3 - BITS(z)), g = L(1.0) - z * v, v2 = v + v * (g + g * g);
+    const T over = v2 + v2 * (L(1.0) - z * v2);
+#else
+    const T over = L(1.0) / z;
+#endif
+    const T u = (x - L(3.0)) * d * over, w0 = (x + L(3.0)) * over, w = w0 + w0 * (L(1.0) - d * w0);
+    const T h = FLOAT(BITS(x) & ~POLY((IT)0xfff, (IT)0x7ffffff)), y = -h * h;
+    const T t = y * LOG2E + MAGIC, k = t - MAGIC;
+    const T r = ((y - k * LN2_HI) - k * LN2_LO) - (x - h) * (x + h);
+    const T e = N(cg_exp_scale)(t, r, y < POLY(L(-80.0), L(-700.0)));
+#if CG_KIND == 1
+    T p = L(-0.0005395664415);
+    p = p * u + L(0.00181795608);
+    p = p * u + L(0.002392533104);
+    p = p * u + L(-0.02375300763);
+    p = p * u + L(0.06833914922);
+    p = p * u + L(-0.119275683);
+    p = p * u + L(0.129642388);
+    p = p * u + L(-0.04756219098);
+    p = p * u + L(-0.1356210384);
+    p = p * u + L(1.253008057);
+#else
+    T p = L(8.891565072186887e-09);
+    p = p * u + L(7.081867085486116e-08);
+    p = p * u + L(-8.461506718882347e-08);
+    p = p * u + L(-5.831642139674775e-07);
+    p = p * u + L(3.031433373377666e-07);
+    p = p * u + L(3.451712910084721e-06);
+    p = p * u + L(-7.010931512456492e-07);
+    p = p * u + L(-2.0092603468159477e-05);
+    p = p * u + L(4.938670517155903e-06);
+    p = p * u + L(0.0001250973890943002);
+    p = p * u + L(-0.00010515737014041625);
+    p = p * u + L(-0.0007798319633522501);
+    p = p * u + L(0.0018886900225147383);
+    p = p * u + L(0.002529391786211825);
+    p = p * u + L(-0.02377051489161505);
+    p = p * u + L(0.06830802734561034);
+    p = p * u + L(-0.11927366341641678);
+    p = p * u + L(0.12964515870271834);
+    p = p * u + L(-0.04756229435343309);
+    p = p * u + L(-0.13562110612458084);
+    p = p * u + L(1.2530080582697296);
+#endif
+    return e * w * p;
+}
+
+CG_INLINE T N(cg_erfc)(T a)
+{
+    const T m = N(cg_abs)(a), x = N(cg_at_least)(N(cg_at_most)(m, POLY(L(10.5), L(27.5))), L(0.48));
+    const T tail = N(cg_erfc_large)(x), up = a < L(0.0) ? L(2.0) - tail : tail;
+    return m < L(0.6) ? L(1.0) - N(cg_erf_small)(a) : a != a ? a : up;
+}
+
+/* Above 1, float: 1 - exp(-p(|a|)), p a fit of -log(erfc). */
 CG_INLINE T N(cg_erf)(T a)
 {
 #if CG_KIND == 1
@@ -464,39 +538,9 @@ CG_INLINE T N(cg_erf)(T a)
     const T big = N(cg_copysign)(L(1.0) - FLOAT((IT)((IU)BITS(e) + ((IU)BITS(t) << MANTISSA))), a);
     return m <= L(1.0) ? small : a != a ? a : big;
 #else
-    return M(erf)(a);
-#endif
-}
-
-/* Float: exp(-x^2) / (1 + 2x) times a polynomial in (x - 3) / (x + 3); x^2 is split so that the
- * exponent is exact to far below an ulp. */
-CG_INLINE T N(cg_erfc)(T a)
-{
-#if CG_KIND == 1
-    const T m = N(cg_abs)(a), x = N(cg_at_least)(N(cg_at_most)(m, L(10.5)), L(0.48));
-    const T d = L(1.0) + L(2.0) * x, z = d * (x + L(3.0));
-    /* 1 / z from its negated exponent (error 1 in 18), by a cubic and a quadratic step */
-    const T v = FLOAT((IT)0x7ef311c3 - BITS(z)), g = L(1.0) - z * v, v2 = v + v * (g + g * g);
-    const T over = v2 + v2 * (L(1.0) - z * v2);
-    const T u = (x - L(3.0)) * d * over, w0 = (x + L(3.0)) * over, w = w0 + w0 * (L(1.0) - d * w0);
-    const T h = FLOAT(BITS(x) & ~(IT)0xfff), y = -h * h;
-    const T t = y * LOG2E + MAGIC, k = t - MAGIC;
-    const T r = ((y - k * LN2_HI) - k * LN2_LO) - (x - h) * (x + h);
-    const T e = N(cg_exp_scale)(t, r, y < L(-80.0));
-    T p = L(-0.0005395664415);
-    p = p * u + L(0.00181795608);
-    p = p * u + L(0.002392533104);
-    p = p * u + L(-0.02375300763);
-    p = p * u + L(0.06833914922);
-    p = p * u + L(-0.119275683);
-    p = p * u + L(0.129642388);
-    p = p * u + L(-0.04756219098);
-    p = p * u + L(-0.1356210384);
-    p = p * u + L(1.253008057);
-    const T tail = e * w * p, up = a < L(0.0) ? L(2.0) - tail : tail;
-    return m < L(0.6) ? L(1.0) - N(cg_erf_small)(a) : a != a ? a : up;
-#else
-    return M(erfc)(a);
+    const T m = N(cg_abs)(a), x = N(cg_at_least)(N(cg_at_most)(m, L(6.0)), L(0.9)), small = N(cg_erf_small)(a);
+    const T big = N(cg_copysign)(L(1.0) - N(cg_erfc_large)(x), a);
+    return m <= L(1.0) ? small : a != a ? a : big;
 #endif
 }
 
@@ -546,6 +590,23 @@ CG_INLINE T N(cg_clamp)(T a, T low, T high)
 }
 
 CG_INLINE T N(cg_square)(T a) { return a * a; }
+
+/* The squares neither overflow nor vanish: float's in double, double's under a scale. */
+CG_INLINE T N(cg_hypot)(T a, T b)
+{
+    const T x = N(cg_abs)(a), y = N(cg_abs)(b);
+#if CG_KIND == 1 && !defined(__OPENCL_VERSION__)
+    const T z = (T)sqrt((double)x * x + (double)y * y);
+#elif CG_KIND == 1
+    const T z = hypot(x, y);
+#else
+    const T m = x > y ? x : y;
+    const T s = m > L(1e150) ? L(2.409919865102884e-181) : m < L(1e-150) ? L(4.149515568880993e+180) : L(1.0);
+    const T back = m > L(1e150) ? L(4.149515568880993e+180) : m < L(1e-150) ? L(2.409919865102884e-181) : L(1.0);
+    const T z = M(sqrt)((x * s) * (x * s) + (y * s) * (y * s)) * back;
+#endif
+    return (x == (T)INFINITY) | (y == (T)INFINITY) ? (T)INFINITY : z;
+}
 
 /* By exp(-|a|), which does not overflow. */
 CG_INLINE T N(cg_sigmoid)(T a)
@@ -610,7 +671,8 @@ CG_INLINE T N(cg_frexp_exponent)(T a)
     const T up = (T)((IT)1 << (MANTISSA + 1)), m = N(cg_abs)(a);
     const int small = m < FLOAT((IT)1 << MANTISSA);
     const IT e = (BITS(small ? m * up : m) >> MANTISSA) - (BIAS - 1) - (small ? MANTISSA + 1 : 0);
-    return (m > L(0.0)) & (m < (T)INFINITY) ? (T)e : L(0.0);
+    /* to floating without a conversion, which AVX2 has not for 64 bits */
+    return (m > L(0.0)) & (m < (T)INFINITY) ? FLOAT(BITS(MAGIC) + e) - MAGIC : L(0.0);
 }
 
 CG_INLINE T N(cg_frexp_mantissa)(T a)
@@ -628,14 +690,17 @@ CG_INLINE T N(cg_ldexp)(T a, T b)
     const T k = M(floor)(b), m = N(cg_frexp_mantissa)(a) * L(2.0) * N(cg_exp2)(b - k);
     const T e = N(cg_frexp_exponent)(a) - L(1.0) + k, low = e < least ? up : L(0.0), s = e + low;
     const T t = s < least ? least : s, scale = N(cg_power_of_2)(t > (T)BIAS ? (T)BIAS : t);
-    const T y = m * scale * (e > (T)BIAS ? L(2.0) : e < least ? POLY(L(5.421010862427522e-20), L(2.938735877055719e-39)) : L(1.0));
+    const T down = e < least ? POLY(L(5.421010862427522e-20), L(2.938735877055719e-39)) : L(1.0);
+    const T y = m * scale * (e > (T)BIAS ? L(2.0) : down);
     return N(cg_abs)(b) < (T)INFINITY ? y : a * N(cg_exp2)(b);
 }
 
 CG_INLINE T N(cg_sinc)(T a)
 {
-    const T x = a * L(3.141592653589793);
-    return a == L(0.0) ? L(1.0) : M(sin)(x) / x;
+    /* sin(pi (a - k)) up to its sign, of the nearest integer k: pi a itself would lose what is left beside k */
+    const T m = N(cg_abs)(a), k = M(rint)(m), half = L(0.5) * k, y = M(sin)((m - k) * L(3.141592653589793));
+    const T z = (M(floor)(half) == half ? y : -y) / (m * L(3.141592653589793));
+    return a == L(0.0) ? L(1.0) : z;
 }
 
 /* ------------------------------------------------------------------------- special functions
@@ -718,7 +783,8 @@ CG_INLINE T N(cg_lgamma)(T a)
 {
 #if CG_KIND == 1 && !defined(__OPENCL_VERSION__)
     const double x = (double)a, w = x < 0.5 ? 1.0 - x : x, r = x - rint(x), s = r * r;
-    const double shifted = ((w * (w + 7.0)) * ((w + 1.0) * (w + 6.0))) * (((w + 2.0) * (w + 5.0)) * ((w + 3.0) * (w + 4.0)));
+    const double first = (w * (w + 7.0)) * ((w + 1.0) * (w + 6.0));
+    const double shifted = first * (((w + 2.0) * (w + 5.0)) * ((w + 3.0) * (w + 4.0)));
     const double big = w < 8.0 ? w + 8.0 : w, product = w < 8.0 ? shifted : 1.0;
     const double i = 1.0 / big, z = i * i;
     double p = -0.02955065359477124, q = 1.3522815814661438e-06; /* q: sin(pi r) / r in r^2 */
@@ -796,14 +862,13 @@ CG_INLINE T N(cg_erfinv)(T a)
     p = p * w + L(0.8862268924713135), q = q * u + L(3.0742058753967285);
     y = a * (w < L(5.0) ? p : q);
 #if CG_KIND == 2
-    if (w > L(16.0)) {
-        const T far = w + L(0.6931471805599453);
-        y = N(cg_copysign)(M(sqrt)(far - L(0.5) * N(cg_log)(far * L(3.141592653589793))), a);
-    }
+    const T far = w + L(0.6931471805599453);
+    const T z = N(cg_copysign)(M(sqrt)(far - L(0.5) * N(cg_log)(far * L(3.141592653589793))), a);
+    y = w > L(16.0) ? z : y;
     /* d = erf(y) - a, near 1 by way of erfc, which loses nothing there */
     for (int k = 0; k < 2; k++) {
         const T m = N(cg_abs)(y), b = N(cg_abs)(a);
-        const T d = b < L(0.5) ? M(erf)(m) - b : (L(1.0) - b) - N(cg_erfc)(m);
+        const T d = b < L(0.5) ? N(cg_erf)(m) - b : (L(1.0) - b) - N(cg_erfc)(m);
         const T e = d * L(0.8862269254527580) * N(cg_exp)(m * m);
         y = N(cg_copysign)(m - e / (L(1.0) + m * e), a);
     }
@@ -926,7 +991,8 @@ CG_INLINE T N(cg_bessel_i)(int order, T a, int scaled)
         }
         y /= M(sqrt)(L(2.0) * PI * x);
         /* exp(x) alone overflows too early */
-        y = scaled ? y : x < POLY(L(88.0), L(709.0)) ? y * N(cg_exp)(x) : y * N(cg_exp)(L(0.5) * x) * N(cg_exp)(L(0.5) * x);
+        y = scaled ? y : x < POLY(L(88.0), L(709.0)) ? y * N(cg_exp)(x)
+            : y * N(cg_exp)(L(0.5) * x) * N(cg_exp)(L(0.5) * x);
     }
     return order && a < L(0.0) ? -y : y;
 }
