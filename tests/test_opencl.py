@@ -113,7 +113,8 @@ def check_rows(rows, code):
         operands = [draw(rng, row, code, (3, 50), k) for k in range(row.arity)]
         expected = reference(row, operands)
         # 1+erf(a) cancels, and the CPU's error may be to the other side of the true value.
-        ulps = 2 * ULPS if row.name == "gelu" else ULPS
+        # Series that the CPU computes in double are float on a device, which need not have double.
+        ulps = 4 * ULPS if row.wide else 2 * ULPS if row.name == "gelu" else ULPS
         agree(run(row, operands, expected.dtype.code, DEV), expected, ulps)
 
 

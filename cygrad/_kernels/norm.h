@@ -15,26 +15,27 @@
 CG_FUSED
 
 /* exp by 2^n * e^r, |r| <= ln 2 / 2, n from the low bits of a sum with 1.5 * 2^23; error below 1 unit in the last place
- * (polynomial: Cephes).  2^n is applied in two steps, so that results below the normal range are right. */
+ * (polynomial: weighted least squares).  n is added to the exponent, and 64 more where the result is below the normal
+ * range, undone by a product. */
 CG_HELPER float cg_exp_f32(float x)
 {
-    const float c = x > 89.0f ? 89.0f : x < -104.0f ? -104.0f : x;
-    union { float f; int32_t i; } t, a, b;
+    const float c = x < -110.0f ? -110.0f : x;
+    union { float f; int32_t i; } t, y;
     t.f = c * 1.44269504f + 12582912.0f;
-    const int32_t n = t.i - 0x4b400000, h = n >> 1;
     const float k = t.f - 12582912.0f;
     float r = c - k * 0.693359375f;
     r = r + k * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    a.i = (h + 127) << 23;
-    b.i = (n - h + 127) << 23;
-    return x != x ? x : p * a.f * b.f;
+    float p = 1.3950485736e-3f;
+    p = p * r + 8.3688879386e-3f;
+    p = p * r + 4.1666205973e-2f;
+    p = p * r + 1.6666518152e-1f;
+    p = p * r + 0.5f;
+    y.f = 1.0f + r * (1.0f + r * p);
+    const int low = c < -80.0f;
+    y.i = (int32_t)((uint32_t)y.i + ((uint32_t)(t.i + (low ? 64 : 0)) << 23));
+    /* not by a product that vanishes: the CPU is slow about those, and a mask is made of them */
+    const float e = y.f * (c < -104.5f ? 0.0f : low ? 5.421010862427522e-20f : 1.0f);
+    return x <= 88.72283f ? e : x + __builtin_inff();
 }
 
 /* The same in double: Taylor's series to r^13, whose remainder is below 2^-57. */
@@ -70,32 +71,49 @@ CG_HELPER double cg_exp_f64(double x)
     for (int h_ = CG_LANES / 2; h_; h_ /= 2) \
         for (int l_ = 0; l_ < h_; l_++) (s)[l_] += (s)[l_ + h_];
 
-#define CG_ROWS(T, X, LOG, INF) \
+#define CG_ROWS(T, X, LOG, INF, BITS, GREATEST, KEY_OF_INF) \
 CG_HELPER T cg_max_##X(ptrdiff_t n, const T *x) \
 { \
-    T m[CG_LANES]; \
-    for (int l = 0; l < CG_LANES; l++) m[l] = -INF; \
-    ptrdiff_t i = 0; \
-    for (; i + CG_LANES <= n; i += CG_LANES) \
-        for (int l = 0; l < CG_LANES; l++) m[l] = x[i + l] > m[l] ? x[i + l] : m[l]; \
-    for (; i < n; i++) m[0] = x[i] > m[0] ? x[i] : m[0]; \
-    for (int h = CG_LANES / 2; h; h /= 2) \
-        for (int l = 0; l < h; l++) m[l] = m[l + h] > m[l] ? m[l + h] : m[l]; \
-    return m[0]; \
+    /* as integers of the same order, whose maximum may be taken in any order; of NaN one sign comes out, and either makes \
+     * NaN of the sum */ \
+    BITS m = -KEY_OF_INF - 1, v; \
+    for (ptrdiff_t i = 0; i < n; i++) { \
+        memcpy(&v, x + i, sizeof v); \
+        v ^= (v >> (8 * sizeof v - 1)) & GREATEST; \
+        m = v > m ? v : m; \
+    } \
+    m ^= (m >> (8 * sizeof m - 1)) & GREATEST; \
+    T y; \
+    memcpy(&y, &m, sizeof y); \
+    return y; \
 } \
-/* y = exp(x - m) where y is wanted; the sum in any case.  The tail is padded, so that it is one vector too. */ \
+/* y = exp(x - m) where y is wanted; the sum in any case, of long rows in four times the lanes.  The tail is padded, so that \
+ * it is one vector too. */ \
 CG_HELPER T cg_exp_sum_##X(ptrdiff_t n, const T *x, T m, T *y) \
 { \
-    T s[CG_LANES] = {0}, e[CG_LANES]; \
+    T s[4 * CG_LANES] = {0}, e[4 * CG_LANES]; \
     ptrdiff_t i = 0; \
+    if (n >= 4 * CG_LANES) { \
+        for (; i + 4 * CG_LANES <= n; i += 4 * CG_LANES) { \
+            T *const to = y ? y + i : e; \
+            _Pragma("GCC ivdep") \
+            for (int l = 0; l < 4 * CG_LANES; l++) { \
+                const T v = cg_exp_##X(x[i + l] - m); \
+                s[l] += v; \
+                to[l] = v; \
+            } \
+        } \
+        for (int l = 0; l < CG_LANES; l++) \
+            s[l] = (s[l] + s[l + 2 * CG_LANES]) + (s[l + CG_LANES] + s[l + 3 * CG_LANES]); \
+    } \
     for (; i + CG_LANES <= n; i += CG_LANES) { \
         for (int l = 0; l < CG_LANES; l++) e[l] = cg_exp_##X(x[i + l] - m); \
         for (int l = 0; l < CG_LANES; l++) s[l] += e[l]; \
-        if (y) memcpy(y + i, e, sizeof e); \
+        if (y) memcpy(y + i, e, CG_LANES * sizeof *e); \
     } \
     if (i < n) { \
         T t[CG_LANES]; \
-        for (int l = 0; l < CG_LANES; l++) t[l] = -INF; \
+        for (int l = 0; l < CG_LANES; l++) t[l] = 0; \
         for (int l = 0; l < n - i; l++) t[l] = x[i + l] - m; \
         for (int l = 0; l < CG_LANES; l++) e[l] = cg_exp_##X(t[l]); \
         for (int l = 0; l < n - i; l++) s[l] += e[l]; \
@@ -473,8 +491,8 @@ CG_LEVELED static void cg_difference_##X(ptrdiff_t n, const T *x, const T *y, T 
 { \
     for (ptrdiff_t i = 0; i < n; i++) out[i] = scale * (x[i] - y[i]); \
 }
-CG_ROWS(float, f32, logf, INFINITY)
-CG_ROWS(double, f64, log, (double)INFINITY)
+CG_ROWS(float, f32, logf, INFINITY, int32_t, 0x7fffffff, 0x7f800000)
+CG_ROWS(double, f64, log, (double)INFINITY, int64_t, 0x7fffffffffffffff, 0x7ff0000000000000)
 #undef CG_ROWS
 CG_FUSED_END
 #endif

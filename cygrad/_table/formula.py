@@ -46,6 +46,9 @@ LIBM = {
     "nextafter": "nextafter", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint",
 }  # fmt: skip
 
+# Of these C takes the helper all the same: libm's own is no vector code.
+OWN_IN_C = {"pow", "hypot", "lgamma"}
+
 # The functions of complex.h; the rest of a complex formula's are cg_ helpers of _table/complex.h.
 CLIBM = {
     name: "c" + name
@@ -127,7 +130,8 @@ class _Printer:
         if name in ("conj", "real") and not self.complex:
             return args[0]
         known = CLIBM if self.complex else LIBM
-        if self.floating and name in known:
+        own = name in OWN_IN_C and self.dialect == "c" and not self.complex
+        if self.floating and name in known and not own:
             name = known[name] + ("f" if self.dialect == "c" and self.single else "")
         else:
             suffix = f"_{SUFFIX[self.helper_type]}" if self.dialect == "c" else ""

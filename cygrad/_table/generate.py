@@ -21,6 +21,12 @@ HALF = {
 COMPUTE = tuple(d for d in DTYPES if d not in HALF)  # half types are widened by the executor
 FLOATS = ("float32", "float64")
 COMPLEX = tuple(_formula.COMPLEX)
+# Functions that are polynomials in the main: their strips may fuse products and sums.
+POLYNOMIALS = frozenset((
+    "exp exp2 ldexp sinc expm1 log log2 log10 log1p sigmoid softplus logaddexp logaddexp2 xlogy xlog1py entr logit "
+    "tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh erf erfc erfinv erfcx ndtr ndtri log_ndtr lgamma "
+    "digamma i0 i0e i1 i1e"
+).split())  # fmt: skip
 UNSIGNED = {
     "uint8": "uint8_t", "int8": "uint8_t", "int16": "uint16_t", "int32": "uint32_t",
     "int64": "uint64_t",
@@ -100,7 +106,8 @@ def _included(define, header):
 def scalar_sections():
     """scalar.h once per real compute type, complex.h once per complex one."""
     out = []
-    for dtype in (d for d in COMPUTE[1:] if d not in COMPLEX):
+    # float64 before float32, whose helpers may compute in double
+    for dtype in ("uint8", "int8", "int16", "int32", "int64", "float64", "float32"):
         ctype, suffix = _formula.CTYPE["c"][dtype], _formula.SUFFIX[dtype]
         kind = {"float32": 1, "float64": 2}.get(dtype, 3)
         define = f"#define T {ctype}\n#define N(name) name##_{suffix}\n#define CG_KIND {kind}\n"
@@ -134,23 +141,27 @@ def _params(row, dtype, text):
 def elementwise(name, row, text, args, dtype, out_dtype):
     """One kernel, the contiguous strip and its wrapper: (function name, C text)."""
     t, r = _formula.CTYPE["c"][dtype], _formula.CTYPE["c"][out_dtype]
+    inner = "float64" if row.wide and dtype == "float32" else dtype  # what the formula computes in
+    v = _formula.CTYPE["c"][inner]
     func = f"cgk_{name.replace('.', '_')}_{_formula.SUFFIX[dtype]}"
     # Levels pay where a loop vectorises: most complex functions are calls of libm.
     inline = {"conj", "where", "real", "imag", "angle", "times_i"}
     plain = not row.rare and not (dtype in COMPLEX and _formula.functions(text) - inline)
     clones = "CG_CLONES " if plain else ""
+    if dtype in FLOATS and POLYNOMIALS & _formula.functions(text):
+        clones = "CG_FUSED " + clones
     used = [(k, x) for k, x in enumerate(args, 1) if x in _formula.names(text)]
     pointers = "".join(f"    const {t} *{x}_ = (const {t} *)p_[{k}];\n" for k, x in used)
     whole = " != 0" if dtype == "bool" else ""  # NumPy's views make bools of any byte
-    loads = "".join(f"        const {t} {x} = {x}_[i_]{whole};\n" for _, x in used)
+    loads = "".join(f"        const {v} {x} = {x}_[i_]{whole};\n" for _, x in used)
     return func, f"""\
 {clones}static void {func}_strip(ptrdiff_t n_, char **p_, const cg_param *q_)
 {{
     {r} *o_ = ({r} *)p_[0];
-{pointers}{_params(row, dtype, text)}\
+{pointers}{_params(row, inner, text)}\
     CG_IVDEP
     for (ptrdiff_t i_ = 0; i_ < n_; i_++) {{
-{loads}        o_[i_] = ({r})({_formula.to_c(text, "c", dtype)});
+{loads}        o_[i_] = ({r})({_formula.to_c(text, "c", inner)});
     }}
 }}
 CG_WRAPPER void {func}(ptrdiff_t n, char **p, const ptrdiff_t *s, const cg_param *q)
@@ -259,27 +270,17 @@ CG_WRAPPER void {func}_outer(ptrdiff_t n, char **p, const ptrdiff_t *s, const cg
 CG_CLONES static void {func}_rows_strip(ptrdiff_t n_, char **p_, const ptrdiff_t *s_)
 {{
     {r} *acc_ = ({r} *)p_[0];
-    for (ptrdiff_t i_ = 0; i_ < n_; i_ += 64)
+    const ptrdiff_t row_ = s_[1];
     for (int from_ = 0; from_ < CG_ROWS; from_ += 8) {{
-        const int m_ = n_ - i_ < 64 ? (int)(n_ - i_) : 64;
-        float part_[64];
-        for (int l_ = 0; l_ < 64; l_++) part_[l_] = {zero};
-        for (int k_ = from_; k_ < from_ + 8; k_++) {{
-            const float *in_ = (const float *)(p_[1] + k_ * s_[1]) + i_;
-            if (m_ == 64)
-                for (int l_ = 0; l_ < 64; l_++) {{
-                    const float p = part_[l_], a = in_[l_];
-                    part_[l_] = {step32};
-                }}
-            else
-                for (int l_ = 0; l_ < m_; l_++) {{
-                    const float p = part_[l_], a = in_[l_];
-                    part_[l_] = {step32};
-                }}
-        }}
-        for (int l_ = 0; l_ < m_; l_++) {{
-            const {r} p = acc_[i_ + l_], q = (double)part_[l_];
-            acc_[i_ + l_] = {join};
+        const char *in_ = p_[1] + from_ * row_;
+        CG_IVDEP
+        for (ptrdiff_t i_ = 0; i_ < n_; i_++) {{
+            float part_ = {zero};
+            for (int k_ = 0; k_ < 8; k_++) {{
+                const float p = part_, a = *(const float *)(in_ + k_ * row_ + i_ * 4);
+                part_ = {step32};
+            }}
+            {{ const {r} p = acc_[i_], q = (double)part_; acc_[i_] = {join}; }}
         }}
     }}
 }}

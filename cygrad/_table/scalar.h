@@ -135,32 +135,46 @@ CG_INLINE T N(cg_exp_tail)(T r)
 #endif
 }
 
-/* 2^k (1 + r + r^2 tail) with t = k + MAGIC, for every k that a finite result or a subnormal one
- * can have: the scale is 2^(k-1), and 2^BOOST more for very negative k, undone by the last
- * product. */
+/* 2^k (1 + r + r^2 tail) with t = k + MAGIC, for every k that a finite result or a subnormal one can have: k is added
+ * to the exponent, and 2^BOOST more for very negative k, undone by a product. */
 CG_INLINE T N(cg_exp_scale)(T t, T r, int low)
 {
-    const IT boost = POLY(64, 128);
-    const T scale = FLOAT((IT)((IU)(BITS(t) + (BIAS - 1) + (low ? boost : 0)) << MANTISSA));
-    const T p = L(1.0) + (r + r * r * N(cg_exp_tail)(r));
-    return p * scale * (low ? POLY(L(1.0842021724855044e-19), L(5.877471754111438e-39)) : L(2.0));
+    const T p = L(1.0) + r * (L(1.0) + r * N(cg_exp_tail)(r));
+    const IT k = BITS(t) + (low ? POLY(64, 128) : 0);
+    const T y = FLOAT((IT)((IU)BITS(p) + ((IU)k << MANTISSA)));
+    return y * (low ? POLY(L(5.421010862427522e-20), L(2.938735877055719e-39)) : L(1.0));
 }
 
+/* The largest number whose exponential is finite; the sum with infinity makes infinities and NaN of the rest. */
+#define EXP_MOST POLY(L(88.72283), L(709.782712893384))
 CG_INLINE T N(cg_exp)(T a)
 {
-    const T low = POLY(L(-104.0), L(-746.0)), high = POLY(L(89.0), L(710.0));
-    const T x = a < low ? low : a > high ? high : a;
+    const T low = POLY(L(-104.0), L(-746.0)), x = a < low ? low : a;
     const T t = x * LOG2E + MAGIC, k = t - MAGIC;
-    return N(cg_exp_scale)(t, (x - k * LN2_HI) - k * LN2_LO, x < POLY(L(-80.0), L(-700.0)));
+    const T y = N(cg_exp_scale)(t, (x - k * LN2_HI) - k * LN2_LO, x < POLY(L(-80.0), L(-700.0)));
+    return a <= EXP_MOST ? y : a + (T)INFINITY;
 }
 
 CG_INLINE T N(cg_exp2)(T a)
 {
-    const T low = POLY(L(-151.0), L(-1076.0)), high = POLY(L(128.0), L(1024.0));
-    const T x = a < low ? low : a > high ? high : a;
+    const T low = POLY(L(-151.0), L(-1076.0)), x = a < low ? low : a;
     const T t = x + MAGIC;
     const T r = (x - (t - MAGIC)) * L(0.6931471805599453);
-    return N(cg_exp_scale)(t, r, x < POLY(L(-115.0), L(-1010.0)));
+    const T y = N(cg_exp_scale)(t, r, x < POLY(L(-115.0), L(-1010.0)));
+    return a < POLY(L(128.0), L(1024.0)) ? y : a + (T)INFINITY;
+}
+
+/* n / d for d in [1, 2].  Float: a quotient takes the time of ten products, so the reciprocal begins as a polynomial
+ * (error 1 in 577), and a step of Newton and the remainder of the quotient make it exact to the last place. */
+CG_INLINE T N(cg_over)(T n, T d)
+{
+#if CG_KIND == 1
+    const T y = ((L(-0.22183347) * d + L(1.331006)) * d + L(-2.9393172)) * d + L(2.8284113);
+    const T r = y + y * (L(1.0) - y * d), q = n * r;
+    return q + r * (n - q * d);
+#else
+    return n / d;
+#endif
 }
 
 CG_INLINE T N(cg_expm1)(T a)
@@ -174,14 +188,24 @@ CG_INLINE T N(cg_expm1)(T a)
     return N(cg_copysign)(y, a);
 }
 
-/* log(m) for m in [sqrt(1/2), sqrt(2)): with f = m - 1, s = f / (2 + f), z = s^2 it is 2 s (1 +
- * z/3 + z^2/5 + ...), arranged so that f itself enters unrounded. */
-CG_INLINE T N(cg_log_near_1)(T m)
+/* log(1 + f) for 1 + f in [sqrt(1/2), sqrt(2)).  Float: f - f^2/2 + f^3 p(f), p by weighted least squares.  Double: with
+ * s = f / (2 + f), z = s^2 it is 2 s (1 + z/3 + z^2/5 + ...), arranged so that f itself enters unrounded. */
+CG_INLINE T N(cg_log_near_1)(T f)
 {
-    const T f = m - L(1.0), s = f / (L(2.0) + f), z = s * s, h = L(0.5) * f * f;
+    const T h = L(0.5) * f * f;
 #if CG_KIND == 1
-    const T p = (L(0.2958004617) * z + L(0.3998877843)) * z + L(0.6666668504);
+    T p = L(0.06746601313352585);
+    p = p * f + L(-0.11675640940666199);
+    p = p * f + L(0.11888174712657928);
+    p = p * f + L(-0.12405591458082199);
+    p = p * f + L(0.14219550788402557);
+    p = p * f + L(-0.1666799634695053);
+    p = p * f + L(0.2000211924314499);
+    p = p * f + L(-0.25000008940696716);
+    p = p * f + L(0.3333331346511841);
+    return f + (f * f * f * p - h);
 #else
+    const T s = f / (L(2.0) + f), z = s * s;
     T p = L(0.146165764216443859);
     p = p * z + L(0.15331711346672996);
     p = p * z + L(0.181828894337575164);
@@ -189,8 +213,8 @@ CG_INLINE T N(cg_log_near_1)(T m)
     p = p * z + L(0.285714286260014256);
     p = p * z + L(0.399999999998994473);
     p = p * z + L(0.666666666666666969);
-#endif
     return f - (h - s * (h + z * p));
+#endif
 }
 
 #define SQRT1_2_BITS POLY((IT)0x3f3504f3, (IT)0x3fe6a09e667f3bcd)
@@ -214,7 +238,7 @@ CG_INLINE T N(cg_log)(T a)
     const int small = a < FLOAT((IT)1 << MANTISSA);
     const IT v = LOG_V(small ? a * POLY(L(33554432.0), L(18014398509481984.0)) : a);
     const T k = LOG_E(v) - (small ? POLY(L(25.0), L(54.0)) : L(0.0));
-    return N(cg_log_ends)(a, k * LN2_HI + (k * LN2_LO + N(cg_log_near_1)(LOG_M(v))));
+    return N(cg_log_ends)(a, k * LN2_HI + (k * LN2_LO + N(cg_log_near_1)(LOG_M(v) - L(1.0))));
 }
 
 CG_INLINE T N(cg_log2)(T a)
@@ -222,7 +246,7 @@ CG_INLINE T N(cg_log2)(T a)
     const int small = a < FLOAT((IT)1 << MANTISSA);
     const IT v = LOG_V(small ? a * POLY(L(33554432.0), L(18014398509481984.0)) : a);
     const T k = LOG_E(v) - (small ? POLY(L(25.0), L(54.0)) : L(0.0));
-    return N(cg_log_ends)(a, k + N(cg_log_near_1)(LOG_M(v)) * LOG2E);
+    return N(cg_log_ends)(a, k + N(cg_log_near_1)(LOG_M(v) - L(1.0)) * LOG2E);
 }
 
 CG_INLINE T N(cg_log10)(T a)
@@ -232,22 +256,29 @@ CG_INLINE T N(cg_log10)(T a)
     const T k = LOG_E(v) - (small ? POLY(L(25.0), L(54.0)) : L(0.0));
     return N(cg_log_ends)(a, k * POLY(L(0.301025390625), L(0.3010299955494702))
         + (k * POLY(L(4.605038981195214e-06), L(1.1451100898021838e-10))
-            + N(cg_log_near_1)(LOG_M(v)) * L(0.4342944819032518)));
+            + N(cg_log_near_1)(LOG_M(v) - L(1.0)) * L(0.4342944819032518)));
 }
 
-/* log of the rounded 1 + a, and what the rounding lost over it. */
+/* log of the rounded 1 + a, with what the rounding lost added to the part near 1. */
 CG_INLINE T N(cg_log1p)(T a)
 {
-    const T u = L(1.0) + a, v = (a - (u - L(1.0))) / u;
-    const T y = N(cg_log)(u) + ((u > L(0.0)) & (u < (T)INFINITY) ? v : L(0.0));
+    const T u = L(1.0) + a;
+    const IT v = LOG_V(u);
+    const T k = LOG_E(v), twice_down = FLOAT((IT)(((IU)(2 * BIAS + 1) - ((IU)v >> MANTISSA)) << MANTISSA));
+    const T f = (LOG_M(v) - L(1.0)) + L(0.5) * (a - (u - L(1.0))) * twice_down;
+    const T y = N(cg_log_ends)(u, k * LN2_HI + (k * LN2_LO + N(cg_log_near_1)(f)));
     return u == L(1.0) ? a : y;
 }
 
+/* -t / (2 + t) with t = exp(-2 |a|) - 1, which is in (-1, 0]. */
 CG_INLINE T N(cg_tanh)(T a)
 {
-    const T m = N(cg_abs)(a), most = POLY(L(10.0), L(20.0)); /* where tanh rounds to 1 */
-    const T t = N(cg_expm1)(L(2.0) * (m > most ? most : m));
-    return N(cg_copysign)(t / (t + L(2.0)), a);
+    const T m = L(-2.0) * N(cg_abs)(a), least = POLY(L(-20.0), L(-40.0)); /* where tanh rounds to 1 */
+    const T x = m < least ? least : m;
+    const T s = x * LOG2E + MAGIC, k = s - MAGIC, r = (x - k * LN2_HI) - k * LN2_LO;
+    const T scale = FLOAT((IT)((IU)(BITS(s) + BIAS) << MANTISSA));
+    const T t = scale * (r + r * r * N(cg_exp_tail)(r)) + (scale - L(1.0));
+    return N(cg_copysign)(N(cg_over)(-t, L(2.0) + t), a);
 }
 
 /* cosh - of |a| - and sinh from half the exponential, which overflows only where they do. */
@@ -397,22 +428,96 @@ CG_INLINE T N(cg_tan)(T a) { return M(sin)(a) / M(cos)(N(cg_abs)(a)); }
 CG_INLINE T N(cg_at_most)(T a, T b) { return FLOAT(BITS(a) < BITS(b) ? BITS(a) : BITS(b)); }
 CG_INLINE T N(cg_at_least)(T a, T b) { return FLOAT(BITS(a) > BITS(b) ? BITS(a) : BITS(b)); }
 
-#if CG_KIND == 1
-/* erf(a) for |a| <= 1: a (2 / sqrt(pi) + a^2 p(a^2)). */
+/* erf(a) for |a| <= 1: a (2 / sqrt(pi) + a^2 p(a^2)).  Fits of this group: float by Lawson's weighted least squares, double
+ * by interpolation at Chebyshev's nodes. */
 CG_INLINE T N(cg_erf_small)(T a)
 {
     const T z = a * a;
+#if CG_KIND == 1
     T p = L(7.898686453700066e-05);
     p = p * z + L(-0.0008024816052056849);
     p = p * z + L(0.0051901619881391525);
     p = p * z + L(-0.02685491554439068);
     p = p * z + L(0.11283617466688156);
     p = p * z + L(-0.3761262893676758);
+#else
+    T p = L(-8.104604390891201e-10);
+    p = p * z + L(1.3885993761269141e-08);
+    p = p * z + L(-1.6246879043757455e-07);
+    p = p * z + L(1.6452426695576325e-06);
+    p = p * z + L(-1.492513967141986e-05);
+    p = p * z + L(0.0001205531561733556);
+    p = p * z + L(-0.0008548326654375318);
+    p = p * z + L(0.005223977620857795);
+    p = p * z + L(-0.026866170644838858);
+    p = p * z + L(0.11283791670954398);
+    p = p * z + L(-0.3761263890318375);
+#endif
     return a + a * (L(0.1283791670955126) + z * p);
 }
-#endif
 
-/* Float: above 1 it is 1 - exp(-p(|a|)), p a fit of -log(erfc); both fits by Lawson's weighted least squares. */
+/* erfc(x) for x in [0.48, 27]: exp(-x^2) / (1 + 2x) times a polynomial in (x - 3) / (x + 3); x^2 is split so that the
+ * exponent is exact to far below an ulp. */
+CG_INLINE T N(cg_erfc_large)(T x)
+{
+    const T d = L(1.0) + L(2.0) * x, z = d * (x + L(3.0));
+#if CG_KIND == 1
+    /* 1 / z from its negated exponent (error 1 in 18), by a cubic and a quadratic step */
+    const T v = FLOAT((IT)0x7ef311c3 - BITS(z)), g = L(1.0) - z * v, v2 = v + v * (g + g * g);
+    const T over = v2 + v2 * (L(1.0) - z * v2);
+#else
+    const T over = L(1.0) / z;
+#endif
+    const T u = (x - L(3.0)) * d * over, w0 = (x + L(3.0)) * over, w = w0 + w0 * (L(1.0) - d * w0);
+    const T h = FLOAT(BITS(x) & ~POLY((IT)0xfff, (IT)0x7ffffff)), y = -h * h;
+    const T t = y * LOG2E + MAGIC, k = t - MAGIC;
+    const T r = ((y - k * LN2_HI) - k * LN2_LO) - (x - h) * (x + h);
+    const T e = N(cg_exp_scale)(t, r, y < POLY(L(-80.0), L(-700.0)));
+#if CG_KIND == 1
+    T p = L(-0.0005395664415);
+    p = p * u + L(0.00181795608);
+    p = p * u + L(0.002392533104);
+    p = p * u + L(-0.02375300763);
+    p = p * u + L(0.06833914922);
+    p = p * u + L(-0.119275683);
+    p = p * u + L(0.129642388);
+    p = p * u + L(-0.04756219098);
+    p = p * u + L(-0.1356210384);
+    p = p * u + L(1.253008057);
+#else
+    T p = L(8.891565072186887e-09);
+    p = p * u + L(7.081867085486116e-08);
+    p = p * u + L(-8.461506718882347e-08);
+    p = p * u + L(-5.831642139674775e-07);
+    p = p * u + L(3.031433373377666e-07);
+    p = p * u + L(3.451712910084721e-06);
+    p = p * u + L(-7.010931512456492e-07);
+    p = p * u + L(-2.0092603468159477e-05);
+    p = p * u + L(4.938670517155903e-06);
+    p = p * u + L(0.0001250973890943002);
+    p = p * u + L(-0.00010515737014041625);
+    p = p * u + L(-0.0007798319633522501);
+    p = p * u + L(0.0018886900225147383);
+    p = p * u + L(0.002529391786211825);
+    p = p * u + L(-0.02377051489161505);
+    p = p * u + L(0.06830802734561034);
+    p = p * u + L(-0.11927366341641678);
+    p = p * u + L(0.12964515870271834);
+    p = p * u + L(-0.04756229435343309);
+    p = p * u + L(-0.13562110612458084);
+    p = p * u + L(1.2530080582697296);
+#endif
+    return e * w * p;
+}
+
+CG_INLINE T N(cg_erfc)(T a)
+{
+    const T m = N(cg_abs)(a), x = N(cg_at_least)(N(cg_at_most)(m, POLY(L(10.5), L(27.5))), L(0.48));
+    const T tail = N(cg_erfc_large)(x), up = a < L(0.0) ? L(2.0) - tail : tail;
+    return m < L(0.6) ? L(1.0) - N(cg_erf_small)(a) : a != a ? a : up;
+}
+
+/* Above 1, float: 1 - exp(-p(|a|)), p a fit of -log(erfc). */
 CG_INLINE T N(cg_erf)(T a)
 {
 #if CG_KIND == 1
@@ -424,38 +529,19 @@ CG_INLINE T N(cg_erf)(T a)
     p = p * x + L(0.6378830671310425);
     p = p * x + L(1.1272515058517456);
     p = p * x + L(0.0003004280151799321);
-    const T big = N(cg_copysign)(L(1.0) - N(cg_exp)(-p), a);
+    /* exp(-p), of which the last places are below those of the result */
+    const T t = MAGIC - p * LOG2E, r = -p - (t - MAGIC) * L(0.6931471805599453);
+    T e = L(0.008374514058232307);
+    e = e * r + L(0.04189835116267204);
+    e = e * r + L(0.16666458547115326);
+    e = e * r + L(0.4999914765357971);
+    e = L(1.0) + r * (L(1.0) + r * e);
+    const T big = N(cg_copysign)(L(1.0) - FLOAT((IT)((IU)BITS(e) + ((IU)BITS(t) << MANTISSA))), a);
     return m <= L(1.0) ? small : a != a ? a : big;
 #else
-    return M(erf)(a);
-#endif
-}
-
-/* Float: exp(-x^2) / (1 + 2x) times a polynomial in (x - 3) / (x + 3); x^2 is split so that the
- * exponent is exact to far below an ulp. */
-CG_INLINE T N(cg_erfc)(T a)
-{
-#if CG_KIND == 1
-    const T m = N(cg_abs)(a), x = N(cg_at_least)(N(cg_at_most)(m, L(10.5)), L(0.48));
-    const T u = (x - L(3.0)) / (x + L(3.0)), w = L(1.0) / (L(1.0) + L(2.0) * x);
-    const T h = FLOAT(BITS(x) & ~(IT)0xfff), y = -h * h;
-    const T t = y * LOG2E + MAGIC, k = t - MAGIC;
-    const T r = ((y - k * LN2_HI) - k * LN2_LO) - (x - h) * (x + h);
-    const T e = N(cg_exp_scale)(t, r, y < L(-80.0));
-    T p = L(-0.0005395664415);
-    p = p * u + L(0.00181795608);
-    p = p * u + L(0.002392533104);
-    p = p * u + L(-0.02375300763);
-    p = p * u + L(0.06833914922);
-    p = p * u + L(-0.119275683);
-    p = p * u + L(0.129642388);
-    p = p * u + L(-0.04756219098);
-    p = p * u + L(-0.1356210384);
-    p = p * u + L(1.253008057);
-    const T tail = e * w * p, up = a < L(0.0) ? L(2.0) - tail : tail;
-    return m < L(0.48) ? L(1.0) - N(cg_erf_small)(a) : a != a ? a : up;
-#else
-    return M(erfc)(a);
+    const T m = N(cg_abs)(a), x = N(cg_at_least)(N(cg_at_most)(m, L(6.0)), L(0.9)), small = N(cg_erf_small)(a);
+    const T big = N(cg_copysign)(L(1.0) - N(cg_erfc_large)(x), a);
+    return m <= L(1.0) ? small : a != a ? a : big;
 #endif
 }
 
@@ -505,7 +591,33 @@ CG_INLINE T N(cg_clamp)(T a, T low, T high)
 }
 
 CG_INLINE T N(cg_square)(T a) { return a * a; }
-CG_INLINE T N(cg_sigmoid)(T a) { return L(1.0) / (L(1.0) + N(cg_exp)(-a)); }
+
+/* The squares neither overflow nor vanish: float's in double, double's under a scale. */
+CG_INLINE T N(cg_hypot)(T a, T b)
+{
+    const T x = N(cg_abs)(a), y = N(cg_abs)(b);
+#if CG_KIND == 1 && !defined(__OPENCL_VERSION__)
+    const T z = (T)sqrt((double)x * x + (double)y * y);
+#elif CG_KIND == 1
+    const T z = hypot(x, y);
+#else
+    const T m = x > y ? x : y;
+    const T s = m > L(1e150) ? L(2.409919865102884e-181) : m < L(1e-150) ? L(4.149515568880993e+180) : L(1.0);
+    const T back = m > L(1e150) ? L(4.149515568880993e+180) : m < L(1e-150) ? L(2.409919865102884e-181) : L(1.0);
+    const T z = M(sqrt)((x * s) * (x * s) + (y * s) * (y * s)) * back;
+#endif
+    return (x == (T)INFINITY) | (y == (T)INFINITY) ? (T)INFINITY : z;
+}
+
+/* By exp(-|a|), which does not overflow. */
+CG_INLINE T N(cg_sigmoid)(T a)
+{
+    const T low = POLY(L(-104.0), L(-746.0)), m = -N(cg_abs)(a), x = m < low ? low : m;
+    const T t = x * LOG2E + MAGIC, k = t - MAGIC;
+    const T e = N(cg_exp_scale)(t, (x - k * LN2_HI) - k * LN2_LO, x < POLY(L(-80.0), L(-700.0)));
+    const T y = N(cg_over)(a < L(0.0) ? e : L(1.0), L(1.0) + e);
+    return a == a ? y : a;
+}
 CG_INLINE T N(cg_softplus)(T a) { return a > L(20.0) ? a : N(cg_log1p)(N(cg_exp)(a)); }
 
 CG_INLINE T N(cg_logaddexp)(T a, T b)
@@ -535,6 +647,18 @@ CG_INLINE T N(cg_round_decimals)(T a, T decimals)
     return decimals < L(0.0) ? M(rint)(a / s) * s : M(rint)(a * s) / s;
 }
 
+/* a**b from |a|**b: libmvec does one negative base at a time. */
+CG_INLINE T N(cg_pow)(T a, T b)
+{
+    const T m = N(cg_abs)(a), y = M(pow)(m, b), half = L(0.5) * b;
+    const int whole = M(trunc)(b) == b, odd = whole & (M(trunc)(half) != half);
+    const T z = odd ? N(cg_copysign)(y, a) : y;
+    return (a < L(0.0)) & (m < (T)INFINITY) & !whole ? (T)NAN : z;
+}
+
+/* 2^k for a whole k that is the exponent of a normal number. */
+CG_INLINE T N(cg_power_of_2)(T k) { return FLOAT((IT)((IU)(BITS(k + MAGIC) + BIAS) << MANTISSA)); }
+
 /* Exact at both ends: the nearer end is the base of the step. */
 CG_INLINE T N(cg_lerp)(T a, T b, T w)
 {
@@ -548,7 +672,8 @@ CG_INLINE T N(cg_frexp_exponent)(T a)
     const T up = (T)((IT)1 << (MANTISSA + 1)), m = N(cg_abs)(a);
     const int small = m < FLOAT((IT)1 << MANTISSA);
     const IT e = (BITS(small ? m * up : m) >> MANTISSA) - (BIAS - 1) - (small ? MANTISSA + 1 : 0);
-    return (m > L(0.0)) & (m < (T)INFINITY) ? (T)e : L(0.0);
+    /* to floating without a conversion, which AVX2 has not for 64 bits */
+    return (m > L(0.0)) & (m < (T)INFINITY) ? FLOAT(BITS(MAGIC) + e) - MAGIC : L(0.0);
 }
 
 CG_INLINE T N(cg_frexp_mantissa)(T a)
@@ -559,10 +684,24 @@ CG_INLINE T N(cg_frexp_mantissa)(T a)
     return (m > L(0.0)) & (m < (T)INFINITY) ? N(cg_copysign)(m1, a) : a;
 }
 
+/* a * 2^b where 2^b alone would overflow or vanish: the exponents are added first, so that one product rounds. */
+CG_INLINE T N(cg_ldexp)(T a, T b)
+{
+    const T least = POLY(L(-126.0), L(-1022.0)), up = POLY(L(64.0), L(128.0));
+    const T k = M(floor)(b), m = N(cg_frexp_mantissa)(a) * L(2.0) * N(cg_exp2)(b - k);
+    const T e = N(cg_frexp_exponent)(a) - L(1.0) + k, low = e < least ? up : L(0.0), s = e + low;
+    const T t = s < least ? least : s, scale = N(cg_power_of_2)(t > (T)BIAS ? (T)BIAS : t);
+    const T down = e < least ? POLY(L(5.421010862427522e-20), L(2.938735877055719e-39)) : L(1.0);
+    const T y = m * scale * (e > (T)BIAS ? L(2.0) : down);
+    return N(cg_abs)(b) < (T)INFINITY ? y : a * N(cg_exp2)(b);
+}
+
 CG_INLINE T N(cg_sinc)(T a)
 {
-    const T x = a * L(3.141592653589793);
-    return a == L(0.0) ? L(1.0) : M(sin)(x) / x;
+    /* sin(pi (a - k)) up to its sign, of the nearest integer k: pi a itself would lose what is left beside k */
+    const T m = N(cg_abs)(a), k = M(rint)(m), half = L(0.5) * k, y = M(sin)((m - k) * L(3.141592653589793));
+    const T z = (M(floor)(half) == half ? y : -y) / (m * L(3.141592653589793));
+    return a == L(0.0) ? L(1.0) : z;
 }
 
 /* ------------------------------------------------------------------------- special functions
@@ -639,20 +778,63 @@ CG_INLINE T N(cg_polygamma)(T n, T a)
     return n == L(0.0) ? N(cg_digamma)(a) : M(fmod)(n, L(2.0)) == L(0.0) ? -z : z;
 }
 
+/* log |gamma(a)|.  Float in C: in double throughout, Stirling's series 5.11.1 of an argument that the recurrence brought
+ * above 8, and reflection 5.5.3 below 1/2; the logarithms meet in one.  Near its zeros it loses nothing that a float has. */
+CG_INLINE T N(cg_lgamma)(T a)
+{
+#if CG_KIND == 1 && !defined(__OPENCL_VERSION__)
+    const double x = (double)a, w = x < 0.5 ? 1.0 - x : x, r = x - rint(x), s = r * r;
+    const double first = (w * (w + 7.0)) * ((w + 1.0) * (w + 6.0));
+    const double shifted = first * (((w + 2.0) * (w + 5.0)) * ((w + 3.0) * (w + 4.0)));
+    const double big = w < 8.0 ? w + 8.0 : w, product = w < 8.0 ? shifted : 1.0;
+    const double i = 1.0 / big, z = i * i;
+    double p = -0.02955065359477124, q = 1.3522815814661438e-06; /* q: sin(pi r) / r in r^2 */
+    p = p * z + 0.00641025641025641;
+    p = p * z - 0.0019175269175269176;
+    p = p * z + 0.0008417508417508417;
+    p = p * z - 0.0005952380952380953;
+    p = p * z + 0.0007936507936507937;
+    p = p * z - 0.002777777777777778;
+    p = p * z + 0.08333333333333333;
+    q = q * s - 2.244732352954922e-05;
+    q = q * s + 0.00046650461976142953;
+    q = q * s - 0.007370470262437246;
+    q = q * s + 0.08214589075464777;
+    q = q * s - 0.5992645295423382;
+    q = q * s + 2.5501640398818837;
+    q = q * s - 5.167712780049975;
+    q = q * s + 3.141592653589793;
+    const double part = x < 0.5 ? product * 3.141592653589793 / cg_abs_f64(r * q) : product;
+    const double y = (big - 0.5) * cg_log_f64(big) - big + (0.9189385332046727 + i * p), l = cg_log_f64(part);
+    const double whole = x < 0.5 ? l - y : y - l;
+    const double ends = x == 1.0 || x == 2.0 ? 0.0 : whole;
+    return cg_abs_f64(x) < INFINITY ? (float)ends : a != a ? a : (float)INFINITY;
+#else
+    return M(lgamma)(a);
+#endif
+}
+
+/* exp(x^2), of which the square is taken exactly, in two parts. */
+CG_INLINE T N(cg_exp_square)(T x)
+{
+    const T h = FLOAT(BITS(x) & ~POLY((IT)0xfff, (IT)0x7ffffff));
+    return N(cg_exp)(h * h) * N(cg_exp)((x - h) * (x + h));
+}
+
 /* exp(x^2) erfc(x): the product up to 5, beyond it the continued fraction 7.9.1. */
 CG_INLINE T N(cg_erfcx)(T a)
 {
     const T x = N(cg_abs)(a);
     T y;
     if (x < L(5.0)) {
-        y = N(cg_exp)(x * x) * N(cg_erfc)(x);
+        y = N(cg_exp_square)(x) * N(cg_erfc)(x);
     } else {
         T t = x;
         for (int k = 40; k; k--)
             t = x + L(0.5) * (T)k / t;
         y = L(0.5641895835477563) / t;
     }
-    return a < L(0.0) ? L(2.0) * N(cg_exp)(x * x) - y : y;
+    return a < L(-26.7) ? (T)INFINITY : a < L(0.0) ? L(2.0) * N(cg_exp_square)(x) - y : y;
 }
 
 CG_INLINE T N(cg_ndtr)(T a) { return L(0.5) * N(cg_erfc)(-a * L(0.7071067811865476)); }
@@ -664,8 +846,40 @@ CG_INLINE T N(cg_log_ndtr)(T a)
                        : N(cg_log1p)(L(-0.5) * N(cg_erfc)(x));
 }
 
+/* a times a function of w = -log(1 - a^2), in two pieces (weighted least squares, error 6e-9); for double two steps of
+ * Halley follow, very near 1 from the leading terms of erfc's expansion. */
+CG_INLINE T N(cg_erfinv)(T a)
+{
+    const T w = -N(cg_log)((L(1.0) - a) * (L(1.0) + a)), u = w - L(10.5);
+    T p = L(-8.791056771428885e-09), q = L(2.146057420313041e-12) * u + L(-3.9240558719066954e-11), y;
+    p = p * w + L(2.2103141361640155e-07), q = q * u + L(3.349917288009152e-10);
+    p = p * w + L(-1.976470002773567e-06), q = q * u + L(-1.952463302146157e-09);
+    p = p * w + L(3.9832830225350335e-06), q = q * u + L(-1.315920844513485e-10);
+    p = p * w + L(4.456507667827716e-05), q = q * u + L(3.077553003549838e-07);
+    p = p * w + L(-0.00012748139852192253), q = q * u + L(-7.625670605193591e-06);
+    p = p * w + L(-0.0023342964705079794), q = q * u + L(0.00015550291573163122);
+    p = p * w + L(0.011548654176294804), q = q * u + L(-0.003562340047210455);
+    p = p * w + L(0.23201382160186768), q = q * u + L(0.15509869158267975);
+    p = p * w + L(0.8862268924713135), q = q * u + L(3.0742058753967285);
+    y = a * (w < L(5.0) ? p : q);
+#if CG_KIND == 2
+    const T far = w + L(0.6931471805599453);
+    const T z = N(cg_copysign)(M(sqrt)(far - L(0.5) * N(cg_log)(far * L(3.141592653589793))), a);
+    y = w > L(16.0) ? z : y;
+    /* d = erf(y) - a, near 1 by way of erfc, which loses nothing there */
+    for (int k = 0; k < 2; k++) {
+        const T m = N(cg_abs)(y), b = N(cg_abs)(a);
+        const T d = b < L(0.5) ? N(cg_erf)(m) - b : (L(1.0) - b) - N(cg_erfc)(m);
+        const T e = d * L(0.8862269254527580) * N(cg_exp)(m * m);
+        y = N(cg_copysign)(m - e / (L(1.0) + m * e), a);
+    }
+#endif
+    return N(cg_abs)(a) == L(1.0) ? a * (T)INFINITY : y; /* beyond 1 the logarithm is NaN */
+}
+
 /* Quantile of the normal distribution: Abramowitz & Stegun 26.2.23 (error 4.5e-4), then two
- * steps of Halley, which cube the error.  Worked in the lower tail, where erfc is accurate. */
+ * steps of Halley, which cube the error.  Worked in the lower tail, where erfc is accurate; in the middle, where 2 a - 1 is
+ * exact, by erfinv. */
 CG_INLINE T N(cg_ndtri)(T a)
 {
     const T p = a > L(0.5) ? L(1.0) - a : a, t = M(sqrt)(L(-2.0) * N(cg_log)(p));
@@ -673,40 +887,13 @@ CG_INLINE T N(cg_ndtri)(T a)
         / (L(1.0) + t * (L(1.432788) + t * (L(0.189269) + t * L(0.001308)))) - t;
     if ((a == L(0.0)) | (a == L(1.0)))
         return a == L(0.0) ? -(T)INFINITY : (T)INFINITY;
+    if (p > L(0.25))
+        return L(1.4142135623730951) * N(cg_erfinv)(L(2.0) * a - L(1.0));
     for (int k = 0; k < 2; k++) {
         const T e = (N(cg_ndtr)(x) - p) * L(2.5066282746310002) * N(cg_exp)(L(0.5) * x * x);
         x -= e / (L(1.0) + L(0.5) * x * e);
     }
-    return a == L(0.5) ? L(0.0) : a > L(0.5) ? -x : x;
-}
-
-/* M. Giles, "Approximating the erfinv function" (2010), single precision; for double two steps
- * of Halley follow. */
-CG_INLINE T N(cg_erfinv)(T a)
-{
-    const T w = -N(cg_log)((L(1.0) - a) * (L(1.0) + a)), u = w - L(2.5), v = M(sqrt)(w) - L(3.0);
-    T p = L(2.81022636e-08), q = L(-0.000200214257), y;
-    p = p * u + L(3.43273939e-07), q = q * v + L(0.000100950558);
-    p = p * u + L(-3.5233877e-06), q = q * v + L(0.00134934322);
-    p = p * u + L(-4.39150654e-06), q = q * v + L(-0.00367342844);
-    p = p * u + L(0.00021858087), q = q * v + L(0.00573950773);
-    p = p * u + L(-0.00125372503), q = q * v + L(-0.0076224613);
-    p = p * u + L(-0.00417768164), q = q * v + L(0.00943887047);
-    p = p * u + L(0.246640727), q = q * v + L(1.00167406);
-    p = p * u + L(1.50140941), q = q * v + L(2.83297682);
-    y = a * (w < L(5.0) ? p : q);
-#if CG_KIND == 2
-    /* d = erf(y) - a, near 1 by way of erfc, which loses nothing there */
-    for (int k = 0; k < 2; k++) {
-        const T m = N(cg_abs)(y), b = N(cg_abs)(a);
-        const T d = b < L(0.5) ? M(erf)(m) - b : (L(1.0) - b) - N(cg_erfc)(m);
-        const T e = d * L(0.8862269254527580) * N(cg_exp)(m * m);
-        y = N(cg_copysign)(m - e / (L(1.0) + m * e), a);
-    }
-#endif
-    if (N(cg_abs)(a) == L(1.0))
-        return N(cg_copysign)((T)INFINITY, a);
-    return N(cg_abs)(a) < L(1.0) ? y : (T)NAN;
+    return a > L(0.5) ? -x : x;
 }
 
 CG_INLINE T N(cg_xlog1py)(T a, T b)
@@ -727,7 +914,7 @@ CG_INLINE T N(cg_gamma_front)(T a, T x)
     const T stirling = (L(8.333333333333333e-2) - z * (L(2.777777777777778e-3)
         - z * (L(7.936507936507937e-4) - z * L(5.952380952380953e-4)))) / a;
     if (a < L(10.0))
-        return N(cg_exp)(a * N(cg_log)(x) - x - M(lgamma)(a + L(1.0)));
+        return N(cg_exp)(a * N(cg_log)(x) - x - N(cg_lgamma)(a + L(1.0)));
     return N(cg_exp)(a * (N(cg_log1p)(d) - d) - stirling) / M(sqrt)(L(2.0) * PI * a);
 }
 
@@ -787,12 +974,16 @@ CG_INLINE T N(cg_igammac)(T a, T b) { return N(cg_incomplete_gamma)(a, b, 1); }
 CG_INLINE T N(cg_bessel_i)(int order, T a, int scaled)
 {
     const T x = N(cg_abs)(a), z = L(0.25) * x * x, mu = (T)(4 * order * order);
-    T y = L(1.0), t = L(1.0);
+    T y = L(1.0), t = L(1.0), slope = L(0.0);
     if (x < L(20.0)) {
         for (int k = 1; (k < 100) & (t > EPS * y); k++) {
             t *= z / ((T)k * (T)(k + order));
             y += t;
+            slope += (T)k * t;
         }
+        /* what the rounding of z did to all of the terms: x = h + l exactly, and so are the products of h */
+        const T h = FLOAT(BITS(x) & ~POLY((IT)0xfff, (IT)0x7ffffff)), l = x - h;
+        y += z > L(0.0) ? slope * (((L(0.25) * h * h - z) + L(0.5) * h * l + L(0.25) * l * l) / z) : L(0.0);
         y *= (order ? L(0.5) * x : L(1.0)) * (scaled ? N(cg_exp)(-x) : L(1.0));
     } else {
         for (int k = 1; (k < 40) & (N(cg_abs)(t) > EPS); k++) {
@@ -801,7 +992,8 @@ CG_INLINE T N(cg_bessel_i)(int order, T a, int scaled)
         }
         y /= M(sqrt)(L(2.0) * PI * x);
         /* exp(x) alone overflows too early */
-        y = scaled ? y : y * N(cg_exp)(L(0.5) * x) * N(cg_exp)(L(0.5) * x);
+        y = scaled ? y : x < POLY(L(88.0), L(709.0)) ? y * N(cg_exp)(x)
+            : y * N(cg_exp)(L(0.5) * x) * N(cg_exp)(L(0.5) * x);
     }
     return order && a < L(0.0) ? -y : y;
 }
@@ -1010,6 +1202,7 @@ CG_INLINE T N(cg_legendre)(T x, T n) { return N(cg_orthogonal)(x, n, 3); }
 #undef LOG2E
 #undef MAGIC
 #undef SQRT1_2_BITS
+#undef EXP_MOST
 #undef LOG_V
 #undef LOG_E
 #undef LOG_M
