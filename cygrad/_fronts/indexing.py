@@ -221,17 +221,21 @@ def combinations(input, r=2, with_replacement=False):
     if _more_than(_MOST_COMBINED // r, n + r - 1 if with_replacement else n, r):
         raise RuntimeError(f"combinations: the sub-sequences of length {r} of {n} elements are more than fit here")
     last = _sequences.arange(n if with_replacement else n - r + 1, device=input.device)
-    places = [last]
-    for k in range(2, r + 1):  # what may follow each of the sub-sequences so far, which leaves enough for the rest
+    steps = [(last, None)]  # the last place of each sub-sequence so far, and which shorter one it continues
+    for k in range(2, r + 1):  # what may follow each, which leaves enough for the rest
         end = n if with_replacement else n - r + k
         counts = _op("sub", end if with_replacement else end - 1, last)
         rows = math.comb(n + k - 1 if with_replacement else end, k)
         before = _op("sub", counts.cumsum(0), counts)
-        first = _op("sub", _op("sub", end, counts), before)
-        *places, first = (repeat_interleave(x, counts, 0, output_size=rows) for x in (*places, first))
+        first = repeat_interleave(_op("sub", _op("sub", end, counts), before), counts, 0, output_size=rows)
+        of = repeat_interleave(_sequences.arange(len(last), device=input.device), counts, 0, output_size=rows)
         last = _op("add", first, _sequences.arange(rows, device=input.device))
-        places.append(last)
-    return stack([_index.index_select(input, 0, x) for x in places], 1)
+        steps.append((last, of))
+    columns, rows = [], _sequences.arange(len(last), device=input.device)
+    for last, of in reversed(steps):
+        columns.append(_index.index_select(input, 0, _index.index_select(last, 0, rows)))
+        rows = rows if of is None else _index.index_select(of, 0, rows)
+    return stack(columns[::-1], 1)
 
 
 # ------------------------------------------------------------------ repeating

@@ -254,13 +254,13 @@ def allow_mutation_on_saved_tensors():
 
     Forward and backward pass must both run inside.
     """
-    from ..overrides import TorchFunctionMode
+    import cygrad
 
     if getattr(_allowing, "on", False):
         raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
     context = _AllowMutationOnSavedContext()
 
-    class Watch(TorchFunctionMode):
+    class Watch(cygrad.overrides.TorchFunctionMode):
         def __torch_function__(self, func, types, args=(), kwargs=None):
             kwargs = kwargs or {}
             name = getattr(func, "__name__", "")
