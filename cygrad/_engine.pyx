@@ -415,7 +415,7 @@ cdef tuple edge_of(object x):
     if isinstance(x, Tensor):
         node = gradient_edge(<Tensor> x)    # may give a view a new history, and so a new output number
         return node, (<Tensor> x).output_nr
-    first, nr = x
+    first, nr = x[0], x[1]
     return (<Node?> first), nr
 
 
