@@ -326,7 +326,7 @@ def included(folder, root):
     for name in ("CHANGELOG.md", "SECURITY.md"):
         path = root / name
         text = path.read_text() if path.exists() else f"# {path.stem.title()}\n\n{name} is not there yet.\n"
-        write(folder / name.lower(), text)
+        write(folder / name.lower(), text.replace("](docs/", "](../"))  # links to pages of this site
 
 
 def write(path, text):
