@@ -117,4 +117,5 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted(_made)
+    later = [op for op in FIELDS if not op.startswith("_")]
+    return sorted({*_made, *later, *[op + "_out" for op in later]})

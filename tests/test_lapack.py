@@ -276,6 +276,22 @@ def test_spectra(n, domain):
     assert n > 5 or cygrad.allclose(E, cygrad.eye(n, dtype=A.dtype).expand(2, n, n), atol=1e-8)
 
 
+@pytest.mark.parametrize("dtype", [cygrad.float32, cygrad.float64, cygrad.complex64, cygrad.complex128])
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_spectra_that_need_no_reduction(n, dtype):
+    """Matrices that LAPACK's balancing leaves nothing, or one row, to reduce of."""
+    full = cygrad.arange(1.0, n * n + 1).view(n, n) / n
+    shift = cygrad.eye(n).roll(1, 0)
+    matrices = [cygrad.eye(n), cygrad.zeros(n, n), full.diag().diag(), full.triu(), full.tril(), full.triu(1), shift]
+    for A in [m.to(dtype) for m in matrices]:
+        values, vectors = cygrad.linalg.eig(A)
+        A = A.to(values.dtype)
+        cygrad.testing.assert_close(A @ vectors, vectors * values, atol=1e-4, rtol=1e-4)
+        cygrad.testing.assert_close(cygrad.linalg.vector_norm(vectors, dim=0), cygrad.ones(n, dtype=values.real.dtype))
+        got = cygrad.linalg.eigvals(A)
+        cygrad.testing.assert_close(got.real.sort()[0], values.real.sort()[0], atol=1e-3, rtol=1e-3)
+
+
 @pytest.mark.parametrize("driver", ["gels", "gelsy", "gelsd", "gelss"])
 def test_least_squares(driver):
     A, B = cygrad.from_numpy(general(2, 5, 3)), cygrad.from_numpy(general(2, 5, 2))

@@ -32,9 +32,13 @@ def names_of(body):
     return {name for name in names if not name.startswith("_")}
 
 
+def files(module):
+    """The names of its submodules, which are attributes once somebody has imported them."""
+    return {info.name for info in pkgutil.iter_modules(getattr(module, "__path__", ()))}
+
+
 def public(module):
     names = {*dir(module), *getattr(module, "_ELSEWHERE", ())}
-    names |= {info.name for info in pkgutil.iter_modules(getattr(module, "__path__", ()))}
     for name in sorted(names - {"cl"}):  # which is no public module
         value = getattr(module, name, None)
         if inspect.ismodule(value) and getattr(value, "__file__", None) is None:
@@ -55,7 +59,7 @@ def test_stubs_were_built():
 def test_names(path):
     module = importlib.import_module(module_of(path))
     stubbed = names_of(ast.parse(path.read_text()).body)
-    assert set(public(module)) ^ stubbed == set()
+    assert (set(public(module)) ^ stubbed) - files(module) == set()
 
 
 def test_members_of_tensor():

@@ -220,7 +220,8 @@ static int cg_steqr(int kind, int n, void *d, void *e, void *z) {
 #define CG_EIG(T, p, F)                                                                                             \
     static int cg_eig_##p(int n, T *a, T *re, T *im, T *v, T *work) {                                               \
         int lo, hi, found, info = scipy_LAPACKE_##p##gebal(LAPACK_COL_MAJOR, 'B', n, a, n, &lo, &hi, work);         \
-        if (!info) info = scipy_LAPACKE_##p##gehrd(LAPACK_COL_MAJOR, n, lo, hi, a, n, work + n);                    \
+        if (!info && lo < hi) /* else triangular: gehrd's own answer for its workspace is too small */         \
+            info = scipy_LAPACKE_##p##gehrd(LAPACK_COL_MAJOR, n, lo, hi, a, n, work + n);                           \
         memcpy(v, a, sizeof(T) * n * n);                                                                            \
         if (!info) info = scipy_LAPACKE_##p##orghr(LAPACK_COL_MAJOR, n, lo, hi, v, n, work + n);                    \
         if (!info) info = scipy_LAPACKE_##p##hseqr(LAPACK_COL_MAJOR, 'S', 'V', n, lo, hi, a, n, re, im, v, n);      \
