@@ -139,7 +139,7 @@ _ELSEWHERE = {
     "serialization": "load save",
     "func": "vmap",
     "compiler": "compile",
-    "_higher_order_ops": "cond",
+    "_fronts.control": "cond while_loop",
     "cl": "OutOfMemoryError",
     "cuda": "Event Stream",
     "futures": "Future",
@@ -162,7 +162,9 @@ def __getattr__(name):
         value = getattr(_importlib.import_module("." + module, __name__), name)
         if module.startswith(("linalg.", "_fronts.", "nn.functional.")):
             value = _dispatch.function(name, value)
-    elif not name.startswith("__") and _importlib_util.find_spec(f"{__name__}.{name}"):
+    elif (not name.startswith("__") or name in ("__config__", "__future__")) and _importlib_util.find_spec(
+        f"{__name__}.{name}"
+    ):
         value = _importlib.import_module("." + name, __name__)
     else:
         raise AttributeError(f"module 'torch' has no attribute '{name}': cygrad does not have it yet")

@@ -89,6 +89,20 @@ static PyObject *cg_readable_traceback(PyObject *traceback)
     return first;
 }
 
+/* NULL, with the pending error's traceback as a user reads it. */
+static PyObject *cg_readable(void)
+{
+    PyObject *type, *error, *traceback;
+    if (cg_full_tracebacks)
+        return NULL;
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    if (traceback != NULL)
+        traceback = cg_readable_traceback(traceback);
+    PyErr_Restore(type, error, traceback);
+    return NULL;
+}
+
 /* After a TypeError: the call once more where only the arguments' spelling was foreign, else the error in PyTorch's words. */
 static PyObject *(*cg_explain)(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames, PyObject *error);
 
@@ -109,14 +123,7 @@ static __attribute__((noinline, cold)) PyObject *cg_failed(cg_public *self, PyOb
         if (result != NULL)
             return result;
     }
-    if (cg_full_tracebacks)
-        return NULL;
-    PyErr_Fetch(&type, &error, &traceback);
-    PyErr_NormalizeException(&type, &error, &traceback);
-    if (traceback != NULL)
-        traceback = cg_readable_traceback(traceback);
-    PyErr_Restore(type, error, traceback);
-    return NULL;
+    return cg_readable();
 }
 
 static inline PyObject *cg_call_inner(cg_public *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
@@ -130,13 +137,15 @@ static __attribute__((noinline)) PyObject *cg_public_call_rest(PyObject *callabl
                                                                PyObject *kwnames)
 {
     cg_public *self = (cg_public *)callable;
-    if (cg_interposers)
-        return cg_interposed(callable, args, nargsf, kwnames);
-    if (self->looks) {
+    int looks = cg_interposers;
+    if (!looks && self->looks) {
         Py_ssize_t n = PyVectorcall_NARGS(nargsf) + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
         for (Py_ssize_t i = 0; i < n; i++)
-            if (cg_overrides(args[i]))
-                return cg_interposed(callable, args, nargsf, kwnames);
+            looks |= cg_overrides(args[i]);
+    }
+    if (looks) {
+        PyObject *result = cg_interposed(callable, args, nargsf, kwnames);
+        return result != NULL ? result : cg_readable();
     }
     return cg_call_inner(self, args, nargsf, kwnames);
 }

@@ -248,3 +248,19 @@ def _with_suffixes(opening: str, contents: str, suffixes: list[str], closing: st
             last += len(suffix) + 2
     out.append(closing)
     return "".join(out)
+
+
+# ---- the parts, by the names under which libraries that print tensors of their own take them
+
+
+def _tensor_str(self, indent):
+    """The values of a tensor in brackets, its lines indented after the first."""
+    return _contents(self.detach(), indent) if self.numel() else "[]"
+
+
+def _str_intern(inp, *, tensor_contents=None):
+    return _str(inp, tensor_contents=tensor_contents)
+
+
+def _add_suffixes(tensor_str, suffixes, indent, force_newline):
+    return _with_suffixes("", tensor_str, suffixes, ")", indent, breaks=force_newline)

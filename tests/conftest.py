@@ -10,11 +10,13 @@ import random
 import numpy as np
 import pytest
 
-import cygrad
-from cygrad import _warnings, cl
-
 # In this process `strict` is on while tests run on a device; in those that tests start, from the first use of one.
-os.environ.setdefault("CYGRAD_CL_STRICT", "1")
+_strict_elsewhere = os.environ.pop("CYGRAD_CL_STRICT", "1")
+
+import cygrad  # noqa: E402  which reads it
+from cygrad import _warnings, cl  # noqa: E402
+
+os.environ["CYGRAD_CL_STRICT"] = _strict_elsewhere
 
 
 @pytest.fixture(autouse=True)

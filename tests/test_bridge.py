@@ -133,6 +133,14 @@ def test_numpy_errors():
         cygrad.from_numpy(np.array(["a"]))
 
 
+def test_numpy_of_what_requires_a_gradient_where_none_is_recorded():
+    x = cygrad.ones(2, requires_grad=True)
+    with cygrad.no_grad():
+        assert x.numpy().tolist() == x.view(-1).__array__().tolist() == [1, 1]
+    with cygrad.inference_mode():
+        assert x.numpy().tolist() == [1, 1]
+
+
 def test_numpy_protocols():
     t = cygrad.ones(2)
     assert np.shares_memory(np.asarray(t), t.numpy())

@@ -41,6 +41,13 @@ def test_tracebacks_end_in_python(name):
     assert files == [__file__, __file__]
 
 
+@pytest.mark.parametrize("interposer", [lambda: torch.autocast("cpu"), torch.autograd.profiler.profile])
+def test_tracebacks_under_interposers(interposer):
+    with interposer(), pytest.raises(RuntimeError) as caught:
+        torch.ones(2, 3) + torch.ones(4)
+    assert [frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)] == [__file__]
+
+
 def test_errors_of_hooks_keep_their_lines():
     def refuse(gradient):
         raise ValueError("no")

@@ -170,3 +170,37 @@ def test_dtype_errors():
     a, b = arrays((2, 3), (3, 2))
     for name, x, y in [("mm", a, b.astype("float32")), ("mm", a > 0, b > 0), ("dot", a[0], b[:, 0].astype("float32"))]:
         compare_errors(getattr(_products, name), getattr(peer(), name), x, y)
+
+
+class FirstPair:
+    """Stands in for the package opt_einsum: contracts the last two operands first."""
+
+    def __init__(self):
+        self.asked = []
+
+    def get_symbol(self, i):
+        return chr(ord("a") + i)
+
+    def contract_path(self, equation, *sizes, optimize, shapes):
+        self.asked.append((equation, optimize))
+        return [(len(sizes) - 1, len(sizes) - 2)] + [(0, 1)] * (len(sizes) - 2), None
+
+
+def test_einsum_takes_the_order_of_opt_einsum(monkeypatch):
+    import cygrad
+
+    package = FirstPair()
+    monkeypatch.setattr(_products, "get_opt_einsum", lambda: package)
+    opt_einsum = cygrad.backends.opt_einsum
+    assert opt_einsum.is_available() and opt_einsum.enabled and opt_einsum.strategy == "auto"
+    a, b, c = cygrad.randn(2, 3), cygrad.randn(3, 4), cygrad.randn(4, 5)
+    with opt_einsum.flags(enabled=True, strategy="greedy"):
+        found = cygrad.einsum("ij,jk,kl->il", a, b, c)
+    assert package.asked == [("ab,bc,cd->ad", "greedy")]
+    cygrad.testing.assert_close(found, a @ b @ c)
+    with opt_einsum.flags(enabled=False, strategy="auto"):
+        cygrad.testing.assert_close(cygrad.einsum("ij,jk,kl->il", a, b, c), a @ b @ c)
+    cygrad.einsum("ij,jk->ik", a, b)
+    assert len(package.asked) == 1 and opt_einsum.enabled and opt_einsum.strategy == "auto"
+    cygrad.einsum("ij,jk,kl->il", a, b, c)
+    assert len(package.asked) == 2

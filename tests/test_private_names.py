@@ -97,3 +97,35 @@ def test_nodes_list_what_they_saved():
     assert node._saved_self is x
     assert "_saved_result" in dir(x.exp().grad_fn) and "_saved_self" in dir(x.pow(2).grad_fn)
     assert not any(n.startswith("_saved") for n in dir((x + x).grad_fn))
+
+
+def test_lists_by_device_and_dtype():
+    from cygrad.utils import _foreach_utils
+
+    a, b, c = torch.ones(2), torch.ones(2).double(), torch.zeros(1)
+    groups = _foreach_utils._group_tensors_by_device_and_dtype([[a, b, c], [None, a, b]], with_indices=True)
+    assert groups == {
+        (a.device, torch.float32): ([[a, c], [None, b]], [0, 2]),
+        (a.device, torch.float64): ([[b], [a]], [1]),
+    }
+
+
+def test_weak_dictionaries_go_by_identity():
+    from cygrad.utils.weak import TensorWeakRef, WeakIdKeyDictionary
+
+    x, y = torch.ones(2), torch.ones(2)
+    names, reference = WeakIdKeyDictionary({x: "x"}), TensorWeakRef(x)
+    names[y] = "y"
+    assert names[x] == "x" and names.get(torch.ones(2)) is None and [k is y for k in names] == [False, True]
+    assert reference() is x and x in names and 3 not in names
+    del x
+    assert len(names) == 1 and reference() is None
+    del names[y]
+    assert not names
+
+
+def test_placements():
+    from cygrad.distributed.tensor import Partial, Replicate, Shard
+
+    assert repr([Shard(1), Replicate(), Partial()]) == "[Shard(dim=1), Replicate(), Partial(sum)]"
+    assert Shard(1).is_shard() and not Shard(1).is_shard(0) and Replicate().is_replicate() and Partial().is_partial()

@@ -23,7 +23,7 @@ def test_module(name):
     assert found is module
     for line in _standins._entries()[name][1].split(";"):
         attribute = line.split("=")[0].strip().lstrip("@.").partition("(")[0].strip()
-        if attribute:
+        if attribute and attribute != "*":
             getattr(module, attribute)
 
 
@@ -40,9 +40,9 @@ def test_module(name):
         (lambda: torch.jit.load("file"), "jit.load"),
         (lambda: torch.ops.aten.add(1, 2), "ops.aten.add"),
         (lambda: torch.ops.aten.add.Tensor(1, 2), "ops.aten.add.Tensor"),
-        (lambda: torch.library.Library("a", "DEF"), "library.Library"),
+        (lambda: torch.library.opcheck(None, ()), "library.opcheck"),
         (lambda: torch.distributed.split_group(), "distributed.split_group"),
-        (lambda: torch.cond(True, abs, abs, ()), "_higher_order_ops.cond"),
+        (lambda: torch._higher_order_ops.scan(abs, 0, 0), "_higher_order_ops.scan"),
         (lambda: torch.utils.cpp_extension.load(name="x", sources=[]), "utils.cpp_extension.load"),
     ],
 )
@@ -50,6 +50,29 @@ def test_use_raises_and_names_it(call, name):
     with pytest.raises(NotImplementedError) as raised:
         call()
     assert str(raised.value).startswith(f"torch.{name} is not in cygrad: ")
+
+
+def test_names_that_no_line_lists():
+    """Parts that are missing as a whole have every name, and every module inside."""
+    from cygrad.distributed.tensor.placement_types import _StridedShard
+    from cygrad.onnx._internal.exporter import ONNXProgram
+
+    assert torch.distributed.tensor.placement_types._StridedShard is not torch.Tensor
+    assert not isinstance(torch.ones(1), (_StridedShard, ONNXProgram))
+    with pytest.raises(NotImplementedError, match="^torch.distributed.tensor.placement_types._StridedShard is not in"):
+        _StridedShard(1)
+
+
+def test_branches_and_loops():
+    x = torch.tensor([1.0, -4.0], requires_grad=True)
+    torch.cond(x.sum() > 0, torch.sin, lambda x: x * 3, (x,)).sum().backward()
+    assert x.grad.tolist() == [3, 3]
+    with pytest.raises(RuntimeError, match="^Expected pred to be bool or single-element tensor, but got tensor"):
+        torch.cond(torch.tensor([True, False]), torch.sin, torch.cos, (x,))
+    n, y = torch.while_loop(lambda n, y: n < 3, lambda n, y: (n + 1, y * 2), (torch.tensor(0), torch.ones(2)))
+    assert n == 3 and y.tolist() == [8, 8]
+    with pytest.raises(RuntimeError, match="^Expect cond_fn and body_fn to be callable.$"):
+        torch.while_loop(3, torch.cos, (x,))
 
 
 def test_named_without_use():
@@ -92,6 +115,36 @@ def test_custom_op():
     torch.library.register_autograd("tests::scaled_sine", backward, setup_context=setup_context)
     sine(x).sum().backward()
     torch.testing.assert_close(x.grad, 2 * torch.ones(2).cos())
+
+
+def test_library():
+    library = torch.library.Library("tests_library", "DEF")
+    assert library.define("scaled(Tensor x, *, float scale=2.0) -> Tensor") == "scaled"
+    scaled, x = torch.ops.tests_library.scaled, torch.ones(2, requires_grad=True)
+    with pytest.raises(NotImplementedError, match="^Could not run 'tests_library::scaled' with arguments from"):
+        scaled(x)
+    library.impl("scaled", lambda x, scale: x * scale, "CPU")
+    assert scaled(x).tolist() == [2, 2] and scaled.default(x, scale=3.0).tolist() == [3, 3]
+    with pytest.raises(RuntimeError, match="no autograd formula was registered"):
+        scaled(x).sum().backward()
+
+    @torch.library.impl(library, "scaled", "Autograd")
+    def differentiable(x, scale):
+        return x * scale
+
+    scaled(x, scale=5.0).sum().backward()
+    assert x.grad.tolist() == [5, 5]
+    torch.library.define("tests_library::negated", "(Tensor x) -> Tensor")
+    torch.library.impl("tests_library::negated", "default", torch.neg)
+    assert torch.ops.tests_library.negated(torch.ones(1)).item() == -1
+    torch.library.register_kernel("tests_library::negated", "cpu", torch.abs)
+    assert torch.ops.tests_library.negated(-torch.ones(1)).item() == 1
+    with pytest.raises(ValueError, match="Unsupported kind"):
+        torch.library.Library("tests_library", "NEW")
+    with pytest.raises(RuntimeError, match="^could not parse dispatch key: Abacus$"):
+        library.impl("scaled", torch.neg, "Abacus")
+    with pytest.raises(TypeError, match="^Input function is required to be a callable but found type <class 'int'>$"):
+        library.impl("scaled", 3)
 
 
 def test_what_is_not_even_named():

@@ -18,8 +18,8 @@ from libc.string cimport memcpy
 from cygrad._core cimport (
     BFLOAT16, BOOL, CDOUBLE, CFLOAT, CHALF, DOUBLE, FLOAT, HALF, INT8, INT16, INT32, INT64, MAX_DIMS, META, UINT8,
     Storage, Tensor, as_device_code, as_dtype_code, attach, borrow_storage, current_grad_fn, data_of, device_object,
-    empty_strided_like, grad_required, is_complex_code, itemsize_of, make_size, new_storage, new_tensor, set_dims,
-    shallow, update_contiguous)
+    empty_strided_like, grad_enabled, grad_required, is_complex_code, itemsize_of, make_size, new_storage, new_tensor,
+    set_dims, shallow, update_contiguous)
 from cygrad._core cimport device as Device, dtype as DType
 from cygrad._ops cimport cast_kernel, copy_into, warn_of_parts
 from cygrad import _core, _ops
@@ -270,7 +270,7 @@ def numpy(Tensor self not None, *, bint force=False):
     if t.dt == BFLOAT16:
         raise TypeError("Got unsupported ScalarType BFloat16")
     if not force:
-        if grad_required(t):
+        if grad_enabled() and grad_required(t):
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if t.dev:
             raise TypeError(f"can't convert {device_object(t.dev)} device type tensor to numpy. Use Tensor.cpu() to "

@@ -158,6 +158,8 @@ _CLASSES = {
         ("SymFloat", "programs are not traced"),
         ("SymBool", "programs are not traced"),
         ("ScriptObject", "there is no TorchScript"),
+        ("TensorType", "there is no TorchScript"),
+        ("DeviceObjType", "there is no TorchScript"),
         ("ScriptModule", "there is no TorchScript"),
         ("ScriptFunction", "there is no TorchScript"),
         ("PyTorchFileReader", "torch.load reads files"),

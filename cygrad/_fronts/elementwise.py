@@ -530,7 +530,10 @@ def _operators():
             found[f"__r{name}__"] = _ops.binary_operator(op, f"__r{name}__", reflected=reflected)
             found[f"__i{name}__"] = _ops.binary_operator(op, f"__i{name}__", inplace=True)
     found["__rsub__"] = _ops.binary_operator(OPS["rsub"], "__rsub__")
-    found["__rtruediv__"] = _rtruediv
+    found["__rtruediv__"] = found["__rdiv__"] = _rtruediv
+    # of Python 2, as PyTorch has them
+    found["__div__"], found["__idiv__"] = found["__truediv__"], found["__itruediv__"]
+    found["__long__"], found["__nonzero__"] = (lambda self: int(self)), (lambda self: bool(self))
     found["__pow__"] = _pow_operator
     found["__rpow__"] = _ops.binary_operator(OPS["pow"], "__rpow__", reflected=True)
     found["__ipow__"] = _ipow_operator

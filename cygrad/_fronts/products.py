@@ -17,6 +17,37 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ELLIPSIS = "..."
 
 
+# How the operands are put in order where there are more than two: by the package opt_einsum where it is installed,
+# with the strategy "auto", "greedy" or "optimal", else from left to right.  torch.backends.opt_einsum sets it.
+order = {"enabled": True, "strategy": "auto"}
+
+
+def get_opt_einsum():
+    """The package opt_einsum, None where it is not installed."""
+    try:
+        import opt_einsum
+    except ImportError:
+        return None
+    return opt_einsum
+
+
+def _pairs_in_order(pairs, output):
+    """Yields the positions of the operands to contract next; what comes of it is the last one then."""
+    rest = len(pairs)
+    package = get_opt_einsum() if rest > 2 and order["enabled"] and order["strategy"] is not None else None
+    if package is not None:
+        symbols = {}
+        for x in (x for _, labels in pairs for x in labels):
+            symbols.setdefault(x, package.get_symbol(len(symbols)))
+        terms = ["".join(symbols[x] for x in labels) for _, labels in pairs]
+        equation = ",".join(terms) + "->" + "".join(symbols[x] for x in output)
+        shapes = [tuple(t.shape) for t, _ in pairs]
+        yield from package.contract_path(equation, *shapes, optimize=order["strategy"], shapes=True)[0]
+        return
+    for _ in range(rest - 1):
+        yield (0, 1) if rest == len(pairs) else (len(pairs) - 1, 0)
+
+
 def _check_operands(operands):
     for i, t in enumerate(operands):
         if not isinstance(t, Tensor):
@@ -178,10 +209,15 @@ def einsum(*args):
                 raise RuntimeError(f"einsum(): subscript {x} has size {n} for operand {i} which does not broadcast "
                                    f"with previously seen size {sizes[x]}")
     pairs = [_diagonalised(t, labels) for t, labels in zip(operands, inputs, strict=True)]
+    for chosen in _pairs_in_order(pairs, output):
+        taken = [pairs[i] for i in chosen]
+        pairs[:] = [p for i, p in enumerate(pairs) if i not in chosen]
+        result, labels = taken[0]
+        for i, (t, more) in enumerate(taken[1:], 2):
+            kept = set(output).union(*(x for _, x in pairs + taken[i:]))
+            result, labels = _contract(result, t, labels, more, kept)
+        pairs.append((result, labels))
     result, labels = pairs[0]
-    for i, (t, more) in enumerate(pairs[1:], 1):
-        kept = set(output).union(*(x for _, x in pairs[i + 1:]))
-        result, labels = _contract(result, t, labels, more, kept)
     alone = [i for i, x in enumerate(labels) if x not in output]
     result = result.permute([labels.index(x) for x in output] + alone)
     if alone:

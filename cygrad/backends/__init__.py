@@ -1,14 +1,14 @@
 """torch.backends: the libraries that PyTorch is built on, as far as programs ask for them or set their flags.
 
 Each is a module object made here. Flags keep what they are told, with PyTorch's checks; none of the libraries is in
-cygrad, so `is_available` says so, and no flag changes a result. OpenMP is.
+cygrad, so `is_available` says so, and no flag changes a result. OpenMP is, and opt_einsum where it is installed.
 """
 
 import contextlib
 import sys
 import types
 
-from .._fronts import flags as _flags
+from .._fronts import flags as _flags, products as _products
 
 _PRECISIONS = ("none", "ieee", "tf32", "bf16")
 
@@ -24,6 +24,9 @@ class _Backend(types.ModuleType):
         if name in self._kinds:
             value = self._kinds[name](value)
         super().__setattr__(name, value)
+
+    def _restore(self, name, value):
+        vars(self)[name] = value
 
     def __getattr__(self, name):
         raise AttributeError(f"module 'torch.backends.{self._short}' has no attribute '{name}'")
@@ -70,7 +73,7 @@ def _flags_of(module, names):
             yield
         finally:
             for name, value in zip(names, before):
-                vars(module)[name] = value
+                module._restore(name, value)
 
     module.flags, module.set_flags = flags, set_flags
 
@@ -178,7 +181,31 @@ mkldnn = _Backend(
 _flags_of(mkldnn, {"enabled": False, "deterministic": False, "allow_tf32": True, "fp32_precision": "none"})
 mps = _Backend("mps", is_available=_no, is_built=_no)
 openmp = _Backend("openmp", is_available=lambda: True)
-opt_einsum = _Backend("opt_einsum", enabled=False, strategy=None, is_available=_no, get_opt_einsum=lambda: None)
+
+
+class _OptEinsum(_Backend):
+    """torch.backends.opt_einsum: in which order einsum contracts its operands, as `_fronts.products` has it."""
+
+    def __getattr__(self, name):
+        if name in _products.order:
+            return _products.order[name] if self.is_available() else {"enabled": False}.get(name)
+        return super().__getattr__(name)
+
+    def __setattr__(self, name, value):
+        if name in _products.order:
+            self._restore(name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def _restore(self, name, value):
+        _products.order[name] = value
+
+
+opt_einsum = _OptEinsum(
+    "opt_einsum",
+    is_available=lambda: _products.get_opt_einsum() is not None, get_opt_einsum=_products.get_opt_einsum,
+)  # fmt: skip
+_flags_of(opt_einsum, {"enabled": None, "strategy": None})
 nnpack = _Backend("nnpack", is_available=_no)
 cusparselt = _Backend("cusparselt", is_available=_no, version=lambda: None)
 kleidiai = _Backend("kleidiai", is_available=_no)

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import warnings
 
+from .. import _standins
 from ..nn import Module
 
 __all__ = [
@@ -145,4 +146,6 @@ def set_stance(stance="default", *, skip_guard_eval_unsafe=False, force_backend=
 
 
 def __getattr__(name):
+    if name == "config":
+        return _standins.submodule("compiler", name)
     raise AttributeError(f"module 'torch.compiler' has no attribute '{name}': cygrad does not compile yet")

@@ -95,4 +95,6 @@ def __getattr__(name):
         return OutOfMemoryError
     if name in ("CUDAGraph", "graph", "make_graphed_callables", "graph_pool_handle"):
         return getattr(_standins.submodule(__name__, "graphs"), name)
+    if name == "_initialized":
+        return functions.is_initialized()
     return _standins.submodule(__name__, name)

@@ -8,7 +8,9 @@ from .utils import lazy_property
 
 
 class ByFactor:
-    """The matrices of a distribution that computes with `_factor`, the lower Cholesky factor of its covariance.
+    """The matrices of a distribution that computes with the lower Cholesky factor of its covariance.
+
+    That is `_unbroadcasted_scale_tril`: the name is PyTorch's, subclasses in libraries set it themselves.
 
     They are made at their first use, but for the one that is given; `_full` gives a matrix the batch shape.
     """
@@ -31,20 +33,20 @@ class ByFactor:
         return given[0]
 
     def _expand_rest(self, new, batch_shape):
-        new._factor = self._factor
+        new._unbroadcasted_scale_tril = self._unbroadcasted_scale_tril
 
     @lazy_property
     def scale_tril(self):
         """L with L L^T the covariance."""
-        return self._full(self._factor)
+        return self._full(self._unbroadcasted_scale_tril)
 
     @lazy_property
     def covariance_matrix(self):
-        return self._full(self._factor @ self._factor.mT)
+        return self._full(self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT)
 
     @lazy_property
     def precision_matrix(self):
-        return self._full(inverse_by_factor(self._factor))
+        return self._full(inverse_by_factor(self._unbroadcasted_scale_tril))
 
 
 def factor_of_inverse(matrix):

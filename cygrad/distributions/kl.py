@@ -308,14 +308,14 @@ def _multivariate(p, q):
             return q._mahalanobis(vectors)
         from ._matrices import mahalanobis
 
-        return mahalanobis(q._factor, vectors)
+        return mahalanobis(q._unbroadcasted_scale_tril, vectors)
 
     def log_det(d):
         if isinstance(d, LowRankMultivariateNormal):
             return d._log_det()
         from ._matrices import half_log_det
 
-        return 2 * half_log_det(d._factor)
+        return 2 * half_log_det(d._unbroadcasted_scale_tril)
 
     # tr(Sigma_q^-1 Sigma_p): the norms of the columns that Sigma_p = sum of c c^T is made of
     columns = p.cov_factor.mT if isinstance(p, LowRankMultivariateNormal) else p.scale_tril.mT

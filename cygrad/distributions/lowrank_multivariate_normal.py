@@ -57,15 +57,15 @@ class LowRankMultivariateNormal(Distribution):
         super().__init__(batch_shape, event_shape, validate_args=validate_args)
 
     def _set_capacitance(self, factor, diag):
-        self._factor, self._diag = factor, diag  # not expanded
+        self._unbroadcasted_cov_factor, self._unbroadcasted_cov_diag = factor, diag  # not expanded
         capacitance = (factor.mT / diag.unsqueeze(-2)) @ factor
         eye = cygrad.eye(capacitance.shape[-1], dtype=capacitance.dtype, device=capacitance.device)
         self._capacitance_tril = cygrad.linalg.cholesky(capacitance + eye)
 
     def _expand_rest(self, new, batch_shape):
-        new._factor, new._diag, new._capacitance_tril = (
-            self._factor,
-            self._diag,
+        new._unbroadcasted_cov_factor, new._unbroadcasted_cov_diag, new._capacitance_tril = (
+            self._unbroadcasted_cov_factor,
+            self._unbroadcasted_cov_diag,
             self._capacitance_tril,
         )
 
@@ -82,40 +82,41 @@ class LowRankMultivariateNormal(Distribution):
 
     @lazy_property
     def variance(self):
-        found = self._factor.pow(2).sum(-1) + self._diag
+        found = self._unbroadcasted_cov_factor.pow(2).sum(-1) + self._unbroadcasted_cov_diag
         return found.expand(self._batch_shape + self._event_shape)
 
     @lazy_property
     def scale_tril(self):
         """The lower Cholesky factor of D^1/2 (I + D^-1/2 W W^T D^-1/2) D^1/2"""
-        root = self._diag.sqrt().unsqueeze(-1)
-        scaled = self._factor / root
+        root = self._unbroadcasted_cov_diag.sqrt().unsqueeze(-1)
+        scaled = self._unbroadcasted_cov_factor / root
         eye = cygrad.eye(self._event_shape[0], dtype=root.dtype, device=root.device)
         return self._full(root * cygrad.linalg.cholesky(scaled @ scaled.mT + eye))
 
     @lazy_property
     def covariance_matrix(self):
-        return self._full(self._factor @ self._factor.mT + self._diag.diag_embed())
+        factor = self._unbroadcasted_cov_factor
+        return self._full(factor @ factor.mT + self._unbroadcasted_cov_diag.diag_embed())
 
     @lazy_property
     def precision_matrix(self):
-        weighted = self._factor.mT / self._diag.unsqueeze(-2)
+        weighted = self._unbroadcasted_cov_factor.mT / self._unbroadcasted_cov_diag.unsqueeze(-2)
         solved = cygrad.linalg.solve_triangular(self._capacitance_tril, weighted, upper=False)
-        return self._full(self._diag.reciprocal().diag_embed() - solved.mT @ solved)
+        return self._full(self._unbroadcasted_cov_diag.reciprocal().diag_embed() - solved.mT @ solved)
 
     def rsample(self, sample_shape=EMPTY):
         shape = self._extended_shape(sample_shape)
         like = self.loc.dtype, self.loc.device
         low = standard_normal(shape[:-1] + self.cov_factor.shape[-1:], *like)
         own = standard_normal(shape, *like)
-        return self.loc + times(self._factor, low) + self._diag.sqrt() * own
+        return self.loc + times(self._unbroadcasted_cov_factor, low) + self._unbroadcasted_cov_diag.sqrt() * own
 
     def _mahalanobis(self, diff):
-        inner = times(self._factor.mT, diff / self._diag)
-        return (diff.pow(2) / self._diag).sum(-1) - mahalanobis(self._capacitance_tril, inner)
+        inner = times(self._unbroadcasted_cov_factor.mT, diff / self._unbroadcasted_cov_diag)
+        return (diff.pow(2) / self._unbroadcasted_cov_diag).sum(-1) - mahalanobis(self._capacitance_tril, inner)
 
     def _log_det(self):
-        return 2 * half_log_det(self._capacitance_tril) + self._diag.log().sum(-1)
+        return 2 * half_log_det(self._capacitance_tril) + self._unbroadcasted_cov_diag.log().sum(-1)
 
     def log_prob(self, value):
         self._check_sample(value)

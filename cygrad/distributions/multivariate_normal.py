@@ -42,7 +42,7 @@ class MultivariateNormal(ByFactor, Distribution):
         setattr(self, name, matrix.expand(batch_shape + matrix.shape[-2:]))
         self.loc = loc.expand(batch_shape + loc.shape[-1:])
         super().__init__(batch_shape, self.loc.shape[-1:], validate_args=validate_args)
-        self._factor = FACTORS[name](matrix)
+        self._unbroadcasted_scale_tril = FACTORS[name](matrix)
 
     def _full(self, matrix):
         return matrix.expand(self._batch_shape + self._event_shape + self._event_shape)
@@ -57,21 +57,26 @@ class MultivariateNormal(ByFactor, Distribution):
 
     @property
     def variance(self):
-        return self._factor.pow(2).sum(-1).expand(self._batch_shape + self._event_shape)
+        return self._unbroadcasted_scale_tril.pow(2).sum(-1).expand(self._batch_shape + self._event_shape)
 
     def rsample(self, sample_shape=EMPTY):
         noise = standard_normal(self._extended_shape(sample_shape), self.loc.dtype, self.loc.device)
-        return self.loc + times(self._factor, noise)
+        return self.loc + times(self._unbroadcasted_scale_tril, noise)
 
     def log_prob(self, value):
         self._check_sample(value)
-        square = mahalanobis(self._factor, value - self.loc)
+        square = mahalanobis(self._unbroadcasted_scale_tril, value - self.loc)
         return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + square) - half_log_det(
-            self._factor
+            self._unbroadcasted_scale_tril
         )
 
     def entropy(self):
         found = 0.5 * self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + half_log_det(
-            self._factor
+            self._unbroadcasted_scale_tril
         )
         return found.expand(self._batch_shape)
+
+
+def _precision_to_scale_tril(P):
+    """The lower Cholesky factor of the inverse of P."""
+    return FACTORS["precision_matrix"](P)

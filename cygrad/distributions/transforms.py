@@ -140,6 +140,12 @@ class PowerTransform(Transform):
     inverse_shape = forward_shape
 
 
+def _clipped_sigmoid(x):
+    """1 / (1 + exp(-x)), kept off 0 and 1."""
+    info = cygrad.finfo(x.dtype)
+    return cygrad.sigmoid(x).clamp(min=info.tiny, max=1 - info.eps)
+
+
 class SigmoidTransform(_Plain):
     """y = 1 / (1 + exp(-x)), kept off 0 and 1"""
 
@@ -147,8 +153,7 @@ class SigmoidTransform(_Plain):
     bijective, sign = True, +1
 
     def _call(self, x):
-        info = cygrad.finfo(x.dtype)
-        return cygrad.sigmoid(x).clamp(min=info.tiny, max=1 - info.eps)
+        return _clipped_sigmoid(x)
 
     def _inverse(self, y):
         info = cygrad.finfo(y.dtype)

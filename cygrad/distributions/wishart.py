@@ -56,7 +56,7 @@ class Wishart(ByFactor, ExponentialFamily):
             said = "Singular samples are highly likely to occur for ndim - 1 < df < ndim."
             warnings.warn(f"Low df values detected. {said}", stacklevel=2)
         super().__init__(batch_shape, event_shape, validate_args=validate_args)
-        self._factor = FACTORS[name](matrix)
+        self._unbroadcasted_scale_tril = FACTORS[name](matrix)
 
     @property
     def arg_constraints(self):
@@ -96,7 +96,7 @@ class Wishart(ByFactor, ExponentialFamily):
         rows, columns = cygrad.tril_indices(n, n, offset=-1)
         shape = noise.shape[:-2] + (rows.numel(),)
         noise[..., rows, columns] = cygrad.randn(shape, dtype=noise.dtype, device=noise.device)
-        factor = self._factor @ noise
+        factor = self._unbroadcasted_scale_tril @ noise
         return factor @ factor.mT
 
     def rsample(self, sample_shape=EMPTY, max_try_correction=None):
@@ -120,17 +120,17 @@ class Wishart(ByFactor, ExponentialFamily):
     def log_prob(self, value):
         self._check_sample(value)
         n, nu = self._event_shape[-1], self.df
-        trace = (inverse_by_factor(self._factor) * value.mT).sum((-2, -1))
+        trace = (inverse_by_factor(self._unbroadcasted_scale_tril) * value.mT).sum((-2, -1))
         log_det = 2 * half_log_det(cygrad.linalg.cholesky(value))
         normalizer = (
-            nu * n / 2 * math.log(2) + nu * half_log_det(self._factor) + cygrad.mvlgamma(nu / 2, n)
+            nu * n / 2 * math.log(2) + nu * half_log_det(self._unbroadcasted_scale_tril) + cygrad.mvlgamma(nu / 2, n)
         )
         return (nu - n - 1) / 2 * log_det - trace / 2 - normalizer
 
     def entropy(self):
         n, nu = self._event_shape[-1], self.df
         return (
-            (n + 1) * (n / 2 * math.log(2) + half_log_det(self._factor))
+            (n + 1) * (n / 2 * math.log(2) + half_log_det(self._unbroadcasted_scale_tril))
             + cygrad.mvlgamma(nu / 2, n)
             - (nu - n - 1) / 2 * _mvdigamma(nu / 2, n)
             + nu * n / 2

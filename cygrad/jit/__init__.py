@@ -92,6 +92,9 @@ def unused(fn):
     return fn
 
 
+_overload = _overload_method = unused
+
+
 def export(fn):
     """Returns the function."""
     return fn

@@ -229,6 +229,11 @@ def is_structseq(obj):
     return issubclass(cls, NamedResult)
 
 
+def is_structseq_instance(obj):
+    """Whether an object is a named result of an operator."""
+    return isinstance(obj, NamedResult)
+
+
 def _get_node_type(tree):
     cls = type(tree)
     if cls in SUPPORTED_NODES or not isinstance(tree, tuple):

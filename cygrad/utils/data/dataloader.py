@@ -8,8 +8,9 @@ import signal
 import sys
 import warnings
 import weakref
+from collections.abc import Callable
 from multiprocessing import connection as mp_connection
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import cygrad
 from cygrad import _dispatch
@@ -32,6 +33,7 @@ from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, _d
 __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
 
 _T_co = TypeVar("_T_co", covariant=True)
+_collate_fn_t = Callable[[list], Any]
 
 # How long a worker may take to end by itself, in seconds.
 _JOIN_TIMEOUT = 5.0

@@ -1,5 +1,6 @@
 """Operators for vision: boxes, regions of feature maps, losses and blocks of models."""
 
+from ._deform import DeformConv2d, deform_conv2d
 from ._drop import (
     DropBlock2d,
     DropBlock3d,
@@ -47,6 +48,7 @@ from .misc import (
 __all__ = [
     "Conv2dNormActivation",
     "Conv3dNormActivation",
+    "DeformConv2d",
     "DropBlock2d",
     "DropBlock3d",
     "FeaturePyramidNetwork",
@@ -65,6 +67,7 @@ __all__ = [
     "clip_boxes_to_image",
     "complete_box_iou",
     "complete_box_iou_loss",
+    "deform_conv2d",
     "distance_box_iou",
     "distance_box_iou_loss",
     "drop_block2d",

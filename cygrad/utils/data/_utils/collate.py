@@ -1,6 +1,7 @@
 """Making a batch out of samples."""
 
 import copy
+import re
 from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import cygrad
 
 __all__ = ["collate", "default_collate", "default_convert"]
 
+np_str_obj_array_pattern = re.compile("[SaUO]")  # of the names of dtypes whose arrays make no tensor
 _NUMPY_SCALARS = (np.bool_, np.number, np.object_)
 
 

@@ -45,6 +45,12 @@ def get_worker_info() -> WorkerInfo | None:
     return _worker_info
 
 
+def _generate_state(base_seed: int, worker_id: int) -> list[int]:
+    """Four 32-bit words that seed NumPy's generator of a worker."""
+    entropy = [worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]
+    return np.random.SeedSequence(entropy).generate_state(4).tolist()
+
+
 class _PlainMessage(str):
     """A message whose repr is itself: KeyError shows the repr of its argument."""
 
@@ -104,8 +110,7 @@ def _seed(base_seed: int, worker_id: int) -> None:
     random.seed(base_seed + worker_id)
     cygrad.manual_seed(base_seed + worker_id)
     # NumPy and random share an algorithm: the same seed would give both the same stream.
-    entropy = [worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]
-    np.random.seed(np.random.SeedSequence(entropy).generate_state(4))
+    np.random.seed(_generate_state(base_seed, worker_id))
 
 
 def worker_loop(
