@@ -74,6 +74,8 @@ cdef int copy_into(Tensor dst, Tensor src) except -1
 cdef int fill(Tensor t, object value) except -1
 cpdef int refuse_self_overlap(Tensor out) except -1
 cpdef int refuse_partial_overlap(Tensor out, Tensor x) except -1
+cdef Tensor new_like_operands(int nd, const Py_ssize_t* sizes, tuple operands, int dt, int dev)
+cdef int strides_in_order(int nd, const Py_ssize_t* sizes, tuple operands, Py_ssize_t* strides) except -1
 cdef Tensor sum_to(Tensor g, object shape)
 cdef Tensor elementwise(Op op, tuple operands, tuple params, Tensor out, bint inplace)
 cdef int promote(int a, int b) noexcept nogil

@@ -717,22 +717,77 @@ cpdef int refuse_partial_overlap(Tensor out, Tensor x) except -1:
 
 
 cdef Tensor new_like_operands(int nd, const Py_ssize_t* sizes, tuple operands, int dt, int dev):
-    """An output whose memory is laid out as the first operand of its shape is."""
+    """An output whose memory is laid out as the operands are."""
+    cdef Py_ssize_t[MAX_DIMS] strides
     cdef Tensor t
     cdef int i
+    cdef bint first = True
     for x in operands:
         if isinstance(x, Tensor):
             t = <Tensor> x
             if t.nd != nd:
+                first = first and t.nd == 0
                 continue
             for i in range(nd):
                 if t.sizes[i] != sizes[i]:
+                    first = False
                     break
             else:
-                if t.contiguous or not dense(t):
+                if t.contiguous:
                     break
-                return empty_strided_like(nd, sizes, t.strides, dt, dev)
+                if first and dense(t):
+                    return empty_strided_like(nd, sizes, t.strides, dt, dev)
+                strides_in_order(nd, sizes, operands, strides)
+                return empty_strided_like(nd, sizes, strides, dt, dev)
     return new_tensor(nd, sizes, dt, dev)
+
+
+cdef int strides_in_order(int nd, const Py_ssize_t* sizes, tuple operands, Py_ssize_t* strides) except -1:
+    """Strides without gaps, with the dimensions in the order that the operands have.
+
+    Dimensions are sorted from the last one on by the strides of the first operand, of the next one where the first does
+    not say (a stride of 0, as it is where it is broadcast).  Of two equal strides the smaller size is the inner one.
+    """
+    cdef int[MAX_DIMS] order
+    cdef int i, j, at, a, b, sign
+    cdef Py_ssize_t step = 1, sa, sb
+    cdef Tensor t
+    for i in range(nd):
+        order[i] = nd - 1 - i
+    for i in range(1, nd):
+        at = i
+        for j in range(i - 1, -1, -1):
+            a, b = order[j], order[at]
+            sign = 0
+            for x in operands:
+                if not isinstance(x, Tensor):
+                    continue
+                t = <Tensor> x
+                sa, sb = stride_in(t, nd, sizes, a), stride_in(t, nd, sizes, b)
+                if sa == 0 or sb == 0:
+                    continue
+                sign = (sa > sb) - (sa < sb)
+                if sign == 0 and sizes[a] > sizes[b]:
+                    sign = 1
+                if sign:
+                    break
+            if sign > 0:
+                order[j], order[at] = b, a
+                at = j
+            elif sign < 0:
+                break
+    for i in range(nd):
+        strides[order[i]] = step
+        step *= sizes[order[i]]
+    return 0
+
+
+cdef inline Py_ssize_t stride_in(Tensor t, int nd, const Py_ssize_t* sizes, int i) noexcept:
+    """The stride of an operand in dimension i of the result, 0 where it is broadcast."""
+    cdef int own = i - (nd - t.nd)
+    if own < 0 or (t.sizes[own] == 1 and sizes[i] != 1):
+        return 0
+    return t.strides[own]
 
 
 cdef int device_of(str name, tuple operands) except -1:

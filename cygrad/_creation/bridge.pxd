@@ -3,6 +3,8 @@ from cygrad._core cimport Tensor
 
 cdef int format_code(object memory_format) except -1
 cdef Tensor empty_in_format(Tensor t, int dt, int dev, int format)
+cdef int channels_last_strides(int nd, const Py_ssize_t* sizes, int format, Py_ssize_t* strides) except -1
+cdef bint fits(Tensor t, int format) except -1
 cdef Tensor copy_as(Tensor t, int dt, int dev, int format, str name)
 cdef bint is_array(object x)
 cpdef Tensor from_array(object array)

@@ -21,7 +21,7 @@ from cygrad._core cimport (
     empty_strided_like, grad_enabled, grad_required, is_complex_code, itemsize_of, make_size, new_storage, new_tensor,
     set_dims, shallow, update_contiguous)
 from cygrad._core cimport device as Device, dtype as DType
-from cygrad._ops cimport cast_kernel, copy_into, warn_of_parts
+from cygrad._ops cimport cast_kernel, copy_into, strides_in_order, warn_of_parts
 from cygrad import _core, _ops
 from cygrad._warnings import warn_once
 from cygrad._types import (
@@ -337,34 +337,6 @@ cdef int channels_last_strides(int nd, const Py_ssize_t* sizes, int format, Py_s
     return 0
 
 
-cdef int preserved_strides(Tensor t, Py_ssize_t* strides) except -1:
-    """Strides without gaps in the order of those of `t`.
-
-    Dimensions are sorted from the last one on by stride; one of stride 0 stays where it is among its neighbours, and of
-    two equal strides the smaller size is the inner one.
-    """
-    cdef int[MAX_DIMS] order
-    cdef int i, j, at, a, b
-    cdef Py_ssize_t step = 1
-    for i in range(t.nd):
-        order[i] = t.nd - 1 - i
-    for i in range(1, t.nd):
-        at = i
-        for j in range(i - 1, -1, -1):
-            a, b = order[j], order[at]
-            if t.strides[a] == 0 or t.strides[b] == 0:
-                continue
-            if t.strides[a] > t.strides[b] or (t.strides[a] == t.strides[b] and t.sizes[a] > t.sizes[b]):
-                order[j], order[at] = b, a
-                at = j
-            elif t.strides[a] < t.strides[b]:
-                break
-    for i in range(t.nd):
-        strides[order[i]] = step
-        step *= t.sizes[order[i]]
-    return 0
-
-
 cdef Tensor empty_in_format(Tensor t, int dt, int dev, int format):
     """Uninitialised, with the shape of `t` and the strides of a memory format."""
     cdef Py_ssize_t[MAX_DIMS] strides
@@ -373,7 +345,7 @@ cdef Tensor empty_in_format(Tensor t, int dt, int dev, int format):
     if format == PRESERVE:
         if t.count == 0 or _ops.is_dense(t):
             return empty_strided_like(t.nd, t.sizes, t.strides, dt, dev)
-        preserved_strides(t, strides)
+        strides_in_order(t.nd, t.sizes, (t,), strides)
     else:
         channels_last_strides(t.nd, t.sizes, format, strides)
     return empty_strided_like(t.nd, t.sizes, strides, dt, dev)

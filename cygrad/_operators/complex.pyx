@@ -7,7 +7,7 @@ from cygrad._core cimport (
     BFLOAT16, CFLOAT, FLOAT, DOUBLE, HALF, MAX_DIMS, Tensor, attach, is_complex_code, retyped_view,
     shallow)
 from cygrad._operators.family cimport one_device
-from cygrad._ops cimport SAME_DTYPE, broadcast_shapes_of, contiguous, copy_into, store, sum_to
+from cygrad._ops cimport SAME_DTYPE, broadcast_shapes_of, contiguous, copy_into, new_like_operands, store, sum_to
 from cygrad._walk cimport select_of
 from cygrad import _core, _ops
 from cygrad._operators import shape as _shape
@@ -194,10 +194,14 @@ def _complex_backward(node, g):
 def complex_(real, imag, *, out=None):
     """real + imag * 1j of two floating tensors of one dtype, which broadcast."""
     cdef Tensor a = checked("complex", real), b = checked("complex", imag), r
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef int i
     check_parts(a, b)
     one_device("complex", a, b)
     shape = broadcast_shapes_of((a, b))
-    r = <Tensor> _ops.empty(shape, a.dt + 2, a.dev)
+    for i in range(len(shape)):
+        sizes[i] = shape[i]
+    r = new_like_operands(<int> len(shape), sizes, (a, b), a.dt + 2, a.dev)
     parts = view_as_real(shallow(r))
     copy_into(select_of(parts, r.nd, 0), a.expand(shape))
     copy_into(select_of(parts, r.nd, 1), b.expand(shape))

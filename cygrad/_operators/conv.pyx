@@ -9,7 +9,7 @@ from cygrad._operators import complex as _complex
 from cygrad._core cimport FLOAT, Tensor, attach, grad_enabled, is_complex_code
 from cygrad._kernels.conv cimport channel_sum, convolve, convolve_input, convolve_weight
 from cygrad._kernels.copies cimport shaped, vector
-from cygrad._operators.family cimport one_device, wants
+from cygrad._operators.family cimport format_of, in_format, one_device, wants
 
 
 cdef class Geometry:
@@ -57,6 +57,7 @@ cdef Tensor forward(Tensor x, Tensor w, Tensor bias, Geometry g, str name):
             _core.backend_of(y.dev).convolve(y, x, w, bias, g.stride, g.padding, g.dilation, g.groups)
         else:
             convolve(y, x, w, bias, g.stride, g.padding, g.dilation, g.groups)
+    y = in_format(y, max(format_of(x), format_of(w)))
     return attach(y, name, (x, w, bias), _forward_backward, (x if ww else None, w if wx else None), (g,))
 
 
@@ -68,6 +69,7 @@ cdef Tensor adjoint(Tensor y, Tensor w, Tensor bias, Geometry g, str name):
             _core.backend_of(x.dev).convolve_input(x, y, w, bias, g.stride, g.padding, g.dilation, g.groups)
         else:
             convolve_input(x, y, w, bias, g.stride, g.padding, g.dilation, g.groups)
+    x = in_format(x, max(format_of(y), format_of(w)))
     return attach(x, name, (y, w, bias), _adjoint_backward, (y if ww else None, w if wy else None), (g,))
 
 

@@ -4,7 +4,7 @@ from cygrad._core cimport (
 from cygrad._kernels.copies cimport plain
 from cygrad._kernels.index cimport masked_put
 from cygrad._operators.family cimport one_device
-from cygrad._ops cimport copy_into, expand_to, fill, refuse_partial_overlap, result_dtype, sum_to, to_dtype
+from cygrad._ops cimport copy_into, expand_to, fill, new_like_operands, refuse_partial_overlap, result_dtype, sum_to, to_dtype
 from cygrad._operators.index cimport compress, coordinates_of, mask_positions, row_of, where_into
 from cygrad._walk cimport (
     broadcast_of, end_write, expand_shape, finish_out, shape_text, slice_of, start_write, zeros_of)
@@ -62,7 +62,7 @@ def where(condition, input=None, other=None, *, out=None):
     nd = <int> len(shape)
     for i in range(nd):
         sizes[i] = shape[i]
-    r = new_tensor(nd, sizes, dt, dev)
+    r = new_like_operands(nd, sizes, (c, a, b), dt, dev)
     if dev:
         if r.count:
             _core.backend_of(dev).where(r, *[on_device(<Tensor> x, r) for x in (c, a, b)])

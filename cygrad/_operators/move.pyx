@@ -1,10 +1,12 @@
 """Elements moved to places known beforehand: cat and stack, flip, roll, repeat, triangles, diagonals, regions."""
 from cygrad._core cimport (
-    INT64, MAX_DIMS, Tensor, any_needs_grad, as_device_code, attach, itemsize_of, new_tensor, raw_view, same_shape,
-    shallow, wrap_dim)
+    INT64, MAX_DIMS, Tensor, any_needs_grad, as_device_code, attach, empty_strided_like, itemsize_of, new_tensor,
+    raw_view, same_shape, shallow, wrap_dim)
+from cygrad._creation.bridge cimport CONTIGUOUS, channels_last_strides
 from cygrad._kernels cimport index as cpu
 from cygrad._kernels.copies cimport plain
-from cygrad._ops cimport clone, copy_into, result_dtype, to_dtype
+from cygrad._operators.family cimport format_of, new_in_format
+from cygrad._ops cimport clone, copy_into, new_like_operands, result_dtype, to_dtype
 from cygrad._walk cimport (
     View, drop_dim, finish_out, insert_dim, load_view, narrow_raw, select_of, shape_text, slice_of, strided_region,
     zeros_of)
@@ -28,6 +30,18 @@ cdef tuple checked_tensors(str name, object tensors, str argument="tensors"):
         if not isinstance(t, Tensor):
             raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
     return tuple(tensors)
+
+
+cdef int common_format(tuple given) noexcept:
+    """The memory format that all of the tensors ask for, else the contiguous one."""
+    cdef int format = CONTIGUOUS, i, n = <int> len(given)
+    for i in range(n):
+        if i and format != format_of(<Tensor> given[i]):
+            return CONTIGUOUS
+        format = format_of(<Tensor> given[i])
+        if format == CONTIGUOUS:
+            return format
+    return format
 
 
 def _cat_backward(node, Tensor g):
@@ -88,7 +102,7 @@ def cat(tensors, dim=0, *, axis=None, out=None):
     for k in range(first.nd):
         sizes[k] = first.sizes[k]
     sizes[d] = total
-    r = new_tensor(first.nd, sizes, dt, first.dev)
+    r = new_in_format(first.nd, sizes, dt, first.dev, common_format(given))
     for i in range(n):
         t = <Tensor> given[i]
         if t.count:
@@ -108,6 +122,22 @@ def cat(tensors, dim=0, *, axis=None, out=None):
 def _stack_backward(node, Tensor g):
     dim, dts = node.args
     return tuple([to_dtype(select_of(g, dim, i), dts[i]) if node.needs(i) else None for i in range(len(dts))])
+
+
+cdef Tensor new_stack(View* v, int d, Py_ssize_t n, int format, int dt, Tensor first):
+    """Memory for the stack of n tensors: channels last where all are, as their concatenation along dimension d is."""
+    cdef Py_ssize_t[MAX_DIMS] sizes
+    cdef Py_ssize_t[MAX_DIMS] strides
+    cdef int i
+    if format == CONTIGUOUS or d == first.nd:
+        return new_tensor(v.nd, v.sizes, dt, first.dev)
+    for i in range(first.nd):
+        sizes[i] = first.sizes[i] * (n if i == d else 1)
+    channels_last_strides(first.nd, sizes, format, strides)
+    for i in range(first.nd, d, -1):
+        strides[i] = strides[i - 1]
+    strides[d] = strides[d + 1] * first.sizes[d]
+    return empty_strided_like(v.nd, v.sizes, strides, dt, first.dev)
 
 
 def stack(tensors, dim=0, *, out=None):
@@ -131,7 +161,7 @@ def stack(tensors, dim=0, *, out=None):
     load_view(&v, first)
     insert_dim(&v, d)
     v.sizes[d] = n
-    r = new_tensor(v.nd, v.sizes, dt, first.dev)
+    r = new_stack(&v, d, n, common_format(given), dt, first)
     for i in range(n):
         load_view(&v, r)
         v.offset = i * v.strides[d]
@@ -172,7 +202,7 @@ def flip(Tensor input not None, *axes, dims=None):
             strides[d] = -strides[d]
             if input.sizes[d]:
                 offset += (input.sizes[d] - 1) * input.strides[d]
-    r = new_tensor(input.nd, input.sizes, input.dt, input.dev)
+    r = new_like_operands(input.nd, input.sizes, (input,), input.dt, input.dev)
     if r.count:
         copy_into(r, raw_view(input, input.nd, input.sizes, strides, offset))
     return _core.record(r, "FlipBackward0", (input,), _flip_backward, None, turned)
@@ -209,7 +239,8 @@ def roll(Tensor input not None, shifts, dims=()):
         raise RuntimeError("`shifts` required")
     if len(dims) != len(shifts) and (dims or len(shifts) != 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
-    r = new_tensor(input.nd, input.sizes, input.dt, input.dev)
+    r = (new_like_operands(input.nd, input.sizes, (input,), input.dt, input.dev) if dims
+         else new_tensor(input.nd, input.sizes, input.dt, input.dev))
     if dims:
         for k, s in zip(dims, shifts):
             if not input.nd:

@@ -9,7 +9,8 @@ from cygrad._operators import composite as _composite
 from cygrad._core cimport FLOAT, Tensor, attach, grad_enabled
 from cygrad._kernels.copies cimport like, vector, working_dtype
 from cygrad._kernels.norm cimport batch_norm as cpu_batch_norm, batch_norm_gradient, normalize, normalize_gradient
-from cygrad._operators.family cimport need_floating, one_device
+from cygrad._operators.family cimport (
+    as_rows, format_of, in_format, laid_as, need_floating, new_in_format, one_device)
 from cygrad._ops cimport copy_into
 
 
@@ -124,6 +125,7 @@ def group_norm(Tensor x not None, Py_ssize_t num_groups, Tensor weight=None, Ten
             _core.backend_of(x.dev).normalize(y, mean, rstd, x, weight, bias, num_groups, span, eps)
         else:
             normalize(y, mean, rstd, x, weight, bias, num_groups, span, eps)
+    y = laid_as(y, x)
     return attach(y, "NativeGroupNormBackward0", (x, weight, bias), _group_norm_backward, (x, weight, mean, rstd),
                   (num_groups, eps, span))
 
@@ -131,27 +133,33 @@ def group_norm(Tensor x not None, Py_ssize_t num_groups, Tensor weight=None, Ten
 # ------------------------------------------------------------------ batch norm
 
 def _batch_norm_backward(node, Tensor g):
-    cdef Tensor x, w, mean, rstd, dx = None, dw = None, db = None
+    cdef Tensor x, w, mean, rstd, rows, dx = None, dw = None, db = None, given = None
     cdef bint training
     training, eps = node.args
     x, w, mean, rstd = node.saved()
     if grad_enabled():
         return _composite.batch_norm_gradient(x, w, mean, rstd, training, eps, g,
                                               [node.needs(i) for i in range(3)])
+    rows = as_rows(x)       # channels last: each channel is a column
     if node.needs(0):
-        dx = like(x, x.dt)
+        dx = given = like(x, x.dt) if rows is None else new_in_format(x.nd, x.sizes, x.dt, x.dev, format_of(x))
     if node.needs(1):
         dw = like(mean, w.dt)
     if node.needs(2):
         db = like(mean, x.dt if w is None else w.dt)
+    if rows is not None:
+        if as_rows(g) is None:
+            g = in_format(g, format_of(x))
+        x, g = rows, as_rows(g)
+        given = None if dx is None else as_rows(dx)
     if x.count == 0:
         for t in (dw, db):
             if t is not None:
                 t.zero_()
     elif x.dev:
-        _core.backend_of(x.dev).batch_norm_gradient(dx, dw, db, x, g, w, mean, rstd, training)
+        _core.backend_of(x.dev).batch_norm_gradient(given, dw, db, x, g, w, mean, rstd, training)
     else:
-        batch_norm_gradient(dx, dw, db, x, g, w, mean, rstd, training)
+        batch_norm_gradient(given, dw, db, x, g, w, mean, rstd, training)
     return dx, dw, db
 
 
@@ -163,7 +171,7 @@ def batch_norm(Tensor x not None, Tensor weight=None, Tensor bias=None, Tensor r
     else they are the running ones.
     """
     cdef Py_ssize_t channels = x.sizes[1] if x.nd > 1 else 0
-    cdef Tensor y, mean, rstd
+    cdef Tensor y, to, rows, mean, rstd
     cdef int dt
     if not training:
         if running_mean is None:
@@ -180,19 +188,27 @@ def batch_norm(Tensor x not None, Tensor weight=None, Tensor bias=None, Tensor r
         if t is not None and (<Tensor> t).dt != x.dt and not (x.dt < FLOAT and (<Tensor> t).dt == FLOAT):
             raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
     dt = working_dtype(x)
-    y, mean, rstd = like(x, x.dt), vector(channels, dt, x.dev), vector(channels, dt, x.dev)
+    mean, rstd = vector(channels, dt, x.dev), vector(channels, dt, x.dev)
+    rows = as_rows(x)       # channels last: each channel is a column
+    if rows is None:
+        y, rows = like(x, x.dt), x
+        to = y
+    else:
+        y = new_in_format(x.nd, x.sizes, x.dt, x.dev, format_of(x))
+        to = as_rows(y)
     if x.count == 0:
         if not training:
             copy_into(mean, running_mean)
             copy_into(rstd, running_var.add(eps).rsqrt())
     elif x.dev:
-        _core.backend_of(x.dev).batch_norm(y, mean, rstd, x, weight, bias, running_mean, running_var, training,
+        _core.backend_of(x.dev).batch_norm(to, mean, rstd, rows, weight, bias, running_mean, running_var, training,
                                            momentum, eps)
     else:
-        cpu_batch_norm(y, mean, rstd, x, weight, bias, running_mean, running_var, training, momentum, eps)
+        cpu_batch_norm(to, mean, rstd, rows, weight, bias, running_mean, running_var, training, momentum, eps)
     if training and x.count:
         for t in (running_mean, running_var):
             if t is not None:
                 (<Tensor> t).storage.version += 1
+    y = laid_as(y, x) if to is y else y
     return attach(y, "NativeBatchNormBackward0", (x, weight, bias), _batch_norm_backward, (x, weight, mean, rstd),
                   (training, eps))

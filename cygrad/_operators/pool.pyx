@@ -6,7 +6,7 @@ from cygrad import _core
 from cygrad._core cimport BOOL, INT64, HALF, FunctionNode, Tensor, attach, refuse_complex
 from cygrad._kernels.copies cimport shaped
 from cygrad._kernels.pool cimport Windows, pool_average, pool_average_gradient, pool_max, pool_max_gradient
-from cygrad._operators.family cimport wants
+from cygrad._operators.family cimport laid_as, wants
 
 
 cdef class Pool(Windows):
@@ -216,9 +216,10 @@ cdef tuple run_max(str function, str name, Tensor x, Pool pool):
             _core.backend_of(y.dev).pool_max(y, at, x, pool)
         else:
             pool_max(y, at, x, pool)
+    y = laid_as(y, x)
     if wants(x):
         attach(y, name, (x,), _max_backward, (at,), (pool,))
-    return y, at
+    return y, laid_as(at, x)
 
 
 def max_pool(Tensor x not None, kernel, stride, padding, dilation, bint ceil_mode, int nd):
@@ -245,6 +246,7 @@ cdef Tensor average(Tensor x, Pool pool, str name, bint keeps=False):
             _core.backend_of(y.dev).pool_average(y, x, pool)
         else:
             pool_average(y, x, pool)
+    y = laid_as(y, x)
     return attach(y, name, (x,), _average_backward, (x,) if keeps else None, (pool,))
 
 
@@ -255,6 +257,7 @@ cdef Tensor spread(Tensor g, Pool pool):
             _core.backend_of(x.dev).pool_average_gradient(x, g, pool)
         else:
             pool_average_gradient(x, g, pool)
+    x = laid_as(x, g)
     return attach(x, "AvgPoolBackwardBackward0", (g,), _spread_backward, None, (pool,))
 
 

@@ -5,7 +5,7 @@ All sorts are stable; among equal elements topk, kthvalue and median choose the 
 from cygrad._core cimport (
     BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, META, Tensor, any_needs_grad, default_dtype_code,
     new_tensor, raw_view, refuse_complex, shallow, wrap_dim)
-from cygrad._ops cimport clone, fill, to_dtype
+from cygrad._ops cimport clone, copy_into, fill, new_like_operands, to_dtype
 from cygrad._kernels cimport sort as _kernel
 from cygrad._kernels.copies cimport plain
 from cygrad._operators.family cimport one_device
@@ -111,12 +111,21 @@ cdef int check_nonempty(str name, Tensor x, int dim) except -1:
 
 # ------------------------------------------------------------------ sort and topk
 
+cdef Tensor laid_like(Tensor r, Tensor x):
+    """The elements of `r` in the order in which those of `x` lie."""
+    cdef Tensor other = new_like_operands(x.nd, x.sizes, (x,), r.dt, r.dev)
+    copy_into(other, r)
+    return other
+
+
 def sort(Tensor input not None, dim=-1, bint descending=False, stable=None, *, out=None):
     """(values, indices) in order along `dim`; stable always, NaN counts as the largest."""
     cdef int d = wrap_dim(dim, input.nd)
     cdef Tensor values = new_tensor(input.nd, input.sizes, input.dt, input.dev)
     cdef Tensor index = new_tensor(input.nd, input.sizes, INT64, input.dev)
     put_in_order(values, index, clone(shallow(input)) if input.dt == BOOL else input, d, descending)
+    if not input.contiguous:
+        values, index = laid_like(values, input), laid_like(index, input)
     return finish_pair("sort", out, chosen(
         "sort", "SortBackward0" if stable is None else "SortBackward1", input, values, index, d, False))
 

@@ -1,6 +1,7 @@
 """Padding: constants by copying into a filled tensor, the other modes by picking indices."""
 
 import cygrad
+from cygrad._operators.family import kept_format
 
 
 def _constant(input, pads, value):
@@ -82,16 +83,17 @@ def pad(input, pad, mode="constant", value=None):
             f"got padding length {len(pads)} and input of dimension {input.dim()}"
         )
     if mode == "constant":
-        return _constant(input, pads, 0.0 if value is None else value)
+        return kept_format(_constant(input, pads, 0.0 if value is None else value), input)
     if value is not None and value != 0:
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in _INDEX:
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     _check_mode(input, pads, mode)
+    given = input
     for i in range(len(pads) // 2):
         before, after = pads[2 * i:2 * i + 2]
         if before or after:
             axis = input.dim() - 1 - i
             index = _INDEX[mode](input.shape[axis], before, after, input.device)
             input = input.index_select(axis, index)
-    return input
+    return input if mode == "circular" else kept_format(input, given)  # as PyTorch has it

@@ -4,6 +4,7 @@ import math
 import warnings
 
 import cygrad
+from cygrad._operators.family import kept_format
 
 from ._common import ints, linear_step, require_floating, shape_text
 from .padding import pad
@@ -228,7 +229,7 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
 def _resampled(input, sizes, scales, mode, align_corners, antialias):
     # Bytes are rounded (halves up) after each direction, the last direction first.
     whole = input.dtype == cygrad.uint8 and mode in _LINEAR
-    passes = list(enumerate(zip(sizes, scales, strict=True), 2))
+    given, passes = input, list(enumerate(zip(sizes, scales, strict=True), 2))
     for axis, (out, scale) in passes[::-1] if whole else passes:
         if whole:
             input = input.to(cygrad.float32)
@@ -242,7 +243,7 @@ def _resampled(input, sizes, scales, mode, align_corners, antialias):
             input = _linear(input, axis, out, scale, align_corners)
         if whole:
             input = (input + 0.5).floor().clamp(0, 255).to(cygrad.uint8)
-    return input
+    return input if input is given else kept_format(input, given)
 
 
 def _warn_upsample(name):
@@ -472,7 +473,7 @@ def pixel_shuffle(input, upscale_factor):
             f"of upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
         )
     parts = input.reshape(math.prod(lead), c // (r * r), r, r, h, w).permute(0, 1, 4, 2, 5, 3)
-    return parts.reshape(*lead, c // (r * r), h * r, w * r)
+    return kept_format(parts.reshape(*lead, c // (r * r), h * r, w * r), input)
 
 
 def pixel_unshuffle(input, downscale_factor):
@@ -487,7 +488,7 @@ def pixel_unshuffle(input, downscale_factor):
                 f"input.size({axis})={size} is not divisible by {r}"
             )
     parts = input.reshape(math.prod(lead), c, h // r, r, w // r, r).permute(0, 1, 3, 5, 2, 4)
-    return parts.reshape(*lead, c * r * r, h // r, w // r)
+    return kept_format(parts.reshape(*lead, c * r * r, h // r, w // r), input)
 
 
 def channel_shuffle(input, groups):
@@ -507,7 +508,8 @@ def channel_shuffle(input, groups):
             "Number of channels must be divisible by groups. "
             f"Got {c} channels and {groups} groups."
         )
-    return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(input.shape)
+    parts = input.reshape(n, groups, c // groups, *rest).transpose(1, 2)
+    return kept_format(parts.reshape(input.shape), input)
 
 
 native_channel_shuffle = channel_shuffle
