@@ -1902,9 +1902,15 @@ cdef class CopySlices(Node):
     def needs(self, int i):
         return self.nexts[i] is not None
 
+    def name(self):
+        return "torch::autograd::CopySlices"
+
 
 cdef class CopyParts(CopySlices):
     """CopySlices where the view was of real numbers and the base of complex ones, or the other way round."""
+
+
+CopyParts.__name__ = "CopySlices"
 
 
 cdef int base_dtype(CopySlices copy, int dt) noexcept:
