@@ -5,7 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define K uint32_t
+#define N(name) name##_uint32_t
 #include "_kernels/ties.h"
+#undef K
+#undef N
+#define K uint64_t
+#define N(name) name##_uint64_t
+#include "_kernels/ties.h"
+#undef K
+#undef N
 
 /* What becomes of equal elements: they keep their order (and of several the first is chosen), or go as PyTorch's do;
  * the first k as well need be in no order but PyTorch's. */
@@ -209,16 +218,16 @@ static int cg_has_nan_key(int dt, uint64_t key)
         }                                                                                                             \
         return last;                                                                                                  \
     }                                                                                                                 \
-    /* The few first of many in order, by a heap of them: in the order of std::partial_sort. */                          \
-    static void cg_few_##K(ptrdiff_t n, const K* key, ptrdiff_t k, uint32_t* at, cg_pair* few)                        \
+    /* The few first of many in order, by a heap of them: in the order of std::partial_sort. */                       \
+    static void cg_few_##K(ptrdiff_t n, const K* key, ptrdiff_t k, uint32_t* at, cg_pair_##K* few)                    \
     {                                                                                                                 \
         for (ptrdiff_t i = 0; i < k; i++)                                                                             \
-            few[i] = (cg_pair){key[i], (uint32_t)i};                                                                  \
-        cg_heap(few, k);                                                                                              \
+            few[i] = (cg_pair_##K){key[i], (uint32_t)i};                                                              \
+        cg_heap_##K(few, k);                                                                                          \
         for (ptrdiff_t i = k; i < n; i++)                                                                             \
             if (key[i] < few->key)                                                                                    \
-                cg_sift(few, 0, k, (cg_pair){key[i], (uint32_t)i});                                                   \
-        cg_sort_heap(few, k);                                                                                         \
+                cg_sift_##K(few, 0, k, (cg_pair_##K){key[i], (uint32_t)i});                                           \
+        cg_sort_heap_##K(few, k);                                                                                     \
         for (ptrdiff_t i = 0; i < k; i++)                                                                             \
             at[i] = few[i].at;                                                                                        \
     }                                                                                                                 \
@@ -240,7 +249,7 @@ static int cg_has_nan_key(int dt, uint64_t key)
             if (k == 0)                                                                                               \
                 return 0;                                                                                             \
             if (64 * k <= n) {                                                                                        \
-                cg_few_##K(n, key, k, at, (cg_pair*)key2);                                                            \
+                cg_few_##K(n, key, k, at, (cg_pair_##K*)key2);                                                        \
                 return 0;                                                                                             \
             }                                                                                                         \
             if (4 * k > n)                                                                                            \
@@ -258,9 +267,6 @@ static int cg_has_nan_key(int dt, uint64_t key)
                 }                                                                                                     \
             cg_radix_##K(k, key, at, key2, at2);                                                                      \
             return more || (loose && cg_any_equal_##K(k, key));                                                       \
-        case 2: /* the k-th alone */                                                                                  \
-            at[0] = (uint32_t)cg_kth_##K(n, key, key2, k);                                                            \
-            return loose && cg_count_##K(n, key, key[at[0]]) > 1;                                                     \
         case 3: /* median: the first NaN if there is one, else the lower of the two in the middle */                  \
         case 4: /* the median of what is not NaN */                                                                   \
             for (ptrdiff_t i = n - 1; i >= 0; i--)                                                                    \
@@ -279,6 +285,32 @@ static int cg_has_nan_key(int dt, uint64_t key)
             return loose && cg_any_equal_##K(n, key);                                                                 \
         }                                                                                                             \
         return 0;                                                                                                     \
+    }                                                                                                                 \
+    /* The positions of a line again, as PyTorch has them where elements are equal. */                                \
+    static void cg_loose_line_##K(int op, int dt, ptrdiff_t n, ptrdiff_t k, const char* in, ptrdiff_t stride,         \
+                                  int descending, int loose, K* key, uint32_t* at, cg_pair_##K* pairs)                \
+    {                                                                                                                 \
+        cg_keys_##K##_of(dt, n, in, stride, descending, key);                                                         \
+        for (ptrdiff_t i = 0; i < n; i++)                                                                             \
+            pairs[i] = (cg_pair_##K){key[i], (uint32_t)i};                                                            \
+        if (op == 2) {                                                                                                \
+            at[0] = cg_quickselect_##K(pairs, k, n).at;                                                               \
+            return;                                                                                                   \
+        }                                                                                                             \
+        if (op == 0 || op == 5) {                                                                                     \
+            k = n;                                                                                                    \
+            cg_introsort_##K(pairs, n);                                                                               \
+        } else {                                                                                                      \
+            cg_introselect_##K(pairs, k - 1, n);                                                                      \
+            if (loose != CG_UNSORTED)                                                                                 \
+                cg_introsort_##K(pairs, k - 1);                                                                       \
+        }                                                                                                             \
+        for (ptrdiff_t i = 0; i < k; i++) {                                                                           \
+            key[i] = pairs[i].key;                                                                                    \
+            at[i] = pairs[i].at;                                                                                      \
+        }                                                                                                             \
+        if (op == 5)                                                                                                  \
+            at[0] = at[cg_mode_##K(n, key)];                                                                          \
     }
 
 #define cg_keys_uint32_t_of cg_keys_u32
@@ -305,33 +337,6 @@ static void cg_take_line(int itemsize, ptrdiff_t k, const char* in, ptrdiff_t st
     }
 }
 
-/* The positions of a line again, as PyTorch has them where elements are equal. */
-static void cg_loose_line(int op, int dt, ptrdiff_t n, ptrdiff_t k, const char* in, ptrdiff_t stride, int descending,
-                          int loose, uint64_t* key, uint32_t* at, cg_pair* pairs)
-{
-    cg_keys_u64(dt, n, in, stride, descending, key);
-    for (ptrdiff_t i = 0; i < n; i++)
-        pairs[i] = (cg_pair){key[i], (uint32_t)i};
-    if (op == 2) {
-        at[0] = cg_quickselect(pairs, k, n).at;
-        return;
-    }
-    if (op == 0 || op == 5) {
-        k = n;
-        cg_introsort(pairs, n);
-    } else {
-        cg_introselect(pairs, k - 1, n);
-        if (loose != CG_UNSORTED)
-            cg_introsort(pairs, k - 1);
-    }
-    for (ptrdiff_t i = 0; i < k; i++) {
-        key[i] = pairs[i].key;
-        at[i] = pairs[i].at;
-    }
-    if (op == 5)
-        at[0] = at[cg_mode_uint64_t(n, key)];
-}
-
 /* Lines lo..hi of a contiguous (outer, n, inner) array; results are (outer, k, inner).  Nonzero: out of memory. */
 static int cg_lines(int op, int dt, int itemsize, ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t n, ptrdiff_t k, ptrdiff_t nth,
                     ptrdiff_t inner, const char* in, char* values, int64_t* index, int descending, int loose)
@@ -344,24 +349,31 @@ static int cg_lines(int op, int dt, int itemsize, ptrdiff_t lo, ptrdiff_t hi, pt
     char* const work2 = work + room * wide;
     uint32_t* const at = (uint32_t*)(work2 + room * wide);
     uint32_t* const at2 = at + room;
-    cg_pair* pairs = NULL;
+    void* pairs = NULL;
     int failed = 0;
     if ((op == 0 || op == 5) && (n <= 16 || n > CG_LOOSE_MOST))
         loose = CG_STABLE;
+    /* the k-th alone, the first in no order, and bytes of which some must be equal */
+    const int straight = op == 2 || (loose == CG_UNSORTED && 64 * nth > n) ||
+                         (op == 0 && loose == CG_LOOSE && itemsize == 1 && n > 256);
     for (ptrdiff_t line = lo; line < hi; line++) {
         const ptrdiff_t from = line / inner * n * inner + line % inner, to = line / inner * k * inner + line % inner;
         const char* const start = in + from * itemsize;
-        const int tied = wide == 8 ? cg_line_uint64_t(op, dt, n, nth, start, inner, descending, loose, (uint64_t*)work, at,
-                                                      (uint64_t*)work2, at2)
-                                   : cg_line_uint32_t(op, dt, n, nth, start, inner, descending, loose, (uint32_t*)work, at,
-                                                      (uint32_t*)work2, at2);
-        if (tied || (loose == CG_UNSORTED && 64 * nth > n)) {
-            if (pairs == NULL && (pairs = (cg_pair*)malloc(n * sizeof(cg_pair))) == NULL) {
+        int again = straight;
+        if (!straight)
+            again = wide == 8 ? cg_line_uint64_t(op, dt, n, nth, start, inner, descending, loose, (uint64_t*)work, at,
+                                                 (uint64_t*)work2, at2)
+                              : cg_line_uint32_t(op, dt, n, nth, start, inner, descending, loose, (uint32_t*)work, at,
+                                                 (uint32_t*)work2, at2);
+        if (again) {
+            if (pairs == NULL && (pairs = malloc(n * sizeof(cg_pair_uint64_t))) == NULL) {
                 failed = 1;
                 break;
             }
-            /* both areas of keys together take n wide ones */
-            cg_loose_line(op, dt, n, nth, start, inner, descending, loose, (uint64_t*)work, at, pairs);
+            if (wide == 8)
+                cg_loose_line_uint64_t(op, dt, n, nth, start, inner, descending, loose, (uint64_t*)work, at, pairs);
+            else
+                cg_loose_line_uint32_t(op, dt, n, nth, start, inner, descending, loose, (uint32_t*)work, at, pairs);
         }
         cg_take_line(itemsize, k, start, inner, at, values ? values + to * itemsize : NULL, index + to, inner);
     }
