@@ -80,7 +80,7 @@ static void N(cg_heap_select)(N(cg_pair)* x, ptrdiff_t k, ptrdiff_t n)
         }
 }
 
-/* Splits n > 3 elements by the median of the second, the middle and the last: none before the cut is greater than it. */
+/* Splits n > 3 elements by the median of the second, the middle and the last: none before the cut is greater. */
 static ptrdiff_t N(cg_cut)(N(cg_pair)* x, ptrdiff_t n)
 {
     N(cg_pair) *a = x + 1, *b = x + n / 2, *c = x + n - 1;
