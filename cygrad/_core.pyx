@@ -1392,6 +1392,26 @@ cdef class SavedTensor:
             set_history(t, self.node, self.output_nr)
         return t
 
+    def register_hooks(self, pack_hook, unpack_hook):
+        """Keeps the tensor as `pack_hook(tensor)` from now on, and takes `unpack_hook(that)` when it is needed."""
+        if not callable(pack_hook) or not callable(unpack_hook):
+            raise TypeError("register_hooks(): incompatible function arguments: two callables are wanted")
+        if self.unpack is not None:
+            raise RuntimeError("Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only "
+                               "one pair of hooks is allowed at a time.")
+        if self.tensor is None:
+            raise RuntimeError(FREED_MESSAGE)
+        keep_packed(self, self.tensor, pack_hook, unpack_hook)
+        self.tensor = None
+
+
+cdef object keep_packed(SavedTensor s, Tensor t, object pack, object unpack):
+    s.unpack = unpack
+    s.packed = pack(t)
+    if s.node is None and grad_required(t):     # what unpack gives has no place in the graph of its own
+        s.node = gradient_edge(t)
+        s.output_nr = t.output_nr
+
 
 cdef str operation_name(Node node):
     """"Mul" for MulBackward0, as error messages have it."""
@@ -1421,11 +1441,8 @@ cdef SavedTensor save_input(Tensor t):
                            "`torch.inference_mode()`.")
     s.version = t.storage.version
     if _saved_tensor_hooks:
-        pack, s.unpack = _saved_tensor_hooks[len(_saved_tensor_hooks) - 1]
-        s.packed = pack(t)
-        if grad_required(t):            # what unpack gives has no place in the graph of its own
-            s.node = gradient_edge(t)
-            s.output_nr = t.output_nr
+        pack, unpack = _saved_tensor_hooks[len(_saved_tensor_hooks) - 1]
+        keep_packed(s, t, pack, unpack)
     else:
         s.tensor = t
     return s
@@ -1437,6 +1454,30 @@ cdef SavedTensor save_output(Tensor t, Node node, int nr):
     s.node = node
     s.output_nr = nr
     return s
+
+
+shown_saved = {}    # gradient function of a fused operation -> f(name, saved), which gives what PyTorch's node has
+saved_names = {}    # name of a node -> PyTorch's names of the tensors that it saves, in the order of saved_tensors
+
+
+def saved_by_name(Node node, str name, names, kept, bint freed):
+    """`node._saved_NAME` or `_raw_saved_NAME`, where `names` are those of what the node keeps: SavedTensors or numbers.
+    """
+    raw = name.startswith("_raw_saved_")
+    short = name[11 if raw else 7:]
+    if not (raw or name.startswith("_saved_")) or short not in names:
+        raise AttributeError(f"'{node.name()}' object has no attribute '{name}'")
+    if freed:
+        raise RuntimeError(FREED_MESSAGE)
+    place = names.index(short)
+    found = kept[place] if place < len(kept) else None
+    return (<SavedTensor> found).get(node) if isinstance(found, SavedTensor) and not raw else found
+
+
+def dir_with_saved(Node node, names):
+    """The attributes of a node with those that `saved_by_name` finds."""
+    found = [form + name for form in ("_saved_", "_raw_saved_") for name in names if name is not None]
+    return sorted(object.__dir__(node) + found)
 
 
 shown_edges = {}    # gradient function of a fused operation -> f(node, edges), which gives the edges to show
@@ -1472,6 +1513,16 @@ cdef class FunctionNode(Node):
         if self.saved_tensors is None:
             raise RuntimeError(FREED_MESSAGE)
         return [None if s is None else (<SavedTensor> s).get(self) for s in self.saved_tensors]
+
+    def __getattr__(self, str name):
+        """What is saved, by PyTorch's names: `_saved_mat2`, and as the object that keeps it `_raw_saved_mat2`."""
+        found = saved_by_name(self, name, saved_names.get(self.name(), ()),
+                              () if self.saved_tensors is None else self.saved_tensors, self.released)
+        form = shown_saved.get(self.function)
+        return found if form is None else form(name, found)
+
+    def __dir__(self):
+        return dir_with_saved(self, saved_names.get(self.name(), ()))
 
 
 cdef class CustomNode(FunctionNode):
@@ -1851,9 +1902,15 @@ cdef class CopySlices(Node):
     def needs(self, int i):
         return self.nexts[i] is not None
 
+    def name(self):
+        return "torch::autograd::CopySlices"
+
 
 cdef class CopyParts(CopySlices):
     """CopySlices where the view was of real numbers and the base of complex ones, or the other way round."""
+
+
+CopyParts.__name__ = "CopySlices"
 
 
 cdef int base_dtype(CopySlices copy, int dt) noexcept:

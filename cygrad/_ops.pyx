@@ -397,6 +397,7 @@ cdef enum:
     IN_PLACE = 7        # in `node_types`: of three operands that are numbers, which cannot be
 
 _KINDS = {"float": KIND_FLOAT, "number": KIND_NUMBER, "test": KIND_TEST, "bits": KIND_BITS}
+POWERS = {"square": 2, "_cube": 3}      # exponents that have a row of their own
 OPS = {}
 # What gradient texts call: filled by the fronts with the public functions of these names.
 GRADIENT_NAMESPACE = {}
@@ -544,22 +545,39 @@ cdef class ElementwiseNode(Node):
                         return True
         return False
 
-    def __getattr__(self, name):
-        """The saved operands under PyTorch's names: `_saved_self`, `_saved_other`, `_saved_result`."""
-        which = {"_saved_self": 1, "_saved_other": 2, "_saved_result": 4, "_saved_exponent": 2}.get(name)
-        if which is None:
-            raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
-        t = self.operand(which)
-        return self.number(which) if t is None and which < 4 else t
+    def __getattr__(self, str name):
+        """The operands and the result that the gradients read, by PyTorch's names: `_saved_self`, ..."""
+        if name.startswith("_saved_") and name[7:] in self.saved_numbers():
+            return self.saved_numbers()[name[7:]]
+        return _core.saved_by_name(self, name, self.saved_as(), self.kept(), self.freed)
 
     def __dir__(self):
-        """With the names of what the gradients read, for tools that draw graphs."""
+        return sorted(_core.dir_with_saved(self, self.saved_as()) +
+                      ["_saved_" + name for name in self.saved_numbers()])
+
+    def saved_numbers(self):
+        """The operator's parameters by name."""
+        if self.op.name in POWERS:
+            return {"exponent": POWERS[self.op.name]}
+        return dict(zip([name for name, _ in self.op.row.params], all_params(self.op, self.params)))
+
+    def saved_as(self):
+        """PyTorch's names of `kept`, None for what no gradient reads."""
         cdef int i, read = 0
         for i in range(self.op.arity):
             read |= self.op.needs[i]
-        second = "_saved_exponent" if self.name().startswith("Pow") else "_saved_other"
-        names = ((1, "_saved_self"), (2, second), (4, "_saved_result"))
-        return sorted([*object.__dir__(self), *[name for which, name in names if read >> which & 1]])
+        names = _core.saved_names.get(self.name(), ("self", "other", None, "result"))
+        return [name if read >> (i + 1) & 1 else None for i, name in enumerate(names)]
+
+    def kept(self):
+        """What is saved of the operands and the result: SavedTensors and numbers, which PyTorch makes tensors of."""
+        cdef list kept = [self.saved_a, self.saved_b, self.saved_c, self.saved_y]
+        cdef int i
+        for i in range(3):
+            x = self.number(i + 1)
+            if kept[i] is None and x is not None:
+                kept[i] = x if self.name().startswith("Pow") else save_input(full((), x, number_dtype(x)))
+        return kept
 
 
 cdef Tensor zeros_like(Tensor t):

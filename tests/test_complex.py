@@ -557,3 +557,30 @@ def test_optimizers_step_both_parts(name):
         for _ in range(3):
             optimizer.step(closure)
     assert torch.allclose(torch.view_as_real(z), pair)
+
+
+_WRITES = {
+    "mul_": lambda v: v.mul_(3),
+    "exp_": lambda v: v.exp_(),
+    "zero_": lambda v: v.zero_(),
+    "copy_": lambda v: v.copy_(torch.tensor([5.0, 6.0])),
+    "one element": lambda v: v.__setitem__(0, 7.0),
+}
+
+
+@pytest.mark.parametrize("write", _WRITES)
+@pytest.mark.parametrize("part", ["real", "imag"])
+def test_writes_through_the_parts_of_recorded_numbers(part, write):
+    """Against the same program of two real tensors."""
+    start = torch.tensor([1 + 2j, 3 - 1j], dtype=torch.complex128)
+    x = start.clone().requires_grad_()
+    y = x * (2 + 1j)
+    view = getattr(y, part)
+    _WRITES[write](view)
+    (y.real * y.imag + view).sum().backward()
+    re, im = (t.clone().requires_grad_() for t in (start.real, start.imag))
+    parts = {"real": 2 * re - im, "imag": 2 * im + re}
+    _WRITES[write](parts[part])
+    (parts["real"] * parts["imag"] + parts[part]).sum().backward()
+    assert torch.allclose(x.grad, torch.complex(re.grad, im.grad))
+    assert y.grad_fn.name() == "torch::autograd::CopySlices" and "grad_fn=<CopySlices>" in repr(y)

@@ -30,6 +30,13 @@ _CALLS = {
     "lerp-lists": lambda m, f: f(_lists(m), [t * 2 for t in _lists(m)], _lists(m)),
     "norm": lambda m, f: f(_lists(m), 1),
     "max": lambda m, f: f(_lists(m)),
+    "powsum": lambda m, f: f(_lists(m), 3),
+    "clone": lambda m, f: f(_lists(m)),
+    "mm-lists": lambda m, f: f([m.ones(2, 3)], [m.ones(3, 4)]),
+    "sub-tensor-alpha": lambda m, f: f(_lists(m), m.tensor(2.0)),
+    "maximum-ints": lambda m, f: f(_lists(m), [t * 2 for t in _lists(m)]),
+    "clamp_min-list": lambda m, f: f(_lists(m), [0.1, 9, 0.5]),
+    "lerp-numbers": lambda m, f: f(_lists(m), [t * 2 for t in _lists(m)], [0.25, 1, 0.5]),
     **{name: lambda m, f: f(_lists(m)) for name in "abs exp sqrt rsqrt reciprocal neg sign sigmoid log1p".split()},
 }
 
@@ -43,8 +50,8 @@ def test_lists_as_pytorch(name):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", [n for n in _CALLS if n not in ("norm", "max")])
-def test_in_place_writes_and_returns_nothing(name):
+@pytest.mark.parametrize("name", [n for n in _CALLS if n not in ("norm", "max", "powsum", "clone", "mm-lists")])
+def test_in_place_writes_and_returns_the_list(name):
     base = name.partition("-")[0]
     kept = []
 
@@ -53,7 +60,7 @@ def test_in_place_writes_and_returns_nothing(name):
         return getattr(cygrad, f"_foreach_{base}_")(tensors, *args, **kwargs)
 
     expected = _CALLS[name](cygrad, getattr(cygrad, f"_foreach_{base}"))
-    assert _CALLS[name](cygrad, call) is None
+    assert _CALLS[name](cygrad, call) is kept[0]
     for a, b in zip(kept[0], expected, strict=True):
         assert cygrad.equal(a, b)
 
@@ -84,3 +91,60 @@ def test_zero_copy_and_gradients():
     assert all(map(cygrad.equal, into, xs))
     cygrad._foreach_zero_(into)
     assert not any(t.any() for t in into)
+
+
+def test_all_names_are_here():
+    assert {n for n in dir(torch) if n.startswith("_foreach_")} <= set(dir(cygrad))
+
+
+def test_whole_numbers_grow_as_in_pytorch():
+    for name in ("maximum", "clamp_max", "add", "sqrt"):
+        results = []
+        for m in (cygrad, torch):
+            ints = [m.tensor([1, 2]), m.tensor([3])]
+            args = () if name == "sqrt" else (1.5,)
+            results.append([(str(t.dtype), t.tolist()) for t in getattr(m, f"_foreach_{name}")(ints, *args)])
+        assert repr(results[0]) == repr(results[1])
+
+
+def test_bounds_that_are_nan():
+    for m in (cygrad, torch):
+        assert all(t.isnan().all() for t in m._foreach_clamp_min(_lists(m), float("nan")))
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("add", lambda a, m: ([], 1)),
+        ("add", lambda a, m: (a, a[:1])),
+        ("add", lambda a, m: (a, [1.0])),
+        ("add", lambda a, m: (a, m.ones(2))),
+        ("add", lambda a, m: ([1], [2])),
+        ("sqrt", lambda a, m: (a[0],)),
+        ("sqrt", lambda a, m: ([1, 2],)),
+        ("addcmul", lambda a, m: (a, a, a, m.ones(3))),
+        ("addcmul", lambda a, m: (a, a, a, m.ones(2, 2))),
+        ("addcdiv", lambda a, m: (a, a, a, [1.0])),
+        ("lerp", lambda a, m: (a, a, a[:1])),
+        ("copy_", lambda a, m: (a, a[:1])),
+        ("norm", lambda a, m: (a, "x")),
+        ("powsum", lambda a, m: ([m.tensor([1, 2])],)),
+        ("max", lambda a, m: ([m.ones(0)],)),
+        ("mm", lambda a, m: ([], [])),
+        ("maximum_", lambda a, m: (a, [m.ones(2, 2), a[1]])),
+    ],
+)
+def test_errors_are_pytorchs(name, args):
+    said = []
+    for m in (cygrad, torch):
+        with pytest.raises(Exception) as error:
+            getattr(m, f"_foreach_{name}")(*args([m.ones(2), m.ones(3)], m))
+        said.append((error.type.__name__, str(error.value)))
+    assert said[0] == said[1]
+
+
+def test_gradients_go_through_lists():
+    xs = [cygrad.tensor([1.0, 2.0], requires_grad=True), cygrad.tensor(3.0, requires_grad=True)]
+    ys = cygrad._foreach_addcmul(xs, xs, xs, [2.0, 3.0])
+    grads = cygrad.autograd.grad([y.sum() for y in ys], xs)
+    assert [g.tolist() for g in grads] == [[5.0, 9.0], 19.0]

@@ -35,16 +35,49 @@ def test_sort_is_numpys_stable_sort(dtype, n, device):
     values, indices = cygrad.sort(of_numpy(a, device), stable=True)
     equal(values, np.sort(a, kind="stable"))
     equal(indices, np.argsort(a, kind="stable"))
-    equal(cygrad.argsort(of_numpy(a.T, device), 0), np.argsort(a.T, 0, kind="stable"))
+    equal(cygrad.argsort(of_numpy(a.T, device), 0, stable=True), np.argsort(a.T, 0, kind="stable"))
 
 
 @pytest.mark.parametrize("dtype", INTS + FLOATS)
 def test_descending_is_stable_too(dtype, device):
     a = sample(dtype, 500)
-    values, indices = cygrad.sort(of_numpy(a, device), descending=True)
+    values, indices = cygrad.sort(of_numpy(a, device), descending=True, stable=True)
     assert (np.diff(values.cpu().numpy().astype("float64")) <= 0).all()
     order = sorted(range(500), key=lambda i: (-float(a[i]), i))
     equal(indices, order)
+
+
+@pytest.mark.parametrize("n", [10, 17, 40, 700, 9000])
+@pytest.mark.parametrize("kinds", [2, 60])
+def test_equal_elements_go_where_pytorch_puts_them(n, kinds):
+    torch = pytest.importorskip("torch")
+    for dtype in ("int64", "uint8", "float32"):
+        a = np.random.default_rng(n).integers(0, kinds, (n, 2)).astype(dtype)
+        x, y = cygrad.from_numpy(a), torch.from_numpy(a)
+        for down in (False, True):
+            equal(x.sort(0, down).indices, y.sort(0, down).indices)
+            equal(x.argsort(0, down), y.argsort(0, down))
+            for k in (1, n // 70, n // 3, n):
+                for ordered in (False, True):
+                    equal(*(t.topk(k, 0, down, ordered).indices for t in (x, y)))
+        for k in (1, n // 3, n):
+            equal(x.kthvalue(k, 0).indices, y.kthvalue(k, 0).indices)
+        for name in ("median", "mode"):
+            equal(getattr(x, name)(0).indices, getattr(y, name)(0).indices)
+
+
+@pytest.mark.parametrize("kind", ["organ pipe", "one value", "sorted"])
+def test_hard_inputs_of_partition_are_sorted(kind):
+    n = 16000
+    a = {
+        "organ pipe": np.minimum(np.arange(n), n - 1 - np.arange(n)),
+        "one value": np.zeros(n, "int64"),
+        "sorted": np.arange(n) // 2,
+    }[kind]
+    values, indices = cygrad.sort(cygrad.from_numpy(a))
+    equal(values, np.sort(a))
+    equal(indices.sort().values, np.arange(n))
+    equal(cygrad.from_numpy(a).topk(n // 3).values, np.sort(a)[::-1][: n // 3])
 
 
 @pytest.mark.parametrize("dtype", INTS + FLOATS)
@@ -123,6 +156,11 @@ def both(f, x, device):
             assert g.cpu().tolist() == w.tolist()
 
 
+def chosen(pair, t, dim):
+    """Values, and the elements at the indices: of equal ones devices may choose different ones."""
+    return pair.values, t.gather(dim, pair.indices) if t.dim() else pair.indices
+
+
 @pytest.mark.parametrize("dtype", ALL)
 @pytest.mark.parametrize(("shape", "dim"), SHAPES)
 def test_each_device_as_the_cpu(dtype, shape, dim, device):
@@ -132,15 +170,17 @@ def test_each_device_as_the_cpu(dtype, shape, dim, device):
     if x.dtype.is_floating_point and x.numel() > 20:
         x.view(-1)[[3, 11, 13]] = cygrad.tensor([-0.0, float("nan"), float("nan")], dtype=x.dtype)
     full = 0 not in shape
-    both(lambda t: cygrad.sort(t, dim, True), x, device)
-    both(lambda t: cygrad.sort(t.mT, -1 if t.dim() < 2 else dim - 1 if dim else -1) if t.dim() else t, x, device)
+    both(lambda t: cygrad.sort(t, dim, True, stable=True), x, device)
+    if x.dim():
+        last = -1 if x.dim() < 2 else dim - 1 if dim else -1
+        both(lambda t: cygrad.sort(t.mT, stable=True, dim=last), x, device)
     both(lambda t: cygrad.cummax(t, dim), x, device)
     both(lambda t: cygrad.cummin(t, dim), x, device)
     both(lambda t: cygrad.unique(t, return_inverse=True, return_counts=True), x, device)
     both(lambda t: cygrad.unique_consecutive(t, return_inverse=True, return_counts=True), x, device)
     both(lambda t: cygrad.searchsorted(t.flatten().sort()[0], t, right=True), x, device)
     if full:
-        both(lambda t: cygrad.mode(t, dim), x, device)
+        both(lambda t: chosen(cygrad.mode(t, dim, True), t, dim), x, device)
     if full and x.dim() == 2:
         both(lambda t: cygrad.unique(t, dim=0, return_inverse=True, return_counts=True), x, device)
     small = x.nan_to_num(1) / 64 if x.dtype.is_floating_point else x & 3 if dtype != "bool" else x
@@ -150,8 +190,8 @@ def test_each_device_as_the_cpu(dtype, shape, dim, device):
         both(lambda t: cygrad.logcumsumexp(t, dim), small, device)
     if full and dtype != "bool":
         k = x.shape[dim] // 2 + 1 if shape else 1
-        both(lambda t: cygrad.topk(t, k, dim, False), x, device)
-        both(lambda t: cygrad.kthvalue(t, k, dim, True), x, device)
+        both(lambda t: chosen(cygrad.topk(t, k, dim, False), t, dim), x, device)
+        both(lambda t: chosen(cygrad.kthvalue(t, k, dim, True), t, dim), x, device)
         both(lambda t: cygrad.median(t, dim), x, device)
         both(lambda t: cygrad.nanmedian(t), x, device)
     if dtype in ("float32", "float64") and full:

@@ -28,6 +28,12 @@ class Plain(torch.Tensor):
     "foreign, own",
     [
         (lambda t: torch.cumsum(t, axis=0), lambda t: torch.cumsum(t, dim=0)),
+        (lambda t: t.heaviside(values=t), lambda t: t.heaviside(t)),
+        (lambda t: torch.isin(element=2, test_elements=t), lambda t: torch.isin(2, t)),
+        (lambda t: torch.isin(t, test_element=2), lambda t: torch.isin(t, 2)),
+        (lambda t: torch.zeros(2, 3).copy_(other=t), lambda t: t),
+        (lambda t: torch.linalg.tensorsolve(torch.eye(2), other=t[:, 0]), lambda t: t[:, 0]),
+        (lambda t: torch.linalg.matrix_rank(input=t), lambda t: torch.linalg.matrix_rank(t)),
         (lambda t: t.cumsum(axis=0), lambda t: t.cumsum(0)),
         (lambda t: torch.sum(x=t, axis=1, keepdims=True), lambda t: t.sum(1, True)),
         (lambda t: torch.mean(a=t), lambda t: t.mean()),

@@ -186,7 +186,8 @@ def sort(values, indices, x, dim, descending):
 def choose(name, values, indices, x, dim, k, largest):
     """Elements of x along `dim`, whose results have size k there for "topk" (the largest or smallest, in order), else
     1: "kthvalue" (the k-th smallest, from 0), "median" (the lower of two; the first NaN), "nanmedian", "mode" (the
-    smallest of the most frequent, the last place it is at).  Of equal ones the first."""
+    smallest of the most frequent, the last place it is at).  Of equal ones the first; on the CPU that which PyTorch
+    chooses (its two primitives take one argument more, whether `sort` is stable and whether "topk" is in order)."""
 
 
 def order_rows(order, x):

@@ -7,7 +7,7 @@ import inspect
 
 import cygrad
 from cygrad import _core
-from cygrad._core import Tensor, shown_edges, shown_node
+from cygrad._core import Tensor, shown_edges, shown_node, shown_saved
 from cygrad._operators import matmul as _linalg
 from cygrad._operators.family import deliver as _deliver
 
@@ -493,8 +493,13 @@ def _unfused_linear(node, edges):
     return (shown_node("MmBackward0", [rows, transposed]),)
 
 
+def _saved_of_linear(name, saved):
+    return saved.t() if name == "_saved_mat2" else saved
+
+
 for _backward in (_linalg._linear_backward, _linalg._linear_without_bias_backward):
     shown_edges[_backward] = _unfused_linear
+    shown_saved[_backward] = _saved_of_linear
 
 
 FUNCTIONS = {f.__name__: f for f in (*_BOTH, tensordot, einsum, chain_matmul)} | {"ger": outer}

@@ -28,7 +28,20 @@ _ORDERS = {
     "baddbmm": (("batch1", "batch2"), ("beta", "alpha")),
 }
 # Names that an argument has in one of the forms of a function.
-_FORMS = {"Tensor.split": {"split_size": "split_size_or_sections"}}
+_FORMS = {
+    "Tensor.split": {"split_size": "split_size_or_sections"},
+    "heaviside": {"values": "other"},
+    "isin": {"element": "elements", "test_element": "test_elements"},
+    "Tensor.copy_": {"other": "src"},
+    "Tensor.resize_as_": {"the_template": "other"},
+    "cholesky_solve": {"input2": "L"},
+    "orgqr": {"input2": "tau"},
+    "ormqr": {"input2": "tau", "input3": "other"},
+    "householder_product": {"input": "A"},
+    "lstsq": {"b": "B"},
+    "matrix_rank": {"input": "A"},
+    "tensorsolve": {"other": "B"},
+}
 _WITH_OUT_DTYPE = frozenset(("addmm", "baddbmm"))
 _SIGNATURE = re.compile(
     r"([\w.<>]+)\(\) (got an unexpected keyword argument|got multiple values|takes |missing )(?:.*'(\w+)'$)?"
@@ -67,7 +80,8 @@ def _is_its_own(error, name, inner):
 def _respelt(public, args, kwargs):
     """The arguments with the function's names for NumPy's, or None if there are none, or both."""
     taken = [p.name for p in _parameters(_function(public))]
-    others = _FORMS.get(public.__qualname__) or ({} if _dispatch.is_written_in_python(public) else _NUMPY)
+    others = {} if _dispatch.is_written_in_python(public) else _NUMPY
+    others = others | (_FORMS.get(public.__qualname__) or _FORMS.get(public.__name__.removesuffix("_"), {}))
     named = {}
     for name, value in kwargs.items():
         if name not in taken and others.get(name) in taken:

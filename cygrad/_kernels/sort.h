@@ -5,6 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define K uint32_t
+#define N(name) name##_uint32_t
+#include "_kernels/ties.h"
+#undef K
+#undef N
+#define K uint64_t
+#define N(name) name##_uint64_t
+#include "_kernels/ties.h"
+#undef K
+#undef N
+
+/* What becomes of equal elements: they keep their order (and of several the first is chosen), or go as PyTorch's do;
+ * the first k as well need be in no order but PyTorch's. */
+enum { CG_STABLE, CG_LOOSE, CG_UNSORTED };
+/* Longer lines are sorted stably whatever was asked for: by radix, in half the time. */
+#define CG_LOOSE_MOST 16384
+
 static uint32_t cg_key16(uint16_t v, uint16_t infinity)
 {
     if ((v & 0x7fff) > infinity)
@@ -173,9 +190,51 @@ static int cg_has_nan_key(int dt, uint64_t key)
                 return i;                                                                                             \
         return 0;                                                                                                     \
     }                                                                                                                 \
-    /* One line: writes what `op` asks for as positions, `k` of them. */                                              \
-    static void cg_line_##K(int op, int dt, ptrdiff_t n, ptrdiff_t k, const char* in, ptrdiff_t stride,               \
-                            int descending, K* key, uint32_t* at, K* key2, uint32_t* at2)                             \
+    static int cg_any_equal_##K(ptrdiff_t n, const K* key)                                                            \
+    {                                                                                                                 \
+        int any = 0;                                                                                                  \
+        for (ptrdiff_t i = 1; i < n; i++)                                                                             \
+            any |= key[i] == key[i - 1];                                                                              \
+        return any;                                                                                                   \
+    }                                                                                                                 \
+    static ptrdiff_t cg_count_##K(ptrdiff_t n, const K* key, K of)                                                    \
+    {                                                                                                                 \
+        ptrdiff_t count = 0;                                                                                          \
+        for (ptrdiff_t i = 0; i < n; i++)                                                                             \
+            count += key[i] == of;                                                                                    \
+        return count;                                                                                                 \
+    }                                                                                                                 \
+    /* Of sorted keys the last place of the smallest of the most frequent. */                                         \
+    static ptrdiff_t cg_mode_##K(ptrdiff_t n, const K* key)                                                           \
+    {                                                                                                                 \
+        ptrdiff_t last = 0;                                                                                           \
+        for (ptrdiff_t i = 0, j, most = 0; i < n; i = j) {                                                            \
+            for (j = i + 1; j < n && key[j] == key[i]; j++)                                                           \
+                ;                                                                                                     \
+            if (j - i > most) {                                                                                       \
+                most = j - i;                                                                                         \
+                last = j - 1;                                                                                         \
+            }                                                                                                         \
+        }                                                                                                             \
+        return last;                                                                                                  \
+    }                                                                                                                 \
+    /* The few first of many in order, by a heap of them: in the order of std::partial_sort. */                       \
+    static void cg_few_##K(ptrdiff_t n, const K* key, ptrdiff_t k, uint32_t* at, cg_pair_##K* few)                    \
+    {                                                                                                                 \
+        for (ptrdiff_t i = 0; i < k; i++)                                                                             \
+            few[i] = (cg_pair_##K){key[i], (uint32_t)i};                                                              \
+        cg_heap_##K(few, k);                                                                                          \
+        for (ptrdiff_t i = k; i < n; i++)                                                                             \
+            if (key[i] < few->key)                                                                                    \
+                cg_sift_##K(few, 0, k, (cg_pair_##K){key[i], (uint32_t)i});                                           \
+        cg_sort_heap_##K(few, k);                                                                                     \
+        for (ptrdiff_t i = 0; i < k; i++)                                                                             \
+            at[i] = few[i].at;                                                                                        \
+    }                                                                                                                 \
+    /* One line: writes what `op` asks for as positions, `k` of them.  Nonzero if `loose`, and the positions depend on\
+       the order of equal elements. */                                                                                \
+    static int cg_line_##K(int op, int dt, ptrdiff_t n, ptrdiff_t k, const char* in, ptrdiff_t stride,                \
+                           int descending, int loose, K* key, uint32_t* at, K* key2, uint32_t* at2)                   \
     {                                                                                                                 \
         ptrdiff_t m = 0, good = n;                                                                                    \
         cg_keys_##K##_of(dt, n, in, stride, descending, key);                                                         \
@@ -185,14 +244,19 @@ static int cg_has_nan_key(int dt, uint64_t key)
             for (ptrdiff_t i = 0; i < n; i++)                                                                         \
                 at[i] = (uint32_t)i;                                                                                  \
             cg_radix_##K(n, key, at, key2, at2);                                                                      \
-            return;                                                                                                   \
+            return loose && cg_any_equal_##K(op == 1 && k < n ? k + 1 : n, key);                                      \
         case 1: /* the first k in order */                                                                            \
             if (k == 0)                                                                                               \
-                return;                                                                                               \
+                return 0;                                                                                             \
+            if (64 * k <= n) {                                                                                        \
+                cg_few_##K(n, key, k, at, (cg_pair_##K*)key2);                                                        \
+                return 0;                                                                                             \
+            }                                                                                                         \
             if (4 * k > n)                                                                                            \
                 goto sort;                                                                                            \
             memcpy(key2, key, n * sizeof(K));                                                                         \
             const K last = cg_select_##K(n, key2, k - 1);                                                             \
+            const int more = loose && cg_count_##K(n - k, key2 + k, last);                                            \
             ptrdiff_t less = 0;                                                                                       \
             for (ptrdiff_t i = 0; i < n; i++)                                                                         \
                 less += key[i] < last;                                                                                \
@@ -202,10 +266,7 @@ static int cg_has_nan_key(int dt, uint64_t key)
                     key[m++] = key[i];                                                                                \
                 }                                                                                                     \
             cg_radix_##K(k, key, at, key2, at2);                                                                      \
-            return;                                                                                                   \
-        case 2: /* the k-th alone */                                                                                  \
-            at[0] = (uint32_t)cg_kth_##K(n, key, key2, k);                                                            \
-            return;                                                                                                   \
+            return more || (loose && cg_any_equal_##K(k, key));                                                       \
         case 3: /* median: the first NaN if there is one, else the lower of the two in the middle */                  \
         case 4: /* the median of what is not NaN */                                                                   \
             for (ptrdiff_t i = n - 1; i >= 0; i--)                                                                    \
@@ -215,23 +276,41 @@ static int cg_has_nan_key(int dt, uint64_t key)
                 }                                                                                                     \
             at[0] = (uint32_t)((op == 3 && good < n) || good == 0 ? m                                                 \
                                                                   : cg_kth_##K(n, key, key2, (good - 1) / 2));        \
-            return;                                                                                                   \
-        case 5: /* mode: the last place of the smallest of the most frequent */                                       \
+            return 0;                                                                                                 \
+        case 5: /* mode: the last place, in order, of the smallest of the most frequent */                            \
             for (ptrdiff_t i = 0; i < n; i++)                                                                         \
                 at[i] = (uint32_t)i;                                                                                  \
             cg_radix_##K(n, key, at, key2, at2);                                                                      \
-            for (ptrdiff_t i = 0, best = 0; i < n;) {                                                                 \
-                ptrdiff_t j = i + 1;                                                                                  \
-                while (j < n && key[j] == key[i])                                                                     \
-                    j++;                                                                                              \
-                if (j - i > best) {                                                                                   \
-                    best = j - i;                                                                                     \
-                    m = j - 1;                                                                                        \
-                }                                                                                                     \
-                i = j;                                                                                                \
-            }                                                                                                         \
-            at[0] = at[m];                                                                                            \
+            at[0] = at[cg_mode_##K(n, key)];                                                                          \
+            return loose && cg_any_equal_##K(n, key);                                                                 \
         }                                                                                                             \
+        return 0;                                                                                                     \
+    }                                                                                                                 \
+    /* The positions of a line again, as PyTorch has them where elements are equal. */                                \
+    static void cg_loose_line_##K(int op, int dt, ptrdiff_t n, ptrdiff_t k, const char* in, ptrdiff_t stride,         \
+                                  int descending, int loose, K* key, uint32_t* at, cg_pair_##K* pairs)                \
+    {                                                                                                                 \
+        cg_keys_##K##_of(dt, n, in, stride, descending, key);                                                         \
+        for (ptrdiff_t i = 0; i < n; i++)                                                                             \
+            pairs[i] = (cg_pair_##K){key[i], (uint32_t)i};                                                            \
+        if (op == 2) {                                                                                                \
+            at[0] = cg_quickselect_##K(pairs, k, n).at;                                                               \
+            return;                                                                                                   \
+        }                                                                                                             \
+        if (op == 0 || op == 5) {                                                                                     \
+            k = n;                                                                                                    \
+            cg_introsort_##K(pairs, n);                                                                               \
+        } else {                                                                                                      \
+            cg_introselect_##K(pairs, k - 1, n);                                                                      \
+            if (loose != CG_UNSORTED)                                                                                 \
+                cg_introsort_##K(pairs, k - 1);                                                                       \
+        }                                                                                                             \
+        for (ptrdiff_t i = 0; i < k; i++) {                                                                           \
+            key[i] = pairs[i].key;                                                                                    \
+            at[i] = pairs[i].at;                                                                                      \
+        }                                                                                                             \
+        if (op == 5)                                                                                                  \
+            at[0] = at[cg_mode_##K(n, key)];                                                                          \
     }
 
 #define cg_keys_uint32_t_of cg_keys_u32
@@ -260,26 +339,47 @@ static void cg_take_line(int itemsize, ptrdiff_t k, const char* in, ptrdiff_t st
 
 /* Lines lo..hi of a contiguous (outer, n, inner) array; results are (outer, k, inner).  Nonzero: out of memory. */
 static int cg_lines(int op, int dt, int itemsize, ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t n, ptrdiff_t k, ptrdiff_t nth,
-                    ptrdiff_t inner, const char* in, char* values, int64_t* index, int descending)
+                    ptrdiff_t inner, const char* in, char* values, int64_t* index, int descending, int loose)
 {
     const size_t wide = itemsize == 8 ? 8 : 4;
-    char* const work = (char*)malloc(2 * (n + 1) * (wide + 4));
+    const size_t room = (n + 2) & ~(size_t)1; /* even, so that all areas are aligned to 8 bytes */
+    char* const work = (char*)malloc(2 * room * (wide + 4));
     if (work == NULL)
         return 1;
-    char* const work2 = work + (n + 1) * wide;
-    uint32_t* const at = (uint32_t*)(work2 + (n + 1) * wide);
-    uint32_t* const at2 = at + n + 1;
+    char* const work2 = work + room * wide;
+    uint32_t* const at = (uint32_t*)(work2 + room * wide);
+    uint32_t* const at2 = at + room;
+    void* pairs = NULL;
+    int failed = 0;
+    if ((op == 0 || op == 5) && (n <= 16 || n > CG_LOOSE_MOST))
+        loose = CG_STABLE;
+    /* the k-th alone, the first in no order, and bytes of which some must be equal */
+    const int straight = op == 2 || (loose == CG_UNSORTED && 64 * nth > n) ||
+                         (op == 0 && loose == CG_LOOSE && itemsize == 1 && n > 256);
     for (ptrdiff_t line = lo; line < hi; line++) {
         const ptrdiff_t from = line / inner * n * inner + line % inner, to = line / inner * k * inner + line % inner;
         const char* const start = in + from * itemsize;
-        if (wide == 8)
-            cg_line_uint64_t(op, dt, n, nth, start, inner, descending, (uint64_t*)work, at, (uint64_t*)work2, at2);
-        else
-            cg_line_uint32_t(op, dt, n, nth, start, inner, descending, (uint32_t*)work, at, (uint32_t*)work2, at2);
+        int again = straight;
+        if (!straight)
+            again = wide == 8 ? cg_line_uint64_t(op, dt, n, nth, start, inner, descending, loose, (uint64_t*)work, at,
+                                                 (uint64_t*)work2, at2)
+                              : cg_line_uint32_t(op, dt, n, nth, start, inner, descending, loose, (uint32_t*)work, at,
+                                                 (uint32_t*)work2, at2);
+        if (again) {
+            if (pairs == NULL && (pairs = malloc(n * sizeof(cg_pair_uint64_t))) == NULL) {
+                failed = 1;
+                break;
+            }
+            if (wide == 8)
+                cg_loose_line_uint64_t(op, dt, n, nth, start, inner, descending, loose, (uint64_t*)work, at, pairs);
+            else
+                cg_loose_line_uint32_t(op, dt, n, nth, start, inner, descending, loose, (uint32_t*)work, at, pairs);
+        }
         cg_take_line(itemsize, k, start, inner, at, values ? values + to * itemsize : NULL, index + to, inner);
     }
+    free(pairs);
     free(work);
-    return 0;
+    return failed;
 }
 
 /* Where runs of equal keys begin: group[i] numbers the run that element i is in; returns the number of runs. NaN is

@@ -14,7 +14,9 @@ from cygrad._threads cimport Region, close_region, end_part, num_threads, open_r
 
 cdef extern from "_kernels/sort.h" nogil:
     int cg_lines(int op, int dt, int itemsize, Py_ssize_t lo, Py_ssize_t hi, Py_ssize_t n, Py_ssize_t k, Py_ssize_t nth,
-                 Py_ssize_t inner, const char* inp, char* values, int64_t* index, int descending)
+                 Py_ssize_t inner, const char* inp, char* values, int64_t* index, int descending, int loose)
+    enum:
+        CG_STABLE, CG_LOOSE, CG_UNSORTED
     void cg_keys_u64(int dt, Py_ssize_t n, const char* inp, Py_ssize_t stride, int descending, uint64_t* key)
     Py_ssize_t cg_runs(int dt, Py_ssize_t n, const uint64_t* key, int64_t* group)
     int cg_compare_rows(Py_ssize_t m, const uint64_t* a, const uint64_t* b)
@@ -32,17 +34,21 @@ cdef enum:
 cdef dict CHOICES = {"topk": TOP, "kthvalue": KTH, "median": MEDIAN, "nanmedian": NANMEDIAN, "mode": MODE}
 
 
-cpdef int sort(Tensor values, Tensor indices, Tensor x, int dim, bint descending) except -1:
-    return run_lines(SORT, plain(x), dim, x.sizes[dim] if x.nd else 1, 0, values, indices, descending)
+cpdef int sort(Tensor values, Tensor indices, Tensor x, int dim, bint descending,
+               bint stable=True) except -1:
+    return run_lines(SORT, plain(x), dim, x.sizes[dim] if x.nd else 1, 0, values, indices, descending,
+                     CG_STABLE if stable else CG_LOOSE)
 
 
-cpdef int choose(str name, Tensor values, Tensor indices, Tensor x, int dim, Py_ssize_t k, bint largest) except -1:
+cpdef int choose(str name, Tensor values, Tensor indices, Tensor x, int dim, Py_ssize_t k, bint largest,
+                 bint ordered=True) except -1:
     cdef int op = CHOICES[name]
-    return run_lines(op, plain(x), dim, k if op == TOP and x.nd else 1, k, values, indices, largest)
+    return run_lines(op, plain(x), dim, k if op == TOP and x.nd else 1, k, values, indices, largest,
+                     CG_LOOSE if ordered else CG_UNSORTED)
 
 
 cdef int run_lines(int op, Tensor x, int dim, Py_ssize_t k, Py_ssize_t nth, Tensor values, Tensor index,
-                   bint descending) except -1:
+                   bint descending, int loose) except -1:
     """Works on each line of contiguous `x` along `dim`; results have k elements per line."""
     cdef Region region
     cdef Py_ssize_t n = x.sizes[dim] if x.nd else 1, inner = 1, lines, share
@@ -64,12 +70,13 @@ cdef int run_lines(int op, Tensor x, int dim, Py_ssize_t k, Py_ssize_t nth, Tens
     share = (lines + parts - 1) // parts
     if parts == 1:
         with nogil:
-            failed = cg_lines(op, dt, item, 0, lines, n, k, nth, inner, source, v, at, descending)
+            failed = cg_lines(op, dt, item, 0, lines, n, k, nth, inner, source, v, at, descending,
+                              loose)
     else:
         open_region(&region, parts)
         for t in prange(parts, schedule="static", num_threads=region.n, nogil=True):
             failed |= cg_lines(op, dt, item, t * share, min(lines, (t + 1) * share), n, k, nth, inner, source, v, at,
-                               descending)
+                               descending, loose)
             end_part(&region)
         close_region(&region)
     if failed:

@@ -1,6 +1,7 @@
 """Order: sort, topk, kthvalue, median, mode, quantile, unique, searchsorted, histc, bincount.
 
-All sorts are stable; among equal elements topk, kthvalue and median choose the first.
+Among equal elements topk, kthvalue, and sorts that need not be stable choose as PyTorch does on the CPU (but for
+sorts of long lines), and the first on other devices; so does median everywhere.
 """
 from cygrad._core cimport (
     BOOL, CFLOAT, DOUBLE, FLOAT, HALF, INT32, INT64, MAX_DIMS, META, Tensor, any_needs_grad, default_dtype_code,
@@ -23,7 +24,7 @@ def call(str op, *operands):
 
 # ------------------------------------------------------------------ lines
 
-cdef int put_in_order(Tensor values, Tensor indices, Tensor x, int dim, bint descending) except -1:
+cdef int put_in_order(Tensor values, Tensor indices, Tensor x, int dim, bint descending, bint stable) except -1:
     if x.dt >= CFLOAT:
         raise RuntimeError(" Sort does not support complex dtypes on CPU")
     if x.count == 0:
@@ -31,10 +32,11 @@ cdef int put_in_order(Tensor values, Tensor indices, Tensor x, int dim, bint des
     if x.dev:
         _core.backend_of(x.dev).sort(values, indices, x, dim, descending)
         return 0
-    return _kernel.sort(values, indices, x, dim, descending)
+    return _kernel.sort(values, indices, x, dim, descending, stable)
 
 
-cdef int choose(str name, Tensor values, Tensor indices, Tensor x, int dim, Py_ssize_t k, bint largest) except -1:
+cdef int choose(str name, Tensor values, Tensor indices, Tensor x, int dim, Py_ssize_t k, bint largest,
+                bint ordered=True) except -1:
     if x.dt >= CFLOAT:
         raise RuntimeError(" Sort does not support complex dtypes on CPU")
     if x.count == 0:
@@ -42,7 +44,7 @@ cdef int choose(str name, Tensor values, Tensor indices, Tensor x, int dim, Py_s
     if x.dev:
         _core.backend_of(x.dev).choose(name, values, indices, x, dim, k, largest)
         return 0
-    return _kernel.choose(name, values, indices, x, dim, k, largest)
+    return _kernel.choose(name, values, indices, x, dim, k, largest, ordered)
 
 
 cdef Tensor like_with(Tensor x, int dim, Py_ssize_t k, int dt):
@@ -119,11 +121,12 @@ cdef Tensor laid_like(Tensor r, Tensor x):
 
 
 def sort(Tensor input not None, dim=-1, bint descending=False, stable=None, *, out=None):
-    """(values, indices) in order along `dim`; stable always, NaN counts as the largest."""
+    """(values, indices) in order along `dim`; NaN counts as the largest."""
     cdef int d = wrap_dim(dim, input.nd)
     cdef Tensor values = new_tensor(input.nd, input.sizes, input.dt, input.dev)
     cdef Tensor index = new_tensor(input.nd, input.sizes, INT64, input.dev)
-    put_in_order(values, index, clone(shallow(input)) if input.dt == BOOL else input, d, descending)
+    put_in_order(values, index, clone(shallow(input)) if input.dt == BOOL else input, d, descending,
+                 stable is not None and stable)
     if not input.contiguous:
         values, index = laid_like(values, input), laid_like(index, input)
     return finish_pair("sort", out, chosen(
@@ -134,7 +137,8 @@ def argsort(Tensor input not None, dim=-1, bint descending=False, bint stable=Fa
     """The indices that sort `input` along `dim`."""
     cdef int d = wrap_dim(dim, input.nd)
     cdef Tensor index = new_tensor(input.nd, input.sizes, INT64, input.dev)
-    put_in_order(None, index, clone(shallow(input)) if input.dt == BOOL else input, d, descending)
+    put_in_order(None, index, clone(shallow(input)) if input.dt == BOOL else input, d, descending,
+                 stable)
     return index
 
 
@@ -153,7 +157,7 @@ def topk(Tensor input not None, Py_ssize_t k, dim=-1, bint largest=True, bint so
         raise RuntimeError("selected index k out of range")
     values, index = like_with(input, d, k, input.dt), like_with(input, d, k, INT64)
     if values.count:
-        choose("topk", values, index, input, d, k if input.nd else 1, largest)
+        choose("topk", values, index, input, d, k if input.nd else 1, largest, sorted)
     return finish_pair("topk", out, chosen("topk", "TopkBackward0", input, values, index, d, False))
 
 
@@ -264,7 +268,7 @@ def _quantile(str name, Tensor x, q, dim, bint keepdim, str interpolation, bint 
     d = 0 if dim is None else wrap_dim(dim, nd)
     # The line is the last dimension from here on.
     flat = x.reshape((-1,)) if dim is None or nd == 0 else x.permute([i for i in range(nd) if i != d] + [d])
-    ordered = sort(flat, -1)[0]
+    ordered = sort(flat, -1, stable=True)[0]
     n = (<Tensor> ordered).sizes[(<Tensor> ordered).nd - 1]
     lines = tuple(ordered.shape)[:(<Tensor> ordered).nd - 1]
     flat_q = qt.reshape((-1,))
@@ -364,7 +368,7 @@ cdef object unique_flat(str node, str name, Tensor input, bint sorts, bint inver
     if input.dt == BOOL:
         ordered = clone(ordered)        # to bytes 0 and 1
     if sorts:
-        ordered, order = sort(shallow(ordered), 0)
+        ordered, order = sort(shallow(ordered), 0, stable=True)
     column[0], column[1] = n, 1
     # Sorted, the elements are their own rows; `order` says where they were.
     return unique_result(node, name, input, reshaped(ordered, 2, column), order, ordered, 0, False, tuple(input.shape),

@@ -2,11 +2,12 @@
 
 import importlib
 
-from .. import _dispatch, _engine
+from .. import _core, _dispatch, _engine
 from .._core import Tensor
 from .._engine import backward
 from . import anomaly_mode, forward_ad, function, functional, grad_mode, graph, variable
 from ._grad import grad
+from ._saved_names import SAVED
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function, NestedIOFunction
 from .grad_mode import (
@@ -27,6 +28,8 @@ __all__ = [
     "gradgradcheck", "graph", "inference_mode", "is_multithreading_enabled", "no_grad", "set_detect_anomaly",
     "set_grad_enabled", "set_multithreading_enabled", "variable",
 ]  # fmt: skip
+
+_core.saved_names.update(SAVED)
 
 
 Tensor.backward = _engine.tensor_backward
