@@ -878,8 +878,9 @@ cdef int run_into(Op op, tuple operands, tuple params, int compute, Tensor out) 
     cdef cg_kernel kernel
     if out.dev:
         _core.backend_of(out.dev).elementwise(op.name, out, [
-            expand_to(<Tensor> x, out.nd, out.sizes) if isinstance(x, Tensor) and (<Tensor> x).dev == out.dev
-            else x.item() if isinstance(x, Tensor) else x for x in operands],
+            x if not isinstance(x, Tensor) or (<Tensor> x).dev == out.dev and same_shape(<Tensor> x, out)
+            else expand_to(<Tensor> x, out.nd, out.sizes) if (<Tensor> x).dev == out.dev else x.item()
+            for x in operands],
             all_params(op, params), compute)
         return 0
     if compute == HALF or compute == BFLOAT16:

@@ -455,6 +455,14 @@ def test_randperm_on_devices(n, opencl):
     assert n < 5 or p.tolist() != list(range(n))
 
 
+def test_randperm_on_devices_is_of_the_seed(opencl):
+    for dtype in (cygrad.int64, cygrad.int32):
+        cygrad.manual_seed(7)
+        p = cygrad.randperm(40000, device=opencl, dtype=dtype).cpu().long()
+        assert p[:5].tolist() == [4306, 36847, 27598, 31695, 37057]
+        assert (p * cygrad.arange(40000)).sum().item() == 16006408748079
+
+
 def test_multinomial_on_devices(opencl):
     weights = cygrad.tensor([1.0, 0, 3, 4], device=opencl)
     assert sorted(weights.multinomial(3).tolist()) == [0, 2, 3]

@@ -184,6 +184,22 @@ def test_meta():
         a @ torch.ones(2, 5, 6)
 
 
+def test_products_of_known_sizes_take_the_operands_given(device):
+    for m, k, n in [(1, 9, 30), (30, 9, 1), (20, 9, 30)]:
+        for seed in range(3):  # the second time the device knows the sizes
+            torch.manual_seed(seed)
+            a, b, c = torch.randn(2, m, k), torch.randn(2, k, n), torch.randn(m, n)
+            for i, beta in [(0, 0), (1, 1), (0, 2), (1, 1)]:
+                x, y, z = a.to(device)[i], b.to(device)[1 - i], c.to(device)
+                plain = a[i] @ b[1 - i]
+                assert torch.allclose((x @ y).cpu(), plain, atol=1e-4)
+                assert torch.allclose(torch.addmm(z, x, y, beta=beta, alpha=2).cpu(), beta * c + 2 * plain, atol=1e-4)
+                assert torch.allclose(torch.addmm(z, x, y).cpu(), c + plain, atol=1e-4)
+                for bias in (None, torch.full((n,), float(seed))):
+                    r = torch.nn.functional.linear(x, y.t(), bias if bias is None else bias.to(device))
+                    assert torch.allclose(r.cpu(), plain if bias is None else plain + bias, atol=1e-4)
+
+
 def test_the_other_schedule():
     if os.environ.get("CYGRAD_CL_SCHEDULE") or not cl.device_count("opencl"):
         pytest.skip("this is the other schedule, or there is no device")

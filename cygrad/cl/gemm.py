@@ -477,6 +477,22 @@ def program_kernel(device, code, name):
     return _launch.kernel(device, ("gemm", code), name, make)
 
 
+_plans = {}  # of products that are one launch and take no memory: what Product.only notes
+MOST_PLANS = 4096
+
+
+def planned(key, out, a, b, c):
+    """Launches the product again that was noted under `key`; whether there is one."""
+    plan = _plans.get(key)
+    if plan is None:
+        return False
+    device, kernel, sizes, local, swapped, rest = plan
+    if swapped:
+        a, b = b, a
+    _launch.run(device, kernel, sizes, local, *out, *a, *b, *c, *rest)
+    return True
+
+
 class Product:
     """One (batched) product: sizes, operands as (memory, offset), and their strides along rows, columns, the inner and
     the outer batch dimension.  `c` is (None, 0) where nothing is added."""
@@ -489,6 +505,7 @@ class Product:
         self.compute = computed(code)[0]
         self.itemsize = 8 if self.compute in (DOUBLE, INT64) else 4
         self.scales = (self.compute, alpha), (self.compute, beta)
+        self.key, self.swapped = None, False  # of _plans; and whether a and b have changed places
 
     def fields(self, rows=0, chunk=0, splits=1):
         return LAYOUT.pack(self.m, self.n, self.k, *self.a_steps, *self.b_steps, *self.c_steps, self.inner,
@@ -497,6 +514,15 @@ class Product:
     def run(self, name, sizes, local, *args):
         _launch.run(self.device, program_kernel(self.device, self.code, name), sizes, local, *args)
 
+    def only(self, name, sizes, local, *rest):
+        """The one launch of a product, which is noted for the next with the key."""
+        kernel = program_kernel(self.device, self.code, name)
+        if self.key is not None:
+            if len(_plans) >= MOST_PLANS:
+                _plans.clear()
+            _plans[self.key] = self.device, kernel, sizes, local, self.swapped, rest
+        _launch.run(self.device, kernel, sizes, local, *self.out, *self.a, *self.b, *self.c, *rest)
+
     def allocate(self, elements):
         return _launch.allocate(self.device.index + 1, elements * self.itemsize)
 
@@ -504,8 +530,10 @@ class Product:
         """The transpose, of a product with one row or one column: the same result in memory."""
         a, b, c = ((x[1], x[0], *x[2:]) for x in (self.a_steps, self.b_steps, self.c_steps))
         scales = (x for _, x in self.scales)
-        return Product(self.device, self.code, (self.n, self.m, self.k), self.batch, self.inner, self.out, self.b,
-                       self.a, self.c, b, a, c, *scales)  # fmt: skip
+        other = Product(self.device, self.code, (self.n, self.m, self.k), self.batch, self.inner, self.out, self.b,
+                        self.a, self.c, b, a, c, *scales)  # fmt: skip
+        other.key, other.swapped = self.key, not self.swapped
+        return other
 
     def rows(self, name, of, steps, down, across, outer):
         """A complex operand as reals that run along its rows: as it lies, or by the kernel `name`."""
@@ -558,7 +586,7 @@ class Product:
         fields = self.fields(block, chunk, splits)
         size = (across, down, self.batch * splits)
         if part is None:
-            self.run(name, size, (1, 1, 1), *self.out, *self.a, *self.b, *self.c, *self.scales, fields)
+            self.only(name, size, (1, 1, 1), *self.scales, fields)
         else:
             one, zero = (self.compute, 1), (self.compute, 0)
             self.run(name, size, (1, 1, 1), part, 0, *self.a, *self.b, None, 0, one, zero, fields)
@@ -567,9 +595,11 @@ class Product:
     def dots(self, name, across, down, local, rows, split):
         splits, chunk, part = self.splits(across // local[0] * (down // local[1]), split)
         fields = self.fields(rows, chunk, splits)
-        self.run(name, (across, down, self.batch * splits), local, *self.out, *self.a, *self.b, *self.c, part,
-                 *self.scales, fields, self.batch)  # fmt: skip
-        if part is not None:
+        size = (across, down, self.batch * splits)
+        if part is None:
+            self.only(name, size, local, None, *self.scales, fields, self.batch)
+        else:
+            self.run(name, size, local, *self.out, *self.a, *self.b, *self.c, part, *self.scales, fields, self.batch)
             self.join(part, fields)
 
     def splits(self, groups, least):
@@ -640,9 +670,14 @@ def gemm(out, a, b, c, alpha, beta):
     of_c, c_steps = (None, 0), (0,) * len(sizes)
     if c is not None:
         _, *of_c, _, c_steps = _launch.place(c)
+    code = out.dtype.code
+    key = None
+    if code < CFLOAT and alpha == 1 and (c is None or beta == 1):
+        key = device.index, code, c is None, sizes, a_sizes, a_steps, b_steps, c_steps
+        if planned(key, to, of_a, of_b, of_c):
+            return
     *batch, m, n = sizes
     k = a_sizes[-1]
-    code = out.dtype.code
     _launch.need_dtype(out)
     if k == 0:
         return no_terms(out, c, beta)
@@ -655,7 +690,9 @@ def gemm(out, a, b, c, alpha, beta):
         outer, inner = [outer] * (2 - len(dims)) + dims
     steps = [(x[-2], x[-1], inner[i], outer[i]) for i, x in enumerate((a_steps, b_steps, c_steps), 1)]
     make = real_parts if code >= CFLOAT else Product
-    make(device, code, (m, n, k), outer[0] * inner[0], inner[0], to, of_a, of_b, of_c, *steps, alpha, beta).launch()
+    product = make(device, code, (m, n, k), outer[0] * inner[0], inner[0], to, of_a, of_b, of_c, *steps, alpha, beta)
+    product.key = key
+    product.launch()
 
 
 def no_terms(out, c, beta):
@@ -706,10 +743,17 @@ def linear(out, x, weight, bias):
     _, *of_x, (rows, k), x_steps = _launch.place(x)
     _, *of_w, (n, _), (w_row, w_column) = _launch.place(weight)
     _, *of_bias, _, (step,) = (None, None, 0, None, (0,)) if bias is None else _launch.place(bias)
+    code = out.dtype.code
+    key = None
+    if code < CFLOAT:
+        key = device.index, code, bias is None, rows, n, k, x_steps, w_row, w_column, step
+        if planned(key, to, of_x, of_w, of_bias):
+            return
     _launch.need_dtype(out)
     if k == 0:
         return no_terms(out, bias if bias is None else bias.detach().expand(out.shape), 1)
-    code = out.dtype.code
     make = real_parts if code >= CFLOAT else Product
-    make(device, code, (rows, n, k), 1, 1, to, of_x, of_w, of_bias, (*x_steps, 0, 0), (w_column, w_row, 0, 0),
-         (0, step, 0, 0), 1, 1).launch()  # fmt: skip
+    product = make(device, code, (rows, n, k), 1, 1, to, of_x, of_w, of_bias, (*x_steps, 0, 0), (w_column, w_row, 0, 0),
+                   (0, step, 0, 0), 1, 1)  # fmt: skip
+    product.key = key
+    product.launch()

@@ -20,7 +20,7 @@ import struct
 from cygrad import _ops
 from cygrad.cl import _launch, _rows
 from cygrad.cl._source import load, prelude, storage, store
-from cygrad.cl.sort import by_item, sort_keys
+from cygrad.cl.sort import by_digit, by_item, sort_keys
 
 BOOL, INT32, INT64, HALF, BFLOAT16, FLOAT, DOUBLE = 0, 4, 5, 6, 7, 8, 9
 DEFAULT_SEED = 67280421310721
@@ -544,29 +544,71 @@ def randperm(out, generator):
     keys = _ops.empty((n,), INT32 if size == 4 else INT64, dev)
     low = -(1 << (8 * size - 1))
     random("integers", keys, generator, (low, (1 << 8 * size) - 1, True))
-    if bits < 64:
-        keys = keys & (((1 << bits) - 1) if bits < 8 * size else -1)
-    key = _launch.allocate(dev, n * size)
-    order = _ops.empty((n,), INT64, dev)
+    mask, offset = signed((1 << bits) - 1), generator.take(n)
+    order = out if out.dtype.code == INT64 else _ops.empty((n,), INT64, dev)
 
     def make():
         return "".join((WORDS, f"#define K {'uint' if size == 4 else 'ulong'}\n", PERMUTE, COPY_KEYS))
 
-    islands, widen, copy = (
-        _launch.kernel(device, ("randperm", size), k, make) for k in ("islands", "widen", "copy_keys")
+    islands, widen, copy, refine = (
+        _launch.kernel(device, ("randperm", size), k, make) for k in ("islands", "widen", "copy_keys", "refine")
     )
-    by_item(dev, copy, n, key, keys, n)
-    key, at = sort_keys(dev, key, size, 1, n, (1 << bits) - 1)
-    by_item(dev, widen, n, order, at, n)
-    offset = generator.take(n)
+    if device.schedule == "cpu" and 1 << 15 <= n <= 1 << 22:
+        top = bits - 8
+        parts, at = by_digit(dev, _launch.place(keys)[1], size, n, top)
+        key = _launch.allocate(dev, n * size)
+        _launch.run(device, refine, (256,), (1,), parts, at, key, order, n, (INT32, top), mask)
+    else:
+        key = _launch.allocate(dev, n * size)
+        by_item(dev, copy, n, key, keys, n, mask)
+        key, at = sort_keys(dev, key, size, 1, n, (1 << bits) - 1)
+        by_item(dev, widen, n, order, at, n)
     by_item(dev, islands, n, order, key, n, signed(generator.seed), offset // 4)
-    _rows.copy(out, order)
+    if order is not out:
+        _rows.copy(out, order)
 
 
 COPY_KEYS = """
-kernel void copy_keys(global K *key, global const K *x, long ox, long n)
+kernel void copy_keys(global K *key, global const K *x, long ox, long n, long mask)
 {
     const long i = get_global_id(0);
-    if (i < n) key[i] = x[ox + i];
+    if (i < n) key[i] = x[ox + i] & (K)mask;
+}
+
+static long first_of(global const K *part, long n, int top, uint digit)
+{
+    long lo = 0, hi = n;
+    while (lo < hi) {
+        const long mid = lo + (hi - lo)/2;
+        if ((part[mid] >> top & 255) < digit) lo = mid + 1; else hi = mid;
+    }
+    return lo;
+}
+
+/* The keys of one digit at bit `top`, which stand together, in order: by the twelve bits below, then, since drawn keys
+   are spread so evenly that few are left to be told apart, by insertion. */
+kernel void refine(global const K *part, global const uint *at, global K *key, global long *y, long oy, long n, int top,
+                   long mask)
+{
+    const uint digit = get_global_id(0);
+    const long from = first_of(part, n, top, digit), to = first_of(part, n, top, digit + 1);
+    uint place[4096];
+    uint sum = 0;
+    y += oy;
+    for (int d = 0; d < 4096; d++) place[d] = 0;
+    for (long i = from; i < to; i++) place[part[i] >> (top - 12) & 4095]++;
+    for (int d = 0; d < 4096; d++) { const uint v = place[d]; place[d] = sum; sum += v; }
+    for (long i = from; i < to; i++) {
+        const long p = from + place[part[i] >> (top - 12) & 4095]++;
+        key[p] = part[i] & (K)mask;
+        y[p] = at[i];
+    }
+    for (long i = from + 1; i < to; i++) {
+        const K k = key[i];
+        const long v = y[i];
+        long p = i;
+        for (; p > from && key[p - 1] > k; p--) { key[p] = key[p - 1]; y[p] = y[p - 1]; }
+        if (p < i) { key[p] = k; y[p] = v; }
+    }
 }
 """

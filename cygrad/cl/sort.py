@@ -504,6 +504,20 @@ def sort_keys(dev, key, size, rows, n, bits=None):
     return key, at
 
 
+def by_digit(dev, key, size, n, shift):
+    """(keys, places) of one row of n keys on a CPU device, put together by the eight bits from `shift` on alone."""
+    device = _launch.device(dev)
+    chunks = 4 * device.handle.max_compute_units
+    chunk, by = -(-n // chunks), (INT32, shift)
+    count = _launch.allocate(dev, chunks * 256 * 4)
+    key2, at = _launch.allocate(dev, n * size), _launch.allocate(dev, n * 4)
+    histogram, sums, scatter = (kernel_of(device, size, k) for k in ("histogram", "sums", "scatter"))
+    _launch.run(device, histogram, (chunks, 1), (1, 1), key, count, 0, n, chunk, by)
+    _launch.run(device, sums, (1,), (1,), count, chunks * 256)
+    _launch.run(device, scatter, (chunks, 1), (1, 1), key, at, key2, at, count, n, chunk, by, (INT32, 1))
+    return key2, at
+
+
 def first_of_row(dev, key, size, n, k):
     """The places of the first k keys (and some more) of one row, in order: of those alone that the highest digit puts
     there.  None where they are more than a quarter of the row."""
