@@ -83,6 +83,31 @@ static void cg_max_pool_##X(const cg_pool *p, const T *x, T *y, int64_t *at) \
         } \
     } \
 } \
+/* One output of all channels, which lie side by side. */ \
+CG_LEVELED static void cg_max_last_##X(const cg_pool *p, ptrdiff_t channels, ptrdiff_t o, const T *x, T *restrict y, \
+                                       int64_t *restrict at) \
+{ \
+    ptrdiff_t lo[3], hi[3], padded; \
+    cg_window(p, 0, o / (p->out[1] * p->out[2]), &lo[0], &hi[0], &padded); \
+    cg_window(p, 1, o / p->out[2] % p->out[1], &lo[1], &hi[1], &padded); \
+    cg_window(p, 2, o % p->out[2], &lo[2], &hi[2], &padded); \
+    const ptrdiff_t d0 = p->adaptive ? 1 : p->dilation[0], d1 = p->adaptive ? 1 : p->dilation[1]; \
+    const ptrdiff_t d2 = p->adaptive ? 1 : p->dilation[2], first = (lo[0] * p->size[1] + lo[1]) * p->size[2] + lo[2]; \
+    for (ptrdiff_t c = 0; c < channels; c++) \
+        y[c] = LEAST, at[c] = first; \
+    for (ptrdiff_t i = lo[0]; i < hi[0]; i += d0) \
+        for (ptrdiff_t j = lo[1]; j < hi[1]; j += d1) \
+            for (ptrdiff_t l = lo[2]; l < hi[2]; l += d2) { \
+                const ptrdiff_t k = (i * p->size[1] + j) * p->size[2] + l; \
+                const T *row = x + k * channels; \
+                for (ptrdiff_t c = 0; c < channels; c++) { \
+                    const T v = row[c]; \
+                    const int better = (v > y[c]) | (v != v); \
+                    at[c] = better ? k : at[c]; \
+                    y[c] = better ? v : y[c]; \
+                } \
+            } \
+} \
 /* The gradient goes to where the maximum was: nowhere from a window of padding, whose place is outside. */ \
 static void cg_unpool_##X(ptrdiff_t n, ptrdiff_t size, const T *g, const int64_t *at, T *x) \
 { \
@@ -120,12 +145,40 @@ static void cg_avg_pool_##X(const cg_pool *p, T *x, T *y, int backward) \
         } \
     } \
 }
+#define CG_AVERAGES_LAST(T, A, X) \
+/* One output of all channels, which lie side by side; backward x, cleared before, gets its share of y back. */ \
+CG_LEVELED static void cg_avg_last_##X(const cg_pool *p, ptrdiff_t channels, ptrdiff_t o, T *x, T *restrict y, \
+                                       int backward) \
+{ \
+    ptrdiff_t lo[3], hi[3], padded[3]; \
+    cg_window(p, 0, o / (p->out[1] * p->out[2]), &lo[0], &hi[0], &padded[0]); \
+    cg_window(p, 1, o / p->out[2] % p->out[1], &lo[1], &hi[1], &padded[1]); \
+    cg_window(p, 2, o % p->out[2], &lo[2], &hi[2], &padded[2]); \
+    const A n = p->divisor ? p->divisor : p->count_padding ? padded[0] * padded[1] * padded[2] \
+        : (hi[0] - lo[0]) * (hi[1] - lo[1]) * (hi[2] - lo[2]); \
+    if (!backward) memset(y, 0, channels * sizeof(T)); \
+    for (ptrdiff_t i = lo[0]; i < hi[0]; i++) \
+        for (ptrdiff_t j = lo[1]; j < hi[1]; j++) { \
+            T *row = x + (i * p->size[1] + j) * p->size[2] * channels; \
+            for (ptrdiff_t l = lo[2]; l < hi[2]; l++) \
+                for (ptrdiff_t c = 0; c < channels; c++) { \
+                    T *to = row + l * channels + c; \
+                    if (backward) *to += (T)((A)y[c] / n); else y[c] += *to; \
+                } \
+        } \
+    if (!backward) \
+        for (ptrdiff_t c = 0; c < channels; c++) \
+            y[c] = (T)((A)y[c] / n); \
+}
 CG_POOLS(float, f32, -INFINITY)
 CG_POOLS(double, f64, -INFINITY)
 CG_POOLS(int64_t, i64, INT64_MIN)
 CG_AVERAGES(float, float, f32)
 CG_AVERAGES(double, double, f64)
 CG_AVERAGES(int64_t, int64_t, i64)
+CG_AVERAGES_LAST(float, float, f32)
+CG_AVERAGES_LAST(double, double, f64)
 #undef CG_POOLS
+#undef CG_AVERAGES_LAST
 #undef CG_AVERAGES
 #endif

@@ -22,3 +22,7 @@ cpdef int pool_max(Tensor out, Tensor indices, Tensor x, Windows windows) except
 cpdef int pool_max_gradient(Tensor out, Tensor g, Tensor indices, Windows windows) except -1
 cpdef int pool_average(Tensor out, Tensor x, Windows windows) except -1
 cpdef int pool_average_gradient(Tensor out, Tensor g, Windows windows) except -1
+
+cdef int pool_max_last(Tensor out, Tensor indices, Tensor x, Windows windows) except -1
+cdef int pool_average_last(Tensor out, Tensor x, Windows windows) except -1
+cdef int pool_average_gradient_last(Tensor out, Tensor g, Windows windows) except -1

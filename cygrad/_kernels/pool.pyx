@@ -4,6 +4,7 @@ A plane (a channel of an image) is one job; threads share out planes.  Half work
 """
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
+from libc.string cimport memset
 
 from cygrad._core cimport UINT8, INT64, HALF, BFLOAT16, FLOAT, DOUBLE, Tensor, data_of, itemsize_of
 from cygrad._kernels.copies cimport as_float, like, settle
@@ -13,6 +14,10 @@ cdef extern from "_kernels/pool.h" nogil:
     void cg_max_pool_f32(const cg_pool*, const float*, float*, int64_t*)
     void cg_max_pool_f64(const cg_pool*, const double*, double*, int64_t*)
     void cg_max_pool_i64(const cg_pool*, const int64_t*, int64_t*, int64_t*)
+    void cg_max_last_f32(const cg_pool*, Py_ssize_t, Py_ssize_t, const float*, float*, int64_t*)
+    void cg_max_last_f64(const cg_pool*, Py_ssize_t, Py_ssize_t, const double*, double*, int64_t*)
+    void cg_avg_last_f32(const cg_pool*, Py_ssize_t, Py_ssize_t, float*, float*, int)
+    void cg_avg_last_f64(const cg_pool*, Py_ssize_t, Py_ssize_t, double*, double*, int)
     void cg_unpool_f32(Py_ssize_t, Py_ssize_t, const float*, const int64_t*, float*)
     void cg_unpool_f64(Py_ssize_t, Py_ssize_t, const double*, const int64_t*, double*)
     void cg_avg_pool_f32(const cg_pool*, float*, float*, int)
@@ -99,6 +104,77 @@ cdef void all_planes(int what, int dt, Windows pool, Tensor x, Tensor y, Tensor 
             end_part(&region)
         close_region(&region)
 
+
+# ------------------------------------------------------------------ channels last
+
+cdef void place(int what, int dt, const cg_pool* p, Py_ssize_t channels, Py_ssize_t o, char* x, char* y,
+                int64_t* at) noexcept nogil:
+    if what == MAXIMUM and dt == FLOAT:
+        cg_max_last_f32(p, channels, o, <float*> x, <float*> y, at)
+    elif what == MAXIMUM:
+        cg_max_last_f64(p, channels, o, <double*> x, <double*> y, at)
+    elif dt == FLOAT:
+        cg_avg_last_f32(p, channels, o, <float*> x, <float*> y, what == SPREAD)
+    else:
+        cg_avg_last_f64(p, channels, o, <double*> x, <double*> y, what == SPREAD)
+
+
+cdef void image(int what, int dt, const cg_pool* p, Py_ssize_t channels, Py_ssize_t first, Py_ssize_t last, char* x,
+                char* y, int64_t* at) noexcept nogil:
+    """The outputs first to last - 1 of an image."""
+    cdef Py_ssize_t o, size = itemsize_of(dt)
+    for o in range(first, last):
+        place(what, dt, p, channels, o, x, y + o * channels * size, at + o * channels)
+
+
+cdef void all_images(int what, int dt, Windows pool, Py_ssize_t channels, Tensor x, Tensor y, Tensor at):
+    """Threads share out rows of outputs; backward, whose windows may overlap, whole images."""
+    cdef Region region
+    cdef const cg_pool* p = &pool.c
+    cdef Py_ssize_t images = pool.planes // channels, inside = pool.inside, outside = pool.outside, size = itemsize_of(dt)
+    cdef Py_ssize_t parts = 1 if what == SPREAD else outside // p.out[2], each = outside // parts, i, n
+    cdef char* px = data_of(x)
+    cdef char* py = data_of(y)
+    cdef int64_t* pat = NULL if at is None else <int64_t*> data_of(at)
+    cdef int nt = num_threads()
+    if nt == 1 or images * parts == 1 or x.count < GRAIN:
+        for n in range(images):
+            image(what, dt, p, channels, 0, outside, px + n * inside * channels * size, py + n * outside * channels * size,
+                  pat + n * outside * channels)
+        return
+    with nogil:
+        open_region(&region, nt)
+        for i in prange(images * parts, num_threads=region.n, schedule="static"):
+            image(what, dt, p, channels, i % parts * each, (i % parts + 1) * each,
+                  px + i // parts * inside * channels * size, py + i // parts * outside * channels * size,
+                  pat + i // parts * outside * channels)
+            end_part(&region)
+        close_region(&region)
+
+
+cdef int pool_max_last(Tensor out, Tensor indices, Tensor x, Windows windows) except -1:
+    """As pool_max, of floating matrices of places by channels."""
+    cdef Tensor y = work_on(out)
+    all_images(MAXIMUM, y.dt, windows, x.sizes[1], as_float(x, y.dt), y, indices)
+    return settle(out, y)
+
+
+cdef int pool_average_last(Tensor out, Tensor x, Windows windows) except -1:
+    """As pool_average, of floating matrices of places by channels."""
+    cdef Tensor y = work_on(out)
+    all_images(AVERAGE, y.dt, windows, x.sizes[1], as_float(x, y.dt), y, None)
+    return settle(out, y)
+
+
+cdef int pool_average_gradient_last(Tensor out, Tensor g, Windows windows) except -1:
+    """As pool_average_gradient, of floating matrices of places by channels."""
+    cdef Tensor x = work_on(out)
+    memset(data_of(x), 0, x.count * itemsize_of(x.dt))
+    all_images(SPREAD, x.dt, windows, g.sizes[1], x, as_float(g, x.dt), None)
+    return settle(out, x)
+
+
+# ------------------------------------------------------------------ the primitives
 
 cdef int working_dtype(int dt) noexcept:
     return FLOAT if dt == HALF or dt == BFLOAT16 else INT64 if dt < HALF else dt

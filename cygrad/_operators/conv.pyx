@@ -6,10 +6,11 @@ every order of gradient exists.  Each is a primitive: convolve, convolve_input, 
 """
 from cygrad import _core
 from cygrad._operators import complex as _complex
-from cygrad._core cimport FLOAT, Tensor, attach, grad_enabled, is_complex_code
+from cygrad._core cimport DOUBLE, FLOAT, Tensor, attach, grad_enabled, is_complex_code, raw_view
 from cygrad._kernels.conv cimport channel_sum, convolve, convolve_input, convolve_weight
-from cygrad._kernels.copies cimport shaped, vector
-from cygrad._operators.family cimport format_of, in_format, one_device, wants
+from cygrad._kernels.copies cimport plain, shaped, vector
+from cygrad._kernels.matmul cimport linear
+from cygrad._operators.family cimport as_matrix, as_rows, format_of, in_format, new_in_format, one_device, wants
 
 
 cdef class Geometry:
@@ -49,15 +50,40 @@ cdef object bias_gradient(node, int i, Tensor g):
     return r
 
 
+cdef bint is_pointwise(Geometry g):
+    """Whether each output is of one pixel: 1 x 1 kernels at every place."""
+    cdef int i, n = <int> len(g.stride)
+    if g.groups != 1:
+        return False
+    for i in range(n):
+        if <int> g.w_shape[i + 2] != 1 or <int> g.stride[i] != 1 or <int> g.padding[i] != 0:
+            return False
+    return True
+
+
+cdef Tensor as_weights(Tensor w):
+    """The kernels (o, c, 1...) as a matrix, outside the graph."""
+    cdef Py_ssize_t[2] sizes
+    cdef Py_ssize_t[2] strides
+    w = plain(w)
+    sizes[0], sizes[1] = w.sizes[0], w.sizes[1]
+    strides[0], strides[1] = w.sizes[1], 1
+    return raw_view(w, 2, sizes, strides, w.offset)
+
+
 cdef Tensor forward(Tensor x, Tensor w, Tensor bias, Geometry g, str name):
     cdef bint wx = wants(x), ww = wants(w)
-    cdef Tensor y = shaped(g.y_shape, x.dt, x.dev)
-    if y.count:
+    cdef Tensor y = shaped(g.y_shape, x.dt, x.dev), rows = as_rows(x) if x.dev == 0 and is_pointwise(g) else None
+    if rows is not None and y.count and x.dt in (FLOAT, DOUBLE):
+        y = new_in_format(y.nd, y.sizes, y.dt, 0, format_of(x))     # a product of matrices as it lies
+        linear(as_matrix(y), rows, as_weights(w), bias)
+    elif y.count:
         if y.dev:
             _core.backend_of(y.dev).convolve(y, x, w, bias, g.stride, g.padding, g.dilation, g.groups)
         else:
             convolve(y, x, w, bias, g.stride, g.padding, g.dilation, g.groups)
-    y = in_format(y, max(format_of(x), format_of(w)))
+    if rows is None:
+        y = in_format(y, max(format_of(x), format_of(w)))
     return attach(y, name, (x, w, bias), _forward_backward, (x if ww else None, w if wx else None), (g,))
 
 

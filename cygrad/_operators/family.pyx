@@ -59,10 +59,13 @@ cdef Tensor as_rows(Tensor t):
     """The matrix (everything else, channels) that a tensor is in memory if it is channels last without gaps, outside
     the graph; None if it is not."""
     cdef int format = format_of(t)
+    return None if format == CONTIGUOUS or not fits(t, format) else as_matrix(t)
+
+
+cdef Tensor as_matrix(Tensor t):
+    """`as_rows` of a tensor that is known to be channels last without gaps."""
     cdef Py_ssize_t[2] sizes
     cdef Py_ssize_t[2] strides
-    if format == CONTIGUOUS or not fits(t, format):
-        return None
     sizes[0], sizes[1] = t.count // t.sizes[1], t.sizes[1]
     strides[0], strides[1] = t.sizes[1], 1
     return raw_view(t, 2, sizes, strides, t.offset)
@@ -87,3 +90,8 @@ def kept_format(Tensor y not None, Tensor x not None):
     if format == CONTIGUOUS or y.nd != format + 2 or format_of(y) == format:
         return y
     return copy_as(y, y.dt, y.dev, format, "CloneBackward0")
+
+
+def channels_lie_last(Tensor x not None):
+    """Whether `x` asks for a channels-last format of what is made of it."""
+    return format_of(x) != CONTIGUOUS

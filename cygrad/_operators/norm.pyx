@@ -10,7 +10,7 @@ from cygrad._core cimport FLOAT, Tensor, attach, grad_enabled
 from cygrad._kernels.copies cimport like, vector, working_dtype
 from cygrad._kernels.norm cimport batch_norm as cpu_batch_norm, batch_norm_gradient, normalize, normalize_gradient
 from cygrad._operators.family cimport (
-    as_rows, format_of, in_format, laid_as, need_floating, new_in_format, one_device)
+    as_matrix, as_rows, format_of, in_format, laid_as, need_floating, new_in_format, one_device)
 from cygrad._ops cimport copy_into
 
 
@@ -150,8 +150,8 @@ def _batch_norm_backward(node, Tensor g):
     if rows is not None:
         if as_rows(g) is None:
             g = in_format(g, format_of(x))
-        x, g = rows, as_rows(g)
-        given = None if dx is None else as_rows(dx)
+        x, g = rows, as_matrix(g)
+        given = None if dx is None else as_matrix(dx)
     if x.count == 0:
         for t in (dw, db):
             if t is not None:
@@ -195,7 +195,7 @@ def batch_norm(Tensor x not None, Tensor weight=None, Tensor bias=None, Tensor r
         to = y
     else:
         y = new_in_format(x.nd, x.sizes, x.dt, x.dev, format_of(x))
-        to = as_rows(y)
+        to = as_matrix(y)
     if x.count == 0:
         if not training:
             copy_into(mean, running_mean)

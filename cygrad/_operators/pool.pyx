@@ -4,9 +4,11 @@ The maximum keeps where it was found, so its gradient is a scatter and its secon
 """
 from cygrad import _core
 from cygrad._core cimport BOOL, INT64, HALF, FunctionNode, Tensor, attach, refuse_complex
-from cygrad._kernels.copies cimport shaped
-from cygrad._kernels.pool cimport Windows, pool_average, pool_average_gradient, pool_max, pool_max_gradient
-from cygrad._operators.family cimport laid_as, wants
+from cygrad._kernels.copies cimport plain, shaped
+from cygrad._kernels.pool cimport (
+    Windows, pool_average, pool_average_gradient, pool_average_gradient_last, pool_average_last, pool_max,
+    pool_max_gradient, pool_max_last)
+from cygrad._operators.family cimport as_matrix, as_rows, format_of, laid_as, new_in_format, wants
 
 
 cdef class Pool(Windows):
@@ -178,6 +180,11 @@ cdef Pool make_adaptive(str function, Tensor x, out_size):
 
 # ------------------------------------------------------------------ maximum
 
+cdef Tensor rows_of(Tensor t):
+    """`as_rows` of what the CPU's kernels take channels last: floating tensors."""
+    return as_rows(t) if t.dev == 0 and t.dt >= HALF else None
+
+
 cdef Tensor flat_planes(Tensor t, Pool pool):
     return <Tensor> t.reshape((pool.planes, -1))
 
@@ -202,16 +209,21 @@ def _scatter_backward(node, Tensor g):
 def _max_backward(node, g, _=None):
     if g is None:
         return None
-    return scatter(<Tensor> g, <Tensor> node.saved()[0], <Pool> node.args[0])
+    return scatter(<Tensor> g, plain(<Tensor> node.saved()[0]), <Pool> node.args[0])
 
 
 cdef tuple run_max(str function, str name, Tensor x, Pool pool):
-    cdef Tensor y, at
+    cdef Tensor y, at, rows
     refuse_complex(function, x)
     if x.dt == BOOL:
         raise NotImplementedError(f'"{function}" not implemented for \'Bool\'')
     y, at = shaped(pool.y_shape, x.dt, x.dev), shaped(pool.y_shape, INT64, x.dev)
-    if y.count:
+    rows = rows_of(x)
+    if rows is not None and y.count:
+        y = new_in_format(y.nd, y.sizes, y.dt, 0, format_of(x))
+        at = new_in_format(y.nd, y.sizes, INT64, 0, format_of(x))
+        pool_max_last(as_matrix(y), as_matrix(at), rows, pool)
+    elif y.count:
         if y.dev:
             _core.backend_of(y.dev).pool_max(y, at, x, pool)
         else:
@@ -240,24 +252,30 @@ def adaptive_max_pool(Tensor x not None, out_size, int nd):
 
 cdef Tensor average(Tensor x, Pool pool, str name, bint keeps=False):
     """keeps: the node keeps x, as PyTorch's does, though the gradient has no use for its values."""
-    cdef Tensor y = shaped(pool.y_shape, x.dt, x.dev)
-    if y.count:
+    cdef Tensor y = shaped(pool.y_shape, x.dt, x.dev), rows = rows_of(x)
+    if rows is not None and y.count:
+        y = new_in_format(y.nd, y.sizes, y.dt, 0, format_of(x))
+        pool_average_last(as_matrix(y), rows, pool)
+    elif y.count:
         if y.dev:
             _core.backend_of(y.dev).pool_average(y, x, pool)
         else:
             pool_average(y, x, pool)
-    y = laid_as(y, x)
+    y = laid_as(y, x) if rows is None else y
     return attach(y, name, (x,), _average_backward, (x,) if keeps else None, (pool,))
 
 
 cdef Tensor spread(Tensor g, Pool pool):
-    cdef Tensor x = shaped(pool.x_shape, g.dt, g.dev)
-    if x.count:
+    cdef Tensor x = shaped(pool.x_shape, g.dt, g.dev), rows = rows_of(g)
+    if rows is not None and x.count:
+        x = new_in_format(x.nd, x.sizes, x.dt, 0, format_of(g))
+        pool_average_gradient_last(as_matrix(x), rows, pool)
+    elif x.count:
         if x.dev:
             _core.backend_of(x.dev).pool_average_gradient(x, g, pool)
         else:
             pool_average_gradient(x, g, pool)
-    x = laid_as(x, g)
+    x = laid_as(x, g) if rows is None else x
     return attach(x, "AvgPoolBackwardBackward0", (g,), _spread_backward, None, (pool,))
 
 

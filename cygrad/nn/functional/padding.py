@@ -1,7 +1,7 @@
 """Padding: constants by copying into a filled tensor, the other modes by picking indices."""
 
 import cygrad
-from cygrad._operators.family import kept_format
+from cygrad._operators.family import channels_lie_last, kept_format
 
 
 def _constant(input, pads, value):
@@ -83,7 +83,10 @@ def pad(input, pad, mode="constant", value=None):
             f"got padding length {len(pads)} and input of dimension {input.dim()}"
         )
     if mode == "constant":
-        return kept_format(_constant(input, pads, 0.0 if value is None else value), input)
+        value = 0.0 if value is None else value
+        if channels_lie_last(input) and len(pads) == 2 * (input.dim() - 2):
+            return _constant(input.movedim(1, -1), (0, 0, *pads), value).movedim(-1, 1)
+        return kept_format(_constant(input, pads, value), input)
     if value is not None and value != 0:
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in _INDEX:

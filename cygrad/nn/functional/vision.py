@@ -4,7 +4,7 @@ import math
 import warnings
 
 import cygrad
-from cygrad._operators.family import kept_format
+from cygrad._operators.family import channels_lie_last, kept_format
 
 from ._common import ints, linear_step, require_floating, shape_text
 from .padding import pad
@@ -227,9 +227,17 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
 
 
 def _resampled(input, sizes, scales, mode, align_corners, antialias):
+    if channels_lie_last(input):
+        out = _resampled_along(input.movedim(1, -1), 1, sizes, scales, mode, align_corners, antialias)
+        return kept_format(out.movedim(-1, 1), input)
+    return _resampled_along(input, 2, sizes, scales, mode, align_corners, antialias)
+
+
+def _resampled_along(input, first, sizes, scales, mode, align_corners, antialias):
+    """Resamples the dimensions from `first` on."""
     # Bytes are rounded (halves up) after each direction, the last direction first.
     whole = input.dtype == cygrad.uint8 and mode in _LINEAR
-    given, passes = input, list(enumerate(zip(sizes, scales, strict=True), 2))
+    passes = list(enumerate(zip(sizes, scales, strict=True), first))
     for axis, (out, scale) in passes[::-1] if whole else passes:
         if whole:
             input = input.to(cygrad.float32)
@@ -243,7 +251,7 @@ def _resampled(input, sizes, scales, mode, align_corners, antialias):
             input = _linear(input, axis, out, scale, align_corners)
         if whole:
             input = (input + 0.5).floor().clamp(0, 255).to(cygrad.uint8)
-    return input if input is given else kept_format(input, given)
+    return input
 
 
 def _warn_upsample(name):
