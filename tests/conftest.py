@@ -19,11 +19,17 @@ from cygrad import _warnings, cl  # noqa: E402
 os.environ["CYGRAD_CL_STRICT"] = _strict_elsewhere
 
 
+_FRESH = np.random.default_rng(0)
+
+
 @pytest.fixture(autouse=True)
-def _seeds():
+def _seeds(request):
     random.seed(0)
     np.random.seed(0)
     cygrad.manual_seed(0)
+    for value in vars(request.module).values():
+        if isinstance(value, np.random.Generator):
+            value.bit_generator.state = _FRESH.bit_generator.state
 
 
 @pytest.fixture(autouse=True)

@@ -116,6 +116,34 @@ static void cg_unpool_##X(ptrdiff_t n, ptrdiff_t size, const T *g, const int64_t
         if ((size_t)at[i] < (size_t)size) x[at[i]] += g[i]; \
 }
 
+/* Windows of one layer that lie inside it, unpadded: all outputs of a row at once, in the order of the general form. */
+#define CG_ROW_SUMS(STEP) \
+    for (ptrdiff_t i = 0; i < p->kernel[1]; i++) \
+        for (ptrdiff_t l = 0; l < p->kernel[2]; l++) { \
+            const float *row = x + (o * p->stride[1] + i) * p->size[2] + l; \
+            for (ptrdiff_t j = 0; j < width; j++) y[j] += row[j * (STEP)]; \
+        }
+CG_LEVELED static void cg_avg_rows_f32(const cg_pool *p, const float *x, float *restrict y)
+{
+    const ptrdiff_t width = p->out[2];
+    const float n = p->divisor ? p->divisor : p->kernel[1] * p->kernel[2];
+    for (ptrdiff_t o = 0; o < p->out[1]; o++, y += width) {
+        memset(y, 0, width * sizeof(float));
+        if (p->stride[2] == 1) { CG_ROW_SUMS(1) }
+        else if (p->stride[2] == 2) { CG_ROW_SUMS(2) }
+        else { CG_ROW_SUMS(p->stride[2]) }
+        for (ptrdiff_t j = 0; j < width; j++) y[j] /= n;
+    }
+}
+#undef CG_ROW_SUMS
+CG_HELPER int cg_all_inside(const cg_pool *p)
+{
+    if (p->adaptive || p->size[0] != 1 || p->kernel[0] != 1 || p->stride[0] != 1 || p->pad[0]) return 0;
+    for (int i = 1; i < 3; i++)
+        if (p->pad[i] || (p->out[i] - 1) * p->stride[i] + p->kernel[i] > p->size[i]) return 0;
+    return 1;
+}
+
 #define CG_AVERAGES(T, A, X) \
 /* Forward: y = the average of each window.  Backward: x gets y's share back (x is cleared first). */ \
 static void cg_avg_pool_##X(const cg_pool *p, T *x, T *y, int backward) \

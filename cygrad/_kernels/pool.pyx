@@ -20,6 +20,8 @@ cdef extern from "_kernels/pool.h" nogil:
     void cg_avg_last_f64(const cg_pool*, Py_ssize_t, Py_ssize_t, double*, double*, int)
     void cg_unpool_f32(Py_ssize_t, Py_ssize_t, const float*, const int64_t*, float*)
     void cg_unpool_f64(Py_ssize_t, Py_ssize_t, const double*, const int64_t*, double*)
+    int cg_all_inside(const cg_pool*)
+    void cg_avg_rows_f32(const cg_pool*, const float*, float*)
     void cg_avg_pool_f32(const cg_pool*, float*, float*, int)
     void cg_avg_pool_f64(const cg_pool*, double*, double*, int)
     void cg_avg_pool_i64(const cg_pool*, int64_t*, int64_t*, int)
@@ -54,7 +56,9 @@ cdef void max_plane(int dt, const cg_pool* p, const char* x, char* y, int64_t* a
 
 
 cdef void average_plane(int dt, const cg_pool* p, char* x, char* y, bint backward) noexcept nogil:
-    if dt == FLOAT:
+    if dt == FLOAT and not backward and cg_all_inside(p):
+        cg_avg_rows_f32(p, <const float*> x, <float*> y)
+    elif dt == FLOAT:
         cg_avg_pool_f32(p, <float*> x, <float*> y, backward)
     elif dt == DOUBLE:
         cg_avg_pool_f64(p, <double*> x, <double*> y, backward)
@@ -131,16 +135,17 @@ cdef void all_images(int what, int dt, Windows pool, Py_ssize_t channels, Tensor
     """Threads share out rows of outputs; backward, whose windows may overlap, whole images."""
     cdef Region region
     cdef const cg_pool* p = &pool.c
-    cdef Py_ssize_t images = pool.planes // channels, inside = pool.inside, outside = pool.outside, size = itemsize_of(dt)
-    cdef Py_ssize_t parts = 1 if what == SPREAD else outside // p.out[2], each = outside // parts, i, n
+    cdef Py_ssize_t images = pool.planes // channels, inside = pool.inside, outside = pool.outside
+    cdef Py_ssize_t size = itemsize_of(dt), parts = 1 if what == SPREAD else outside // p.out[2], i, n
+    cdef Py_ssize_t each = outside // parts
     cdef char* px = data_of(x)
     cdef char* py = data_of(y)
     cdef int64_t* pat = NULL if at is None else <int64_t*> data_of(at)
     cdef int nt = num_threads()
     if nt == 1 or images * parts == 1 or x.count < GRAIN:
         for n in range(images):
-            image(what, dt, p, channels, 0, outside, px + n * inside * channels * size, py + n * outside * channels * size,
-                  pat + n * outside * channels)
+            image(what, dt, p, channels, 0, outside, px + n * inside * channels * size,
+                  py + n * outside * channels * size, pat + n * outside * channels)
         return
     with nogil:
         open_region(&region, nt)

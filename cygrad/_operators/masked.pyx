@@ -4,7 +4,8 @@ from cygrad._core cimport (
 from cygrad._kernels.copies cimport plain
 from cygrad._kernels.index cimport masked_put
 from cygrad._operators.family cimport one_device
-from cygrad._ops cimport copy_into, expand_to, fill, new_like_operands, refuse_partial_overlap, result_dtype, sum_to, to_dtype
+from cygrad._ops cimport (
+    copy_into, expand_to, fill, new_like_operands, refuse_partial_overlap, result_dtype, sum_to, to_dtype)
 from cygrad._operators.index cimport compress, coordinates_of, mask_positions, row_of, where_into
 from cygrad._walk cimport (
     broadcast_of, end_write, expand_shape, finish_out, shape_text, slice_of, start_write, zeros_of)

@@ -45,7 +45,7 @@ _BINARY += [
     for name in "add sub mul truediv floordiv mod and or xor".split()
     for r in ("", "r", "i")
 ]
-_BINARY += [f"__{name}__" for name in "eq ne lt le gt ge".split()]
+_BINARY += [f"__{name}__" for name in "eq ne lt le gt ge div rdiv idiv".split()]
 _NO_OPERATORS = frozenset("__rsub__ __rpow__ __lshift__ __rshift__ __matmul__ __rmatmul__".split())
 # Where elements go, and their masks with them.
 _BOTH = frozenset(
