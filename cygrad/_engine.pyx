@@ -370,7 +370,7 @@ cdef int accumulate(AccumulateGrad node, Tensor g, bint create_graph) except -1:
     if meta.post_accumulate_hooks is not None:
         for hook in list(meta.post_accumulate_hooks.values()):
             after = hook(leaf)
-            if after is not None:
+            if after is not None and not isinstance(after, Tensor):
                 raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
     return 0
 

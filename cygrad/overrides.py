@@ -6,6 +6,7 @@ The dispatch itself is compiled (`_dispatch.pyx`); here are the names that progr
 import contextlib
 import functools
 import inspect
+import threading
 import types
 import warnings
 
@@ -21,8 +22,14 @@ __all__ = [
 # ---- for functions that want to be overridable themselves
 
 
+_asked = threading.local()  # already: the next function to ask was called by the handler that it would ask
+
+
 def has_torch_function(args):
     """Whether an element of the iterable has a `__torch_function__`, or a mode is on."""
+    if getattr(_asked, "already", False):
+        _asked.already = False
+        return False
     return _dispatch.modes_enabled() or any(_dispatch.overrides(x) for x in args)
 
 
@@ -234,4 +241,10 @@ def enable_reentrant_dispatch():
 
 def redispatch_function(func, types, args, kwargs):
     """Calls `func` without asking its own arguments; functions that it calls ask theirs again."""
-    return _dispatch.call_without_asking(func, args, kwargs or {})
+    if _dispatch.is_public(func):
+        return _dispatch.call_without_asking(func, args, kwargs or {})
+    _asked.already = True
+    try:
+        return func(*args, **(kwargs or {}))
+    finally:
+        _asked.already = False

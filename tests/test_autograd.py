@@ -234,7 +234,7 @@ def test_hooks_of_a_leaf():
     seen = []
     x.register_hook(lambda g: g * 2)
     handle = x.register_hook(lambda g: g + 1)
-    x.register_post_accumulate_grad_hook(lambda p: seen.append(p.grad.tolist()))
+    x.register_post_accumulate_grad_hook(lambda p: seen.append(p.grad.tolist()) or p.detach())  # which nobody uses
     (x * 1).sum().backward()
     assert autograd.grad((x * 1).sum(), x)[0].tolist() == [3, 3]
     handle.remove()

@@ -308,6 +308,13 @@ def test_least_squares(driver):
     assert cygrad.allclose((A.mT @ wide.solution.unsqueeze(-1)).squeeze(-1), cygrad.ones(2, 3, dtype=A.dtype))
 
 
+def test_ranks_are_of_the_matrices_that_were_given():
+    A, B = cygrad.randn(1, 3, 3), cygrad.randn(2, 3, 3)
+    found = cygrad.linalg.lstsq(A, B, driver="gelsd")
+    assert found.solution.shape == (2, 3, 3) and found.rank.tolist() == [3] and found.singular_values.shape == (1, 3)
+    cygrad.testing.assert_close(found.singular_values, cygrad.linalg.svdvals(A))
+
+
 def test_gradient_of_singular_determinants():
     """The gradient is the matrix of cofactors, which exists where the inverse does not."""
     A = cygrad.tensor([[1.0, 2.0], [2.0, 4.0]], dtype=cygrad.float64, requires_grad=True)

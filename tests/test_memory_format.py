@@ -146,3 +146,18 @@ def test_a_network_trains_as_in_the_contiguous_layout():
             yield loss.item()
 
     assert list(losses(LAST)) == pytest.approx(list(losses(torch.contiguous_format)), abs=1e-5)
+
+
+def test_the_order_of_several_that_a_format_has():
+    x = torch.empty(1, 2, 3, 4)
+    both = [torch.contiguous_format, LAST]
+    assert x.dim_order(ambiguity_check=both) == (0, 1, 2, 3)
+    assert x.to(memory_format=LAST).dim_order(ambiguity_check=both) == (0, 2, 3, 1)
+    assert torch.empty(2, 3, 4, 5).dim_order(ambiguity_check=[LAST]) == (0, 1, 2, 3)
+    for t, given, message in (
+        (x, [LAST], "unique dim order, or cannot map to exact one of the given memory formats.$"),
+        (x, True, "unique dim order, or cannot map"), (torch.empty(1, 1, 3, 1), both, "unique dim order, or cannot map"),
+        (torch.empty(1, 1, 3, 1), [LAST], "does not have unique dim order.$"),
+    ):  # fmt: skip
+        with pytest.raises(RuntimeError, match=message):
+            t.dim_order(ambiguity_check=given)

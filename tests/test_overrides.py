@@ -547,3 +547,24 @@ def test_operators_of_a_subclass():
     assert type(1 + reflected) is Reflected
     with pytest.raises(TypeError, match="unsupported operand"):
         reflected + "text"  # a TypeError in a handler of an operator is NotImplemented
+
+
+def test_redispatch_asks_what_the_function_calls():
+    calls = []
+
+    def scaled_mul(a, b):
+        if torch.overrides.has_torch_function((a, b)):
+            return torch.overrides.handle_torch_function(scaled_mul, (a, b), a, b)
+        return a * b + 1
+
+    class Logging(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            calls.append(func.__name__)
+            with self:
+                return torch.overrides.redispatch_function(func, types, args, kwargs)
+
+    a, b = torch.tensor([3.0]), torch.tensor([4.0])
+    with Logging():
+        result = scaled_mul(a, b)
+    assert result.tolist() == [13]
+    assert calls[0] == "scaled_mul" and calls.count("scaled_mul") == 1 and "mul" in calls

@@ -53,6 +53,23 @@ def const_data_ptr(self):
     return self.data_ptr()
 
 
+def _order_of_format(self, formats):
+    """The order of the one memory format of a list that a tensor with several orders has."""
+    orders = {
+        cygrad.contiguous_format: range(self.dim()),
+        cygrad.channels_last: (0, 2, 3, 1),
+        cygrad.channels_last_3d: (0, 2, 3, 4, 1),
+    }
+    fits = [f for f in orders if self.dim() == len(orders[f]) and self.is_contiguous(memory_format=f)]
+    given = [] if formats is True else [f for f in formats if f in fits or f is cygrad.preserve_format and self.is_contiguous()]
+    if len(given) != 1:
+        raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given "
+                           "memory formats.")
+    if len(fits) != 1:
+        raise RuntimeError("The tensor does not have unique dim order.")
+    return tuple(orders[fits[0]])
+
+
 def dim_order(self, *, ambiguity_check=False):
     """The dimensions from the outermost in memory to the innermost: (0, 2, 3, 1) for channels last."""
     if not isinstance(ambiguity_check, bool) and not isinstance(ambiguity_check, list):
@@ -62,8 +79,7 @@ def dim_order(self, *, ambiguity_check=False):
     if ambiguity_check:
         ties = len({s for s, n in zip(strides, self.shape, strict=True) if n != 1}) != sum(n != 1 for n in self.shape)
         if ties or any(n == 1 for n in self.shape):
-            raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given "
-                               "memory formats.")
+            return _order_of_format(self, ambiguity_check)
     return tuple(order)
 
 

@@ -329,9 +329,10 @@ ROWS = (
     unary("atanh", "atanh(a)", "g/conj(1-a*a)", domain=_UNIT, aliases="arctanh", complexes=True),
     unary("sinc", "sinc(a)", "where(a==0,0,g*conj((cos(pi*a)-sinc(a))/a))",
           aliases="special.sinc", complexes=True),
-    unary("deg2rad", "a*(pi/180)", "g*(pi/180)",
+    # The factors are rounded once, to the dtype.
+    unary("deg2rad", "a*0.017453292519943295", "g*0.017453292519943295",
           no_complex="deg2rad is not supported for complex tensors."),
-    unary("rad2deg", "a*(180/pi)", "g*(180/pi)",
+    unary("rad2deg", "a*57.29577951308232", "g*57.29577951308232",
           no_complex="rad2deg is not supported for complex tensors."),
     unary("angle", "where(isnan(a),a,where(a<0,pi,0))", ZERO, forms="fmo", saves=("a",)),
     unary("_angle_complex", "", "where(a==0,0,g*times_i(a)/square(abs(a)))", label="angle_cpu",

@@ -182,6 +182,15 @@ def _need_lstsq(A, B, driver):
     return vector
 
 
+def of_batch(values, A, n):
+    """What `values` of n batch dimensions say of each matrix of A, which was broadcast to them."""
+    for i in range(n):
+        own = i - (n - (A.dim() - 2))
+        if own < 0 or A.shape[own] == 1:
+            values = values.narrow(i, 0, min(1, values.shape[i]))
+    return values.reshape(A.shape[:-2] + values.shape[n:])
+
+
 def lstsq(A, B, rcond=None, *, driver=None):
     """The X of least |A X - B| for A (..., m, n) and B (..., m, k) or (..., m); batches broadcast.
 
@@ -210,6 +219,7 @@ def lstsq(A, B, rcond=None, *, driver=None):
     solution, residuals = record(
         (solution, residuals), "LinalgLstsqBackward0", (X, Y), _lstsq_backward, (X, Y, solution)
     )
+    rank, s = of_batch(rank, A, len(batch)), of_batch(s, A, len(batch))
     rank = rank.long() if driver != "gels" else cygrad.empty(0, dtype=cygrad.int64, device=A.device)
     return result(
         "linalg_lstsq",
