@@ -423,6 +423,13 @@ def test_asarray_and_frombuffer():
     assert cygrad.asarray(a).data_ptr() == a.ctypes.data == cygrad.as_tensor(a).data_ptr()
     t = cygrad.ones(2)
     assert cygrad.asarray(t) is t and cygrad.as_tensor(t) is t
+    leaf = cygrad.ones(2, requires_grad=True)
+    result = leaf + 2
+    assert cygrad.asarray(leaf) is leaf and cygrad.asarray(result) is result
+    assert cygrad.asarray(result, requires_grad=False).is_leaf
+    assert type(cygrad.asarray(result, copy=True).grad_fn).__name__ == "CloneBackward0"
+    assert cygrad.asarray(leaf, requires_grad=False) is leaf and not leaf.requires_grad
+    assert cygrad.asarray(leaf, requires_grad=True) is leaf and leaf.requires_grad
     same(
         lambda lib: lib.asarray([1, 2]),
         lambda lib: lib.asarray([1, 2.0], dtype=lib.int64),

@@ -156,7 +156,8 @@ def test_the_order_of_several_that_a_format_has():
     assert torch.empty(2, 3, 4, 5).dim_order(ambiguity_check=[LAST]) == (0, 1, 2, 3)
     for t, given, message in (
         (x, [LAST], "unique dim order, or cannot map to exact one of the given memory formats.$"),
-        (x, True, "unique dim order, or cannot map"), (torch.empty(1, 1, 3, 1), both, "unique dim order, or cannot map"),
+        (x, True, "unique dim order, or cannot map"),
+        (torch.empty(1, 1, 3, 1), both, "unique dim order, or cannot map"),
         (torch.empty(1, 1, 3, 1), [LAST], "does not have unique dim order.$"),
     ):  # fmt: skip
         with pytest.raises(RuntimeError, match=message):

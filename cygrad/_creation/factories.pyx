@@ -360,10 +360,10 @@ def as_tensor(data, dtype=None, device=None):
     return from_data(data, dt, device_option("as_tensor", device))
 
 
-def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=None):
     """`obj` as a tensor: shared if it is a tensor, an array, a DLPack or a buffer, unless `copy` is True.
 
-    `copy=False` raises where memory cannot be shared.
+    `copy=False` raises where memory cannot be shared.  A tensor stays in the graph unless `requires_grad` is False.
     """
     cdef Tensor t
     cdef int dt = dtype_option("asarray", dtype, -1), dev
@@ -388,7 +388,7 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     if t is None:
         if copy is False:
             raise ValueError("can't alias arbitrary sequence into a tensor.")
-        return finish(from_data(obj, dt, device_option("asarray", device)), requires_grad)
+        return finish(from_data(obj, dt, device_option("asarray", device)), bool(requires_grad))
     dev = t.dev if device is None else device_option("asarray", device)
     if dt < 0:
         dt = t.dt
@@ -399,11 +399,13 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
         if dev != t.dev:
             raise ValueError(f"can't alias tensor from device '{device_object(t.dev)}' to '{device_object(dev)}'.")
     if copy or dt != t.dt or dev != t.dev:
-        t = copy_as(t, dt, dev, PRESERVE, "ToCopyBackward0")
+        t = copy_as(t, dt, dev, PRESERVE, "CloneBackward0" if dt == t.dt and dev == t.dev else "ToCopyBackward0")
     if requires_grad and not t.requires_grad:
-        return finish(shallow(t) if t is obj else t, True)
-    if not requires_grad and t.requires_grad:
-        return t.detach()
+        return finish(t, True)
+    if requires_grad is not None and not requires_grad and t.requires_grad:
+        if t.grad_fn is not None:
+            return t.detach()
+        t.requires_grad = False
     return t
 
 

@@ -61,8 +61,8 @@ def _order_of_format(self, formats):
         cygrad.channels_last_3d: (0, 2, 3, 4, 1),
     }
     fits = [f for f in orders if self.dim() == len(orders[f]) and self.is_contiguous(memory_format=f)]
-    given = [] if formats is True else [f for f in formats if f in fits or f is cygrad.preserve_format and self.is_contiguous()]
-    if len(given) != 1:
+    given = fits + [cygrad.preserve_format] * self.is_contiguous()
+    if formats is True or len([f for f in formats if f in given]) != 1:
         raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given "
                            "memory formats.")
     if len(fits) != 1:
